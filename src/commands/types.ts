@@ -1,0 +1,40 @@
+import type { Model } from '../engine/api.js';
+import type { CommandOutcome, RunTrace } from '../residue/types.js';
+import type { Shell } from '../shell/types.js';
+import type { PreparedPrompt, TracedRun } from '../run/types.js';
+
+/** JSON Schema (draft 2020-12) fragment of a command's parameters. `x-span: true` marks a parameter that takes a span's name. */
+export type ParamSchema = Record<string, unknown>;
+
+/** What a command gets: the run it belongs to (arrays at hand), its control and the shell's other prompts. */
+export interface CommandContext {
+  model: Model;
+  shell: Shell;
+  /** The prompt of this vary value, and its trace with arrays. */
+  probe: TracedRun;
+  control: TracedRun | null;
+  paraphrases: readonly PreparedPrompt[];
+  /** What has been measured on this run before any command. */
+  trace: RunTrace;
+  seed: number;
+  signal?: AbortSignal;
+  progress(done: number, total: number): void;
+}
+
+/**
+ * One shell command. A command is one file in src/commands and one line in src/commands/table.ts: its schema fragment
+ * feeds validation, completion and hovers; `run` measures; `describe` tells the result in sentences.
+ */
+export interface Command<P extends object = Record<string, unknown>> {
+  name: string;
+  /** One line for completion lists. */
+  summary: string;
+  /** Markdown for hovers: what it does, formula, units, paper. */
+  docs: string;
+  params: ParamSchema;
+  /** Text inserted by completion, e.g. `ANCHOR: { span: ${1:fact} }`. */
+  snippet: string;
+  /** Names under the command that `expect` may test, e.g. `effect` for `INHIBIT.effect`, with a unit. */
+  measures: Record<string, { unit: string; summary: string }>;
+  run(context: CommandContext, params: P): Promise<CommandOutcome>;
+}

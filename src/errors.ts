@@ -1,0 +1,45 @@
+/** Where in a user's file something is wrong. Lines and columns count from 1. */
+export interface Place {
+  file?: string;
+  line?: number;
+  column?: number;
+  /** End of the offending range (exclusive column). */
+  endLine?: number;
+  endColumn?: number;
+  /** The field, tensor or option concerned, such as `run[1].INHIBIT.span` or `model.layers.0.mlp.up_proj.weight`. */
+  field?: string;
+}
+
+/**
+ * Bad input, told in one sentence: where, what is wrong, what would be right.
+ * Only its message reaches a user; anything else that is thrown is a fault of the program.
+ */
+export class InputError extends Error {
+  override readonly name = 'InputError';
+  readonly place: Place;
+
+  constructor(message: string, place: Place = {}) {
+    super(message);
+    this.place = place;
+  }
+
+  /** `file:line:column: message`, with what is known of the place. */
+  format(): string {
+    const { file, line, column } = this.place;
+    const where = [file, line, line === undefined ? undefined : column].filter((x) => x !== undefined).join(':');
+    return where ? `${where}: ${this.message}` : this.message;
+  }
+}
+
+/** The user (or a caller's AbortSignal) stopped the work. */
+export class CancelledError extends Error {
+  override readonly name = 'CancelledError';
+  constructor(message = 'Cancelled.') {
+    super(message);
+  }
+}
+
+/** Throws CancelledError if the signal has fired. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw new CancelledError();
+}

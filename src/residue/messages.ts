@@ -1,0 +1,31 @@
+import type { Residue } from './types.js';
+
+/**
+ * Everything that crosses between the extension host and the residue panel's page, in one place. Both sides validate what
+ * they receive with `isToPage` / `isToHost`; anything else is dropped and logged.
+ */
+export interface PanelState {
+  /** URI of the shell this panel is about. */
+  shellUri: string;
+  /** The page's own view state: pinned layer/head/token, chosen shading, open tables, chosen vary value. Opaque to the host. */
+  view: Record<string, string | number | boolean | null>;
+}
+
+/** Host → page. */
+export type ToPage =
+  | { type: 'residue'; residue: Residue; shellUri: string }
+  | { type: 'progress'; stage: string; done: number; total: number }
+  | { type: 'error'; message: string; place: { file: string; line: number; column: number } | null }
+  | { type: 'empty' }
+  | { type: 'view'; view: PanelState['view'] };
+
+/** Page → host. `ready` is the first message; the host sends nothing before it. */
+export type ToHost =
+  | { type: 'ready' }
+  | { type: 'run' }
+  | { type: 'cancel' }
+  | { type: 'view'; view: PanelState['view'] }
+  | { type: 'reveal'; line: number; column: number }
+  | { type: 'copy'; text: string }
+  | { type: 'save'; name: string; mime: 'text/csv' | 'image/png' | 'image/svg+xml' | 'application/json'; data: string }
+  | { type: 'openMethods'; anchor: string };

@@ -1,0 +1,297 @@
+/**
+ * The residue: what running a shell leaves. This file is the type of `*.residue.json`; its published JSON Schema is
+ * media/schemas/residue.schema.json. Pure data: no class, no function, no import, so that the panel's page can use it.
+ *
+ * Units: log-probabilities, margins and contributions in nats; shares in [0, 1]. Arrays over layers that have a value before
+ * the first block have L + 1 entries (row l = residual stream entering block l; row L = after the last block). Numbers are
+ * rounded to 6 significant digits on writing. Sections that a cancelled run did not reach are absent.
+ */
+
+export interface Residue {
+  $schema: string;
+  format: 1;
+  status: 'running' | 'complete' | 'cancelled';
+  /** What was being computed when it was cancelled. */
+  cancelledAt?: string;
+  /** ISO 8601; the only field that differs between two runs of the same shell, model and settings. */
+  created: string;
+  shell: ShellInfo;
+  provenance: Provenance;
+  /** One per combination of vary values, in order (exactly one without vary). */
+  runs: RunTrace[];
+  /** Index into runs of the one that the headline is about: the first that fails, else the last. */
+  primary: number;
+  control: RunTrace | null;
+  /** Paraphrases carry tokens, scores and margins only. */
+  paraphrases: RunTrace[];
+  density?: FailureDensity;
+  verdict?: Verdict;
+  checks: IdentityCheck[];
+  expectations: ExpectationResult[];
+  /** Things a reader should know: provider fell back, answer has several tokens, rivals chosen by the model, … */
+  notes: string[];
+}
+
+export interface ShellInfo {
+  id: string;
+  title: string;
+  family: string;
+  motivation: string;
+  /** Base name of the file, or null for a probe made from a selection. */
+  file: string | null;
+  sha256: string;
+  /** The commands as written, in order. */
+  run: { name: string; params: Record<string, unknown> }[];
+}
+
+export interface Provenance {
+  model: {
+    id: string;
+    family: string;
+    dtype: string;
+    parameters: number;
+    layers: number;
+    dModel: number;
+    heads: number;
+    kvHeads: number;
+    dHead: number;
+    vocab: number;
+    context: number;
+    files: { role: string; name: string; bytes: number; sha256: string }[];
+  };
+  tokenizer: { kind: string; addsBos: boolean; sha256: string };
+  lens: { convention: 'final-norm-recomputed'; attribution: 'final-norm-scale-frozen' };
+  engine: { onnxruntime: string; provider: { asked: string; used: string; note?: string }; threads: number };
+  versions: { symbolicResidue: string; format: 1 };
+  seed: number;
+  settings: Record<string, string | number | boolean | null>;
+  /** A command that reproduces this file. */
+  command: string;
+}
+
+export interface TokenInfo {
+  id: number;
+  /** As shown, leading space kept. */
+  text: string;
+}
+
+export interface Candidate {
+  text: string;
+  ids: number[];
+  /** Log-probability of the first token at the answer position. */
+  logprob: number;
+  /** Sum over all of its tokens. */
+  totalLogprob: number;
+  rank: number;
+}
+
+export interface RunTrace {
+  /** `probe`, `control`, `probe.walk=40`, `paraphrase.3` */
+  name: string;
+  label: 'probe' | 'control' | 'paraphrase';
+  vary: Record<string, string>;
+  /** Numeric dose for the x axis, when the varied values have one. */
+  x: number | null;
+  tokens: TokenInfo[];
+  bosAdded: boolean;
+  /** Half-open token ranges by span name. */
+  spans: Record<string, [number, number]>;
+  /** Answer position: index of the last prompt token. */
+  position: number;
+  scores?: Scores;
+  lens?: LensSection;
+  collapse?: Collapse;
+  attribution?: Attribution;
+  attention?: AttentionSection;
+  salience?: Salience;
+  map?: LensMap;
+  almostSaid?: AlmostSaid[];
+  generation?: Generation;
+  looping?: Looping;
+  commands?: CommandOutcome[];
+}
+
+export interface Scores {
+  answer: Candidate;
+  rivals: Candidate[];
+  /** True when the shell named no rivals and the model's own top tokens were taken. */
+  rivalsFromModel: boolean;
+  /** Index into rivals of the strongest at the output, null without rivals. */
+  strongest: number | null;
+  /** m_L: log p(answer) − max log p(rival). */
+  margin: number;
+  failed: boolean;
+  /** Threshold of the margin. */
+  tau: number;
+  /** Entropy of the next-token distribution. */
+  entropy: number;
+  top: { id: number; text: string; prob: number; logprob: number }[];
+}
+
+/** The logit lens at the answer position, [L + 1] each. */
+export interface LensSection {
+  answerLogprob: number[];
+  answerRank: number[];
+  /** [rival][L + 1] */
+  rivalLogprob: number[][];
+  margin: number[];
+  entropy: number[];
+  /** [L + 1][k] */
+  top: { id: number; text: string; prob: number }[][];
+}
+
+export interface Collapse {
+  /** `none`: it did not fail. `lost`: the answer led at `peak` and fell behind at `layer`. `never-formed`: it never led beyond noise. */
+  kind: 'none' | 'lost' | 'never-formed';
+  /** Residual row (0 … L) of the collapse; null for `none`, and for `never-formed` without a control. */
+  layer: number | null;
+  /** Row of the largest margin, and that margin. */
+  peak: number;
+  peakMargin: number;
+  /** 95th percentile of |m_l| over random token pairs of like frequency at the peak's row. */
+  noise: number;
+  /** `read off`: the lens suggests it; nothing was changed to test it. */
+  evidence: 'observed';
+}
+
+/** Direct logit attribution of the margin answer − strongest rival at the answer position, final norm's scale frozen. */
+export interface Attribution {
+  /** The rival it is taken against. */
+  rival: { text: string; id: number } | null;
+  total: number;
+  embed: number;
+  posEmbed: number;
+  /** [layer][head] */
+  head: number[][];
+  /** b_O, [layer] */
+  attnBias: number[];
+  /** [layer] */
+  mlp: number[];
+  lnFinalBias: number;
+  unembedBias: number;
+  /** |total − sum of all parts| */
+  residual: number;
+  /** Heads' contributions summed by source token, [pos]. */
+  byToken: number[];
+}
+
+/** Attention of the answer position. */
+export interface AttentionSection {
+  /** Mean over all heads of the pattern row, [pos]. */
+  meanByToken: number[];
+  /** Value-weighted ‖α v W_O‖, summed over heads and normalised to sum 1, [pos]. */
+  valueWeightedByToken: number[];
+  /** Per span: [layer][head] mass of attention; norm of the value-weighted sum; contribution to the margin. */
+  spans: Record<string, { attention: number[][]; valueWeighted: number[][]; contribution: number[][] }>;
+  /** Pattern rows of the answer position by head, [pos] each; only the heads with the largest |contribution| where all would be too many. */
+  rows: { layer: number; head: number; pattern: number[] }[];
+}
+
+export interface Salience {
+  /** Σ|DLA| per layer. */
+  direct: { attention: number[]; mlp: number[] };
+  /** Share of the attention output's value-weighted norm that comes from the marked span, per layer; null without a span. */
+  flow: { span: string; share: number[] } | null;
+  /** Margin lost when the layer's attention / MLP is mean-ablated, per layer. Tested by intervention. */
+  causal: { attention: number[]; mlp: number[] };
+}
+
+/** Lens log-probability of the answer's first token by residual row and position. */
+export interface LensMap {
+  /** Positions covered (all, or a stated subset for long prompts or large vocabularies). */
+  positions: number[];
+  complete: boolean;
+  /** [L + 1][positions] */
+  answerLogprob: number[][];
+}
+
+export interface AlmostSaid {
+  id: number;
+  text: string;
+  /** Row at which it led with the largest probability, and that probability. */
+  layer: number;
+  peakProb: number;
+  finalProb: number;
+  /** Component whose contribution did most to end it. */
+  endedBy: { component: string; contribution: number } | null;
+}
+
+export interface Generation {
+  ids: number[];
+  tokens: string[];
+  text: string;
+  stopped: 'end-of-text' | 'length' | 'context';
+  temperature: number;
+  /** Index of the generated token at which the answer begins, null if it never came. */
+  answerAt: number | null;
+}
+
+export interface Looping {
+  loops: boolean;
+  /** Share of 4-grams that repeat an earlier one (Welleck 2020). */
+  rep4: number;
+  /** Smallest period of the tail repeated 3+ times, null if none. */
+  period: number | null;
+  repeats: number;
+  /** Head with the highest induction score (Olsson 2022) on the generated text, when it loops. */
+  carrier: { layer: number; head: number; inductionScore: number } | null;
+}
+
+/** A row of a command's result table. */
+export type Cell = string | number | boolean | null;
+
+export interface CommandOutcome {
+  name: string;
+  params: Record<string, unknown>;
+  /** `observed`: read off a run. `caused`: by intervention. */
+  evidence: 'observed' | 'caused';
+  /** One sentence each, plain words. */
+  findings: string[];
+  /** What `expect` may test: `INHIBIT.effect`. */
+  values: Record<string, Cell>;
+  /** Curves and tables for report and panel. */
+  curves: { title: string; xLabel: string; yLabel: string; unit: string; x: number[]; series: { label: string; y: (number | null)[]; spread?: (number | null)[] }[] }[];
+  tables: { title: string; columns: { label: string; unit?: string }[]; rows: Cell[][] }[];
+}
+
+export interface FailureDensity {
+  failing: number;
+  total: number;
+  share: number;
+  /** Wilson 95 %. */
+  interval: [number, number];
+  /** Per vary combination over probe and paraphrases: name of the run, counts, interval. */
+  byRun: { name: string; x: number | null; failing: number; total: number; interval: [number, number] }[];
+}
+
+export interface Verdict {
+  failed: boolean;
+  /** The headline in words. */
+  sentence: string;
+  /** Control margin minus probe margin; null without a control. */
+  drop: number | null;
+  controlSucceeded: boolean | null;
+  patterns: { name: string; present: boolean; score: number; evidence: string }[];
+  /** Claims that an intervention has tested; empty: not checked. */
+  confirmed: string[];
+  /** What was not checked, in words. */
+  notChecked: string[];
+}
+
+export interface IdentityCheck {
+  name: 'pattern-rows-sum-to-1' | 'no-attention-to-the-future' | 'contributions-sum-to-margin' | 'lens-last-layer-equals-logits';
+  run: string;
+  residual: number;
+  tolerance: number;
+  passed: boolean;
+}
+
+export interface ExpectationResult {
+  path: string;
+  want: string;
+  got: Cell;
+  passed: boolean;
+  message: string;
+  /** Place in the shell file, from 1. */
+  line: number;
+}

@@ -1,0 +1,54 @@
+import type { Model, NdArray, RunResult } from '../engine/api.js';
+import type { EncodedToken } from '../model/types.js';
+import type { Residue } from '../residue/types.js';
+import type { Shell } from '../shell/types.js';
+
+/** A filled prompt, tokenised for a model, with its spans as token ranges and what may be answered. */
+export interface PreparedPrompt {
+  label: 'probe' | 'control' | 'paraphrase';
+  /** Values of `vary` used, by name. */
+  vary: Record<string, string>;
+  /** Text the model reads, or null when ids were given. */
+  text: string | null;
+  tokens: EncodedToken[];
+  ids: number[];
+  /** True when the first token is a BOS that the tokenizer added. */
+  bosAdded: boolean;
+  /** Half-open token ranges. */
+  spans: Record<string, [number, number]>;
+  /** Ids of the answer and of each rival (rivals empty = the model's own top tokens are taken at run time). */
+  answer: { text: string; ids: number[] };
+  rivals: { text: string; ids: number[] }[];
+}
+
+/** A traced forward pass of a prepared prompt. Lives in the engine's process only. */
+export interface TracedRun {
+  prompt: PreparedPrompt;
+  result: RunResult;
+  /** Answer position: the last prompt token. */
+  position: number;
+  /** Log-probs at the answer position by residual row: [layer + 1, vocab]. */
+  lens: NdArray;
+}
+
+export interface RunShellOptions {
+  seed?: number;
+  /** Partial residues as sections are finished. */
+  onPartial?: (residue: Residue) => void;
+  onProgress?: (event: RunProgress) => void;
+  signal?: AbortSignal;
+  /** Run only these commands (indexes into shell.run); default all. */
+  commands?: readonly number[];
+  /** Keep traced arrays and hand them over one run at a time (for `--npz`). `name` is `probe`, `control` or `probe.walk=40`. */
+  onArrays?: (name: string, arrays: Map<string, NdArray | { data: BigInt64Array; shape: number[] }>) => Promise<void>;
+}
+
+export interface RunProgress {
+  /** What is being computed, for people: `probe, walk = 40: forward`. */
+  stage: string;
+  done: number;
+  total: number;
+}
+
+/** Runs a shell on an open model. The source text is what `sha256` is taken of. */
+export type RunShell = (model: Model, shell: Shell, source: { text: string; file: string | null }, options?: RunShellOptions) => Promise<Residue>;
