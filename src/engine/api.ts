@@ -31,10 +31,33 @@ export type Edit =
   /** z of a head times `scale` (0 ablates) at `positions`. */
   | { kind: 'scale-head'; layer: number; head: number; scale: number; positions?: readonly number[] | 'all'; row?: number }
   /** What `queries` read from `keys` times `scale`, after the softmax: the pattern keeps its values, v is scaled. */
-  | { kind: 'scale-values'; layers: LayerSet; heads: LayerSet; queries: readonly number[] | 'all'; keys: readonly number[]; scale: number; row?: number }
+  | {
+      kind: 'scale-values';
+      layers: LayerSet;
+      heads: LayerSet;
+      queries: readonly number[] | 'all';
+      keys: readonly number[];
+      scale: number;
+      row?: number;
+    }
   /** Sets an activation. `value` is one vector (d_model; for z: d_head) used at every position, or one vector per position. */
-  | { kind: 'replace' | 'add'; at: 'resid_pre' | 'attn_out' | 'mlp_out'; layer: number; positions: readonly number[] | 'all'; value: Float32Array; row?: number }
-  | { kind: 'replace' | 'add'; at: 'z'; layer: number; head: number; positions: readonly number[] | 'all'; value: Float32Array; row?: number }
+  | {
+      kind: 'replace' | 'add';
+      at: 'resid_pre' | 'attn_out' | 'mlp_out';
+      layer: number;
+      positions: readonly number[] | 'all';
+      value: Float32Array;
+      row?: number;
+    }
+  | {
+      kind: 'replace' | 'add';
+      at: 'z';
+      layer: number;
+      head: number;
+      positions: readonly number[] | 'all';
+      value: Float32Array;
+      row?: number;
+    }
   /** attn_out or mlp_out times `scale` at `positions` (0 removes it, biases included). */
   | { kind: 'scale-out'; at: 'attn_out' | 'mlp_out'; layer: number; scale: number; positions?: readonly number[] | 'all'; row?: number }
   /** r − (r·u)u on resid_pre; `direction` need not be a unit vector. */

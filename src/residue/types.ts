@@ -250,7 +250,14 @@ export interface CommandOutcome {
   /** What `expect` may test: `INHIBIT.effect`. */
   values: Record<string, Cell>;
   /** Curves and tables for report and panel. */
-  curves: { title: string; xLabel: string; yLabel: string; unit: string; x: number[]; series: { label: string; y: (number | null)[]; spread?: (number | null)[] }[] }[];
+  curves: {
+    title: string;
+    xLabel: string;
+    yLabel: string;
+    unit: string;
+    x: number[];
+    series: { label: string; y: (number | null)[]; spread?: (number | null)[] }[];
+  }[];
   tables: { title: string; columns: { label: string; unit?: string }[]; rows: Cell[][] }[];
 }
 

@@ -51,4 +51,9 @@ export interface RunProgress {
 }
 
 /** Runs a shell on an open model. The source text is what `sha256` is taken of. */
-export type RunShell = (model: Model, shell: Shell, source: { text: string; file: string | null }, options?: RunShellOptions) => Promise<Residue>;
+export type RunShell = (
+  model: Model,
+  shell: Shell,
+  source: { text: string; file: string | null },
+  options?: RunShellOptions,
+) => Promise<Residue>;

@@ -48,7 +48,10 @@ export type AnswerSpec = { kind: 'text'; text: string } | { kind: 'tokens'; toke
 
 /** A prompt as written, with `{{name}}` still in it; `fill` (src/shell/template) makes a Prompt of it. */
 export interface PromptTemplate {
-  source: { kind: 'text'; text: string } | { kind: 'tokens'; tokens: number[]; spans: Record<string, [number, number]> } | { kind: 'chat'; messages: ChatMessage[] };
+  source:
+    | { kind: 'text'; text: string }
+    | { kind: 'tokens'; tokens: number[]; spans: Record<string, [number, number]> }
+    | { kind: 'chat'; messages: ChatMessage[] };
   range: Range;
 }
 
