@@ -1,0 +1,73 @@
+// `npm test`: sets up and runs every check, prints what it does, and ends with `N passed, N failed`.
+// `--only=lint,types,unit,e2e,host` runs some of the steps; `--long` adds the slow sweeps.
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensureInstalled, newerNode, root, run, say } from './setup.mjs';
+
+const only = process.argv.find((a) => a.startsWith('--only='))?.slice(7).split(',');
+const long = process.argv.includes('--long');
+const wanted = (step) => !only || only.includes(step);
+const results = join(root, 'test-results');
+const totals = { passed: 0, failed: 0 };
+const failures = [];
+
+function count(step, passed, failed) {
+  totals.passed += passed;
+  totals.failed += failed;
+  if (failed > 0) failures.push(`${step}: ${failed} failed`);
+  say(`${step}: ${passed} passed, ${failed} failed`);
+}
+
+/** A check that is one test by itself. */
+async function check(step, command, args) {
+  say(`${step} …`);
+  const code = await run(command, args);
+  count(step, code === 0 ? 1 : 0, code === 0 ? 0 : 1);
+  return code === 0;
+}
+
+/** A vitest run, counted from its JSON report; a run that dies without one is a failure. */
+async function vitest(step, args, env = {}) {
+  say(`${step} …`);
+  const report = join(results, `${step.replaceAll(/\W+/g, '-')}.json`);
+  rmSync(report, { force: true });
+  const command = [join('node_modules', 'vitest', 'vitest.mjs'), 'run', ...args, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const code = await run(newerNode() ?? process.execPath, command, { env });
+  if (!existsSync(report)) return count(step, 0, 1);
+  const { numPassedTests, numFailedTests, numPendingTests, numFailedTestSuites, numTotalTests } = JSON.parse(readFileSync(report, 'utf8'));
+  // A skipped test, an empty run and a file that failed to load are failures: nothing is skipped silently.
+  const silent = numPendingTests + (numTotalTests === 0 || (code !== 0 && numFailedTests === 0) ? Math.max(1, numFailedTestSuites) : 0);
+  count(step, numPassedTests, numFailedTests + silent);
+}
+
+try {
+  ensureInstalled();
+  mkdirSync(results, { recursive: true });
+  const node = newerNode() ?? process.execPath;
+  if (wanted('lint')) {
+    await check('lint', process.execPath, [join('node_modules', 'eslint', 'bin', 'eslint.js'), '.']);
+    await check('format', process.execPath, [join('node_modules', 'prettier', 'bin', 'prettier.cjs'), '--check', '--log-level=warn', '.']);
+  }
+  if (wanted('types')) {
+    await check('types', process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', '.']);
+    await check('types of the panel', process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'webview']);
+  }
+  const built = await check('build', node, ['esbuild.mjs']);
+  if (built && wanted('unit')) await vitest('unit and engine tests', [], { RESIDUE_SKIP_BUILD: '1' });
+  if (built && (wanted('e2e') || wanted('host'))) {
+    const { ensureChromium } = await import('./chromium.mjs');
+    const { ensureCodeServer } = await import('./code-server.mjs');
+    await ensureChromium();
+    await ensureCodeServer();
+    if (wanted('host')) await check('tests in the extension host', node, [join('test', 'editor', 'run.mjs')]);
+    if (wanted('e2e')) await vitest('tests in a browser', ['--config', join('test', 'e2e', 'vitest.config.ts')]);
+  }
+  if (built && long) await vitest('slow sweeps', ['--config', join('test', 'long', 'vitest.config.ts')], { RESIDUE_SKIP_BUILD: '1' });
+} catch (error) {
+  console.error(`▸ ${error instanceof Error ? error.message : String(error)}`);
+  failures.push('set-up');
+  totals.failed += 1;
+}
+for (const line of failures) console.log(`✗ ${line}`);
+console.log(`${totals.passed} passed, ${totals.failed} failed`);
+process.exitCode = totals.failed > 0 || totals.passed === 0 ? 1 : 0;
