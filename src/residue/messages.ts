@@ -2,7 +2,7 @@ import type { Residue } from './types.js';
 
 /**
  * Everything that crosses between the extension host and the residue panel's page, in one place. Both sides validate what
- * they receive with `isToPage` / `isToHost`; anything else is dropped and logged.
+ * they receive with `isToPage` / `isToHost` (guards.ts); anything else is dropped and logged.
  */
 export interface PanelState {
   /** URI of the shell this panel is about. */
@@ -19,7 +19,10 @@ export type ToPage =
   | { type: 'empty' }
   | { type: 'view'; view: PanelState['view'] };
 
-/** Page → host. `ready` is the first message; the host sends nothing before it. */
+/**
+ * Page → host. `ready` is the first message; the host sends nothing before it. `save.data` is the text to write, or for
+ * image/png its base64 without a `data:` prefix; `save.name` is a base name with its extension. `reveal` counts from 1.
+ */
 export type ToHost =
   | { type: 'ready' }
   | { type: 'run' }

@@ -1,0 +1,189 @@
+import type { ToHost, ToPage } from './messages.js';
+import type { Residue } from './types.js';
+
+/**
+ * Guards of the boundary between extension host and panel page: what does not pass is dropped by its receiver. They check
+ * everything that the receiver would otherwise trip over (kinds, arrays, the fields that are always there), and leave the
+ * numbers themselves alone. No library: both the page and the host import this.
+ */
+type Check = (value: unknown) => boolean;
+
+const isString: Check = (v) => typeof v === 'string';
+const isNumber: Check = (v) => typeof v === 'number' || v === null;
+const isBoolean: Check = (v) => typeof v === 'boolean';
+const isPlain = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null && !Array.isArray(v);
+const isScalar: Check = (v) => v === null || typeof v === 'string' || typeof v === 'number' || typeof v === 'boolean';
+
+const list =
+  (item: Check): Check =>
+  (v) =>
+    Array.isArray(v) && v.every(item);
+const record =
+  (item: Check): Check =>
+  (v) =>
+    isPlain(v) && Object.values(v).every(item);
+/** An object with these fields; a name ending in `?` may be absent. Other fields are let through. */
+const shape = (fields: Record<string, Check>): Check => {
+  const entries = Object.entries(fields).map(([key, check]) => {
+    const optional = key.endsWith('?');
+    return { key: optional ? key.slice(0, -1) : key, optional, check };
+  });
+  return (v) => isPlain(v) && entries.every(({ key, optional, check }) => (optional && v[key] === undefined) || check(v[key]));
+};
+const orNull =
+  (check: Check): Check =>
+  (v) =>
+    v === null || check(v);
+const one =
+  (...values: readonly string[]): Check =>
+  (v) =>
+    typeof v === 'string' && values.includes(v);
+
+const numbers = list(isNumber);
+const matrix = list(numbers);
+const range: Check = (v) => Array.isArray(v) && v.length === 2 && v.every((x) => Number.isInteger(x));
+const interval: Check = (v) => Array.isArray(v) && v.length === 2 && v.every(isNumber);
+const candidate = shape({ text: isString, logprob: isNumber, totalLogprob: isNumber, rank: isNumber });
+const guess = shape({ text: isString, prob: isNumber });
+
+const scores = shape({
+  answer: candidate,
+  rivals: list(candidate),
+  strongest: isNumber,
+  margin: isNumber,
+  failed: isBoolean,
+  tau: isNumber,
+  entropy: isNumber,
+  top: list(guess),
+});
+const command = shape({
+  name: isString,
+  params: isPlain,
+  evidence: one('observed', 'caused'),
+  findings: list(isString),
+  values: record(isScalar),
+  curves: list(
+    shape({
+      title: isString,
+      xLabel: isString,
+      yLabel: isString,
+      unit: isString,
+      x: numbers,
+      series: list(shape({ label: isString, y: numbers, 'spread?': numbers })),
+    }),
+  ),
+  tables: list(shape({ title: isString, columns: list(shape({ label: isString, 'unit?': isString })), rows: list(list(isScalar)) })),
+});
+
+const run = shape({
+  name: isString,
+  label: one('probe', 'control', 'paraphrase'),
+  vary: record(isString),
+  x: isNumber,
+  tokens: list(shape({ id: isNumber, text: isString })),
+  bosAdded: isBoolean,
+  spans: record(range),
+  position: isNumber,
+  'scores?': scores,
+  'lens?': shape({
+    answerLogprob: numbers,
+    answerRank: numbers,
+    rivalLogprob: matrix,
+    margin: numbers,
+    entropy: numbers,
+    top: list(list(guess)),
+  }),
+  'collapse?': shape({ kind: one('none', 'lost', 'never-formed'), layer: isNumber, peak: isNumber, peakMargin: isNumber, noise: isNumber }),
+  'attribution?': shape({ total: isNumber, head: matrix, mlp: numbers, attnBias: numbers, byToken: numbers }),
+  'attention?': shape({
+    meanByToken: numbers,
+    valueWeightedByToken: numbers,
+    spans: record(shape({ attention: matrix, valueWeighted: matrix, contribution: matrix })),
+    rows: list(shape({ layer: isNumber, head: isNumber, pattern: numbers })),
+  }),
+  'salience?': shape({
+    direct: shape({ attention: numbers, mlp: numbers }),
+    flow: orNull(shape({ span: isString, share: numbers })),
+    causal: shape({ attention: numbers, mlp: numbers }),
+  }),
+  'map?': shape({ positions: numbers, complete: isBoolean, answerLogprob: matrix }),
+  'almostSaid?': list(shape({ text: isString, layer: isNumber, peakProb: isNumber, finalProb: isNumber })),
+  'generation?': shape({ tokens: list(isString), text: isString, stopped: isString, answerAt: isNumber }),
+  'looping?': shape({ loops: isBoolean, rep4: isNumber, period: isNumber, repeats: isNumber }),
+  'commands?': list(command),
+});
+
+const residue = shape({
+  status: one('running', 'complete', 'cancelled'),
+  created: isString,
+  shell: shape({ id: isString, title: isString, file: orNull(isString), run: list(isPlain) }),
+  provenance: shape({
+    model: shape({ id: isString, layers: isNumber, heads: isNumber, files: list(isPlain) }),
+    tokenizer: isPlain,
+    lens: isPlain,
+    engine: shape({ provider: isPlain }),
+    versions: isPlain,
+    seed: isNumber,
+    settings: record(isScalar),
+    command: isString,
+  }),
+  runs: list(run),
+  primary: isNumber,
+  control: orNull(run),
+  paraphrases: list(run),
+  'density?': shape({
+    failing: isNumber,
+    total: isNumber,
+    share: isNumber,
+    interval,
+    byRun: list(shape({ name: isString, x: isNumber, failing: isNumber, total: isNumber, interval })),
+  }),
+  'verdict?': shape({
+    failed: isBoolean,
+    sentence: isString,
+    drop: isNumber,
+    patterns: list(shape({ name: isString, present: isBoolean, score: isNumber, evidence: isString })),
+    confirmed: list(isString),
+    notChecked: list(isString),
+  }),
+  checks: list(shape({ name: isString, run: isString, residual: isNumber, tolerance: isNumber, passed: isBoolean })),
+  expectations: list(shape({ path: isString, want: isString, passed: isBoolean, message: isString, line: isNumber })),
+  notes: list(isString),
+});
+
+/** Whether a value has the structure of a residue (as the panel needs it; the full check is the JSON Schema). */
+export function isResidue(value: unknown): value is Residue {
+  return residue(value);
+}
+
+const toPage: Record<string, Check> = {
+  residue: shape({ residue, shellUri: isString }),
+  progress: shape({ stage: isString, done: Number.isFinite, total: Number.isFinite }),
+  error: shape({ message: isString, place: orNull(shape({ file: isString, line: isNumber, column: isNumber })) }),
+  empty: () => true,
+  view: shape({ view: record(isScalar) }),
+};
+
+const toHost: Record<string, Check> = {
+  ready: () => true,
+  run: () => true,
+  cancel: () => true,
+  view: shape({ view: record(isScalar) }),
+  reveal: shape({ line: Number.isInteger, column: Number.isInteger }),
+  copy: shape({ text: isString }),
+  save: shape({ name: isString, mime: one('text/csv', 'image/png', 'image/svg+xml', 'application/json'), data: isString }),
+  openMethods: shape({ anchor: isString }),
+};
+
+const passes = (table: Record<string, Check>, value: unknown): boolean =>
+  isPlain(value) && typeof value.type === 'string' && Object.hasOwn(table, value.type) && table[value.type]!(value);
+
+/** Guards what the page receives. */
+export function isToPage(value: unknown): value is ToPage {
+  return passes(toPage, value);
+}
+
+/** Guards what the host receives. */
+export function isToHost(value: unknown): value is ToHost {
+  return passes(toHost, value);
+}
