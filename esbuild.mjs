@@ -1,13 +1,14 @@
-// Bundles every entry into dist/. `node esbuild.mjs [--production] [--watch] [--only=name,…]`
-import { existsSync } from 'node:fs';
+// Bundles every entry into dist/. `node esbuild.mjs [--production] [--watch] [--only=name,…] [--out=FOLDER] [--metafile=FILE]`
+import { existsSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { build, context } from 'esbuild';
 
 const production = process.argv.includes('--production');
 const watch = process.argv.includes('--watch');
-const only = process.argv
-  .find((a) => a.startsWith('--only='))
-  ?.slice(7)
-  .split(',');
+const option = (name) => process.argv.find((a) => a.startsWith(`--${name}=`))?.slice(name.length + 3);
+const only = option('only')?.split(',');
+const out = option('out') ?? 'dist';
+const metafile = option('metafile');
 
 const node = {
   bundle: true,
@@ -50,6 +51,11 @@ const entries = {
   },
 };
 
-const chosen = Object.entries(entries).filter(([name, e]) => (only ? only.includes(name) : true) && existsSync(e.entryPoints[0]));
-if (watch) for (const [, options] of chosen) await (await context(options)).watch();
-else await Promise.all(chosen.map(([, options]) => build(options)));
+const chosen = Object.entries(entries)
+  .filter(([name, e]) => (only ? only.includes(name) : true) && existsSync(e.entryPoints[0]))
+  .map(([, e]) => ({ ...e, outfile: join(out, basename(e.outfile)), metafile: metafile !== undefined }));
+if (watch) for (const options of chosen) await (await context(options)).watch();
+else {
+  const results = await Promise.all(chosen.map((options) => build(options)));
+  if (metafile) writeFileSync(metafile, JSON.stringify(results.flatMap((r) => Object.keys(r.metafile.inputs))));
+}
