@@ -25,12 +25,17 @@ export interface Tokenizer {
   readonly eosIds: readonly number[];
   /** `addSpecial` false encodes the text alone. Default: as the model's own configuration says. */
   encode(text: string, options?: { addSpecial?: boolean }): EncodedToken[];
-  /** Special tokens are skipped unless asked for. */
-  decode(ids: readonly number[], options?: { skipSpecial?: boolean }): string;
+  /**
+   * Special tokens are skipped unless asked for; spaces are never tidied up. `continuation`: the ids follow other text, so a
+   * leading space is kept that the tokenizer would else take for the one it puts before a text.
+   */
+  decode(ids: readonly number[], options?: { skipSpecial?: boolean; continuation?: boolean }): string;
   /** One token's own text as shown in a token strip. */
   token(id: number): string;
   /** Every id a run must never pick when it chooses rivals by itself (special and unused tokens). */
   readonly specialIds: ReadonlySet<number>;
+  /** What a user should know that is no error: where this reading differs from what a file says. */
+  readonly notes?: readonly string[];
   readonly hasChatTemplate: boolean;
   /** The model's own template; encode the result with addSpecial false. Throws InputError when there is none or it fails. */
   renderChat(messages: readonly ChatMessage[], options?: { addGenerationPrompt?: boolean }): string;

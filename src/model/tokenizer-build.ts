@@ -1,0 +1,112 @@
+import { InputError } from '../errors.js';
+import { renderTemplate } from './chat.js';
+import type { ChatSource } from './chat.js';
+import { locateTokens } from './offsets.js';
+import { concatBytes, decodeBytes, showBytes } from './pieces.js';
+import { withTimeLimit } from './time-limit.js';
+import type { ChatMessage, EncodedToken, Tokenizer } from './types.js';
+
+/** What differs between kinds of tokenizers: text to ids, and what each id stands for. */
+export interface TokenizerCore {
+  /** Tokens of a text without any added special token. `surface` null: unknown characters (`<unk>`). */
+  encode(text: string): { id: number; surface: Uint8Array | null }[];
+  /** The bytes an id stands for in a text; null for an id without a token. */
+  surface(id: number): Uint8Array | null;
+  /** The text of known ids, without those that are `hidden`. Absent: their surfaces joined. */
+  decode?(ids: readonly number[], hidden: (id: number) => boolean): string;
+}
+
+export interface TokenizerParts {
+  kind: Tokenizer['kind'];
+  /** Named in errors. */
+  file: string;
+  core: TokenizerCore;
+  size: number;
+  /** Ids put before and after a text by default. */
+  prefix: readonly number[];
+  suffix: readonly number[];
+  bosId: number | null;
+  eosIds: readonly number[];
+  specialIds: ReadonlySet<number>;
+  chat: ChatSource | null;
+  notes: readonly string[];
+}
+
+/** A pattern that backtracks for ever is stopped after this long; a megabyte of text takes under two seconds. */
+const ENCODE_LIMIT_MS = 20_000;
+
+/** Longest text that is tokenised, in UTF-16 units. */
+export const MAX_TEXT = 8 * 1024 * 1024;
+
+export function buildTokenizer(parts: TokenizerParts): Tokenizer {
+  const { core, prefix, suffix, file } = parts;
+  const shown = new Map<number, string>();
+
+  function token(id: number): string {
+    let text = shown.get(id);
+    if (text === undefined) {
+      const surface = core.surface(id);
+      text = surface === null ? `<id ${id}>` : showBytes(surface);
+      shown.set(id, text);
+    }
+    return text;
+  }
+
+  function encode(text: string, options: { addSpecial?: boolean } = {}): EncodedToken[] {
+    if (text.length > MAX_TEXT) {
+      throw new InputError(`The text has ${text.length} characters, more than the ${MAX_TEXT} that are tokenised at once.`, { file });
+    }
+    const pieces = withTimeLimit(
+      ENCODE_LIMIT_MS,
+      () => core.encode(text),
+      () =>
+        new InputError(`The tokenizer's patterns took more than ${ENCODE_LIMIT_MS / 1000} s on a text of ${text.length} characters.`, {
+          file,
+        }),
+    );
+    const places = locateTokens(
+      text,
+      pieces.map((piece) => piece.surface),
+    );
+    const tokens = pieces.map(({ id, surface }, i): EncodedToken => {
+      const [start, end] = places[i]!;
+      return { id, text: surface === null ? text.slice(start, end) || token(id) : showBytes(surface), start, end };
+    });
+    if (options.addSpecial === false) return tokens;
+    return [
+      ...prefix.map((id): EncodedToken => ({ id, text: token(id), start: 0, end: 0 })),
+      ...tokens,
+      ...suffix.map((id): EncodedToken => ({ id, text: token(id), start: text.length, end: text.length })),
+    ];
+  }
+
+  function decode(ids: readonly number[], options: { skipSpecial?: boolean; continuation?: boolean } = {}): string {
+    const skip = options.skipSpecial ?? true;
+    const hidden = (id: number): boolean => skip && parts.specialIds.has(id);
+    const known = ids.filter((id) => core.surface(id) !== null);
+    if (core.decode && !options.continuation) return core.decode(known, hidden);
+    return decodeBytes(concatBytes(known.filter((id) => !hidden(id)).map((id) => core.surface(id)!)));
+  }
+
+  function renderChat(messages: readonly ChatMessage[], options: { addGenerationPrompt?: boolean } = {}): string {
+    if (parts.chat === null) {
+      throw new InputError('This model has no chat template, so a prompt for it must be text or ids, not a list of messages.', { file });
+    }
+    return renderTemplate(parts.chat, messages, options.addGenerationPrompt ?? true);
+  }
+
+  return {
+    kind: parts.kind,
+    addsBos: parts.bosId !== null && prefix.includes(parts.bosId),
+    size: parts.size,
+    bosId: parts.bosId,
+    eosIds: parts.eosIds,
+    specialIds: parts.specialIds,
+    notes: parts.notes,
+    hasChatTemplate: parts.chat !== null,
+    encode,
+    decode,
+    token,
+    renderChat,
+  };
+}

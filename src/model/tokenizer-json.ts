@@ -1,0 +1,441 @@
+import { InputError } from '../errors.js';
+
+/** `tokenizer.json` after checking, with every key that the library wants, ready for it. */
+export interface TokenizerJson {
+  added_tokens: AddedToken[];
+  normalizer: Json | null;
+  pre_tokenizer: Json | null;
+  post_processor: null;
+  decoder: Json | null;
+  model: Json;
+}
+
+export interface AddedToken {
+  id: number;
+  content: string;
+  lstrip: boolean;
+  rstrip: boolean;
+  normalized: boolean;
+  special: boolean;
+}
+
+export type Json = Record<string, unknown>;
+
+/** What a checked tokenizer.json says beside what goes to the library. */
+export interface CheckedTokenizer {
+  json: TokenizerJson;
+  /** Token of each id; undefined for an id that no token has. */
+  tokens: (string | undefined)[];
+  idOf: Map<string, number>;
+  /** Ids put before and after a text by the post-processor. */
+  prefix: number[];
+  suffix: number[];
+  byteFallback: boolean;
+  notes: string[];
+}
+
+const MAX_TOKENS = 1 << 22;
+const MAX_NESTING = 16;
+
+/** GPT-2's pattern, as HF's ByteLevel applies it. */
+export const GPT2_PATTERN = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+
+/**
+ * Checks a parsed tokenizer.json and rewrites the few parts where `@huggingface/tokenizers` departs from the Rust library
+ * (white space and digits by JavaScript's meaning in ByteLevel and Digits, groups in Punctuation, Metaspace's split), so that both give the
+ * same ids. What neither can follow exactly is an error. The post-processor is read out here and not given to the library.
+ */
+export function checkTokenizerJson(value: unknown, file: string): CheckedTokenizer {
+  const check = new Checker(file);
+  const root = check.object(value, '');
+  const notes: string[] = [];
+  const model = check.object(root['model'], 'model');
+  const { tokens, idOf, type } = readVocabulary(check, model);
+  if (type === 'BPE') checkBpe(check, model, idOf);
+  const added = readAddedTokens(check, root['added_tokens'], tokens, idOf);
+  for (const token of added) {
+    tokens[token.id] = token.content;
+    idOf.set(token.content, token.id);
+  }
+  const { prefix, suffix } = readPostProcessor(check, root['post_processor'] ?? null, idOf);
+  const byteFallback = model['byte_fallback'] === true;
+  return {
+    json: {
+      added_tokens: added,
+      normalizer: rewriteNormalizer(check, root['normalizer'] ?? null, notes),
+      pre_tokenizer: rewritePreTokenizer(check, root['pre_tokenizer'] ?? null, 'pre_tokenizer', 0),
+      post_processor: null,
+      decoder: rewriteDecoder(check, root['decoder'] ?? null),
+      model: { ...(type === 'WordPiece' ? { continuing_subword_prefix: '##' } : {}), ...model, type },
+    },
+    tokens,
+    idOf,
+    prefix,
+    suffix,
+    byteFallback,
+    notes,
+  };
+}
+
+/** Typed access to untrusted JSON; every refusal names the file and the field. */
+class Checker {
+  constructor(readonly file: string) {}
+
+  fail(field: string, message: string): InputError {
+    return new InputError(message, { file: this.file, field: field || undefined });
+  }
+
+  object(value: unknown, field: string): Json {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw this.fail(field, `${field ? `\`${field}\` of the tokenizer` : 'The tokenizer'} must be a JSON object, not ${describe(value)}.`);
+    }
+    return value as Json;
+  }
+
+  list(value: unknown, field: string): unknown[] {
+    if (!Array.isArray(value)) throw this.fail(field, `\`${field}\` of the tokenizer must be a list, not ${describe(value)}.`);
+    return value;
+  }
+
+  string(value: unknown, field: string): string {
+    if (typeof value !== 'string') throw this.fail(field, `\`${field}\` of the tokenizer must be a string, not ${describe(value)}.`);
+    return value;
+  }
+
+  id(value: unknown, field: string): number {
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value >= MAX_TOKENS) {
+      throw this.fail(field, `\`${field}\` of the tokenizer must be a whole number from 0 to ${MAX_TOKENS - 1}, not ${describe(value)}.`);
+    }
+    return value;
+  }
+}
+
+function describe(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'object') return 'an object';
+  const text = String(value);
+  return typeof value === 'string' ? `"${text.slice(0, 40)}"` : text.slice(0, 40);
+}
+
+function readVocabulary(check: Checker, model: Json): { tokens: (string | undefined)[]; idOf: Map<string, number>; type: string } {
+  const given = model['type'];
+  const type = given ?? (Array.isArray(model['vocab']) ? 'Unigram' : 'merges' in model ? 'BPE' : undefined);
+  if (type !== 'BPE' && type !== 'Unigram' && type !== 'WordPiece' && type !== 'WordLevel') {
+    throw check.fail(
+      'model.type',
+      `The tokenizer's model type is ${describe(given)}, but only BPE, Unigram, WordPiece and WordLevel are understood.`,
+    );
+  }
+  const tokens: (string | undefined)[] = [];
+  const idOf = new Map<string, number>();
+  const add = (token: string, id: number): void => {
+    if (tokens[id] !== undefined) {
+      throw check.fail('model.vocab', `Two tokens of the tokenizer's vocabulary, "${tokens[id]}" and "${token}", have the same id ${id}.`);
+    }
+    tokens[id] = token;
+    idOf.set(token, id);
+  };
+  if (type === 'Unigram') {
+    const list = check.list(model['vocab'], 'model.vocab');
+    list.forEach((entry, i) => {
+      const [token, score] = check.list(entry, `model.vocab[${i}]`);
+      if (typeof score !== 'number')
+        throw check.fail('model.vocab', `\`model.vocab[${i}]\` of the tokenizer must be a token with a score.`);
+      tokens[check.id(i, `model.vocab[${i}]`)] = check.string(token, `model.vocab[${i}]`);
+      if (!idOf.has(token as string)) idOf.set(token as string, i);
+    });
+    const unknown = model['unk_id'];
+    if (unknown !== null && unknown !== undefined && !(check.id(unknown, 'model.unk_id') < list.length)) {
+      throw check.fail('model.unk_id', `The tokenizer's unk_id ${String(unknown)} is beyond its ${list.length} tokens.`);
+    }
+  } else {
+    const vocab = check.object(model['vocab'], 'model.vocab');
+    for (const [token, id] of Object.entries(vocab)) add(token, check.id(id, `model.vocab[${JSON.stringify(token.slice(0, 40))}]`));
+  }
+  if (idOf.size === 0) throw check.fail('model.vocab', "The tokenizer's vocabulary is empty.");
+  const unknown = model['unk_token'];
+  if (unknown !== null && unknown !== undefined) check.string(unknown, 'model.unk_token');
+  if (type === 'WordPiece' || type === 'WordLevel') {
+    if (typeof unknown !== 'string' || !idOf.has(unknown)) {
+      throw check.fail('model.unk_token', `The tokenizer's unk_token ${describe(unknown)} is not in its vocabulary.`);
+    }
+  }
+  return { tokens, idOf, type };
+}
+
+function checkBpe(check: Checker, model: Json, idOf: Map<string, number>): void {
+  const merges = check.list(model['merges'], 'model.merges');
+  if (merges.length > MAX_TOKENS) throw check.fail('model.merges', `The tokenizer lists ${merges.length} merges, more than ${MAX_TOKENS}.`);
+  const pairs: [string, string][] = merges.map((merge, i) => {
+    const pair = typeof merge === 'string' ? merge.split(' ') : Array.isArray(merge) ? (merge as unknown[]) : [];
+    const [left, right] = pair;
+    if (pair.length !== 2 || typeof left !== 'string' || typeof right !== 'string') {
+      throw check.fail(`model.merges[${i}]`, `\`model.merges[${i}]\` of the tokenizer must be two tokens, not ${describe(merge)}.`);
+    }
+    for (const token of [left, right, left + right]) {
+      if (!idOf.has(token)) {
+        throw check.fail(
+          `model.merges[${i}]`,
+          `\`model.merges[${i}]\` of the tokenizer needs the token "${token}", which is not in its vocabulary.`,
+        );
+      }
+    }
+    return [left, right];
+  });
+  model['merges'] = pairs;
+  if (typeof model['dropout'] === 'number' && model['dropout'] > 0) {
+    throw check.fail(
+      'model.dropout',
+      `The tokenizer drops merges at random (dropout ${model['dropout']}), so that a text would have no ids of its own.`,
+    );
+  }
+  if (model['continuing_subword_prefix']) {
+    throw check.fail(
+      'model.continuing_subword_prefix',
+      `The tokenizer's continuing_subword_prefix ${describe(model['continuing_subword_prefix'])} is not understood.`,
+    );
+  }
+}
+
+function readAddedTokens(
+  check: Checker,
+  value: unknown,
+  tokens: readonly (string | undefined)[],
+  idOf: ReadonlyMap<string, number>,
+): AddedToken[] {
+  if (value === undefined || value === null) return [];
+  const seen = new Map<number, string>();
+  const list: AddedToken[] = [];
+  check.list(value, 'added_tokens').forEach((entry, i) => {
+    const field = `added_tokens[${i}]`;
+    const token = check.object(entry, field);
+    const content = check.string(token['content'], `${field}.content`);
+    const id = check.id(token['id'], `${field}.id`);
+    const other = seen.get(id) ?? tokens[id];
+    if (other !== undefined && other !== content) {
+      throw check.fail(`${field}.id`, `The added token "${content}" has the id ${id}, which is already that of "${other}".`);
+    }
+    const known = idOf.get(content);
+    if (known !== undefined && known !== id) {
+      throw check.fail(`${field}.id`, `The added token "${content}" has the id ${id}, but in the vocabulary it is ${known}.`);
+    }
+    if (seen.has(id) || content === '') return;
+    if (token['single_word'] === true) {
+      throw check.fail(
+        `${field}.single_word`,
+        `The added token "${content}" is to match whole words only (single_word), which is not understood.`,
+      );
+    }
+    seen.set(id, content);
+    const special = token['special'] === true;
+    list.push({
+      id,
+      content,
+      special,
+      lstrip: token['lstrip'] === true,
+      rstrip: token['rstrip'] === true,
+      normalized: typeof token['normalized'] === 'boolean' ? token['normalized'] : !special,
+    });
+  });
+  return list;
+}
+
+function readPostProcessor(check: Checker, value: unknown, idOf: ReadonlyMap<string, number>): { prefix: number[]; suffix: number[] } {
+  const prefix: number[] = [];
+  const suffix: number[] = [];
+  const known = (token: string, field: string): number => {
+    const id = idOf.get(token);
+    if (id === undefined) throw check.fail(field, `The tokenizer's post-processor adds "${token}", which is not in its vocabulary.`);
+    return id;
+  };
+  const visit = (entry: unknown, field: string, depth: number): void => {
+    if (entry === null) return;
+    const processor = check.object(entry, field);
+    if (depth > MAX_NESTING) throw check.fail(field, `The tokenizer's post-processor is nested more than ${MAX_NESTING} deep.`);
+    switch (processor['type']) {
+      case 'ByteLevel':
+        return;
+      case 'Sequence':
+        check
+          .list(processor['processors'], `${field}.processors`)
+          .forEach((inner, i) => visit(inner, `${field}.processors[${i}]`, depth + 1));
+        return;
+      case 'BertProcessing':
+      case 'RobertaProcessing': {
+        const [cls] = check.list(processor['cls'], `${field}.cls`);
+        const [sep] = check.list(processor['sep'], `${field}.sep`);
+        prefix.unshift(known(check.string(cls, `${field}.cls`), `${field}.cls`));
+        suffix.push(known(check.string(sep, `${field}.sep`), `${field}.sep`));
+        return;
+      }
+      case 'TemplateProcessing': {
+        const specials =
+          processor['special_tokens'] === undefined ? {} : check.object(processor['special_tokens'], `${field}.special_tokens`);
+        const before: number[] = [];
+        const after: number[] = [];
+        let sequences = 0;
+        check.list(processor['single'], `${field}.single`).forEach((item, i) => {
+          const step = check.object(item, `${field}.single[${i}]`);
+          if ('Sequence' in step) {
+            sequences++;
+            return;
+          }
+          const name = check.string(
+            check.object(step['SpecialToken'], `${field}.single[${i}].SpecialToken`)['id'],
+            `${field}.single[${i}].SpecialToken.id`,
+          );
+          const special = Object.hasOwn(specials, name) ? check.object(specials[name], `${field}.special_tokens`) : null;
+          const names =
+            special === null ? [name] : check.list(special['tokens'], `${field}.special_tokens[${JSON.stringify(name)}].tokens`);
+          const ids = names.map((token) => known(check.string(token, `${field}.special_tokens`), `${field}.special_tokens`));
+          (sequences === 0 ? before : after).push(...ids);
+        });
+        if (sequences !== 1)
+          throw check.fail(`${field}.single`, `The tokenizer's template must hold the text once, but holds it ${sequences} times.`);
+        prefix.unshift(...before);
+        suffix.push(...after);
+        return;
+      }
+      default:
+        throw check.fail(
+          `${field}.type`,
+          `The tokenizer's post-processor type is ${describe(processor['type'])}, which is not understood.`,
+        );
+    }
+  };
+  visit(value, 'post_processor', 0);
+  return { prefix, suffix };
+}
+
+const NORMALIZERS = new Set([
+  'BertNormalizer',
+  'Precompiled',
+  'Replace',
+  'NFC',
+  'NFD',
+  'NFKC',
+  'NFKD',
+  'Strip',
+  'StripAccents',
+  'Lowercase',
+  'Prepend',
+]);
+
+function rewriteNormalizer(check: Checker, value: unknown, notes: string[], depth = 0): Json | null {
+  if (value === null) return null;
+  const normalizer = check.object(value, 'normalizer');
+  if (depth > MAX_NESTING) throw check.fail('normalizer', `The tokenizer's normalizer is nested more than ${MAX_NESTING} deep.`);
+  const type = normalizer['type'];
+  if (type === 'Sequence') {
+    const list = check.list(normalizer['normalizers'], 'normalizer.normalizers');
+    return { type, normalizers: list.map((inner) => rewriteNormalizer(check, inner ?? null, notes, depth + 1)) };
+  }
+  if (typeof type !== 'string' || !NORMALIZERS.has(type)) {
+    throw check.fail('normalizer.type', `The tokenizer's normalizer type is ${describe(type)}, which is not understood.`);
+  }
+  if (type === 'Precompiled')
+    notes.push(
+      'The tokenizer normalises by a precompiled table, which is read as NFKC: rare characters may get other ids than in its own library.',
+    );
+  if (type === 'Replace') checkPattern(check, normalizer['pattern'], 'normalizer.pattern');
+  if (type === 'Prepend') check.string(normalizer['prepend'], 'normalizer.prepend');
+  return normalizer;
+}
+
+function checkPattern(check: Checker, value: unknown, field: string): void {
+  const pattern = check.object(value, field);
+  const text = pattern['Regex'] ?? pattern['String'];
+  if (check.string(text, field).length > 20_000)
+    throw check.fail(field, `The tokenizer's pattern \`${field}\` is longer than 20,000 characters.`);
+}
+
+const split = (regex: string): Json => ({ type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated', invert: false });
+const PUNCTUATION = '[!-/:-@\\[-`{-~\\p{P}]';
+
+function rewritePreTokenizer(check: Checker, value: unknown, field: string, depth: number): Json | null {
+  if (value === null) return null;
+  const pre = check.object(value, field);
+  if (depth > MAX_NESTING) throw check.fail(field, `The tokenizer's pre-tokenizer is nested more than ${MAX_NESTING} deep.`);
+  const type = pre['type'];
+  switch (type) {
+    case 'Sequence': {
+      const list = check.list(pre['pretokenizers'], `${field}.pretokenizers`);
+      return {
+        type,
+        pretokenizers: list.map((inner, i) => rewritePreTokenizer(check, inner ?? null, `${field}.pretokenizers[${i}]`, depth + 1)),
+      };
+    }
+    case 'ByteLevel': {
+      const bytes = { type, add_prefix_space: pre['add_prefix_space'] === true, use_regex: false };
+      if (pre['use_regex'] === false) return bytes;
+      // The library's own pattern has JavaScript's \s. With a space put in front the pattern has to come after it.
+      if (bytes.add_prefix_space) return { ...bytes, use_regex: true };
+      return { type: 'Sequence', pretokenizers: [split(GPT2_PATTERN), bytes] };
+    }
+    case 'Digits':
+      return split(pre['individual_digits'] === true ? '\\p{N}' : '\\p{N}+');
+    case 'Punctuation': {
+      const behavior = pre['behavior'] ?? 'Isolated';
+      if (behavior === 'Isolated') return split(PUNCTUATION);
+      if (behavior === 'Contiguous') return split(`${PUNCTUATION}+`);
+      throw check.fail(
+        `${field}.behavior`,
+        `The tokenizer's Punctuation behaviour is ${describe(behavior)}, but only Isolated and Contiguous are understood.`,
+      );
+    }
+    case 'Metaspace': {
+      const replacement = pre['replacement'] ?? '▁';
+      if (replacement !== '▁')
+        throw check.fail(`${field}.replacement`, `The tokenizer writes spaces as ${describe(replacement)}, but only "▁" is understood.`);
+      const scheme = pre['prepend_scheme'] ?? (pre['add_prefix_space'] === false ? 'never' : 'always');
+      if (scheme !== 'always' && scheme !== 'never' && scheme !== 'first') {
+        throw check.fail(
+          `${field}.prepend_scheme`,
+          `The tokenizer's prepend_scheme is ${describe(scheme)}, but only always, first and never exist.`,
+        );
+      }
+      const spaces = { type, replacement, prepend_scheme: scheme };
+      return pre['split'] === false ? spaces : { type: 'Sequence', pretokenizers: [spaces, split('▁[^▁]*')] };
+    }
+    case 'Split': {
+      checkPattern(check, pre['pattern'], `${field}.pattern`);
+      const behavior = pre['behavior'];
+      if (behavior !== 'Isolated' && behavior !== 'Removed') {
+        throw check.fail(
+          `${field}.behavior`,
+          `The tokenizer's Split behaviour is ${describe(behavior)}, but only Isolated and Removed are understood.`,
+        );
+      }
+      if (pre['invert'] === true && behavior === 'Isolated') return { ...pre, invert: false };
+      return pre;
+    }
+    case 'Whitespace':
+      return { type: 'Split', pattern: { Regex: '\\w+|[^\\w\\s]+' }, behavior: 'Removed', invert: true };
+    case 'WhitespaceSplit':
+      return { type: 'Split', pattern: { Regex: '\\S+' }, behavior: 'Removed', invert: true };
+    default:
+      throw check.fail(`${field}.type`, `The tokenizer's pre-tokenizer type is ${describe(type)}, which is not understood.`);
+  }
+}
+
+const DECODERS = new Set(['ByteLevel', 'WordPiece', 'Metaspace', 'BPEDecoder', 'CTC', 'Replace', 'Fuse', 'Strip', 'ByteFallback']);
+
+function rewriteDecoder(check: Checker, value: unknown, depth = 0): Json | null {
+  if (value === null) return null;
+  const decoder = check.object(value, 'decoder');
+  if (depth > MAX_NESTING) throw check.fail('decoder', `The tokenizer's decoder is nested more than ${MAX_NESTING} deep.`);
+  const type = decoder['type'];
+  if (type === 'Sequence') {
+    return {
+      type,
+      decoders: check.list(decoder['decoders'], 'decoder.decoders').map((inner) => rewriteDecoder(check, inner ?? null, depth + 1)),
+    };
+  }
+  if (typeof type !== 'string' || !DECODERS.has(type)) {
+    throw check.fail('decoder.type', `The tokenizer's decoder type is ${describe(type)}, which is not understood.`);
+  }
+  if (type === 'Replace') checkPattern(check, decoder['pattern'], 'decoder.pattern');
+  return decoder;
+}

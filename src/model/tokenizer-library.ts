@@ -1,0 +1,70 @@
+import { Tokenizer as Library } from '@huggingface/tokenizers';
+import { InputError } from '../errors.js';
+import { concatBytes, decodeBytes, encodeText, pieceBytes } from './pieces.js';
+import type { PieceStyle } from './pieces.js';
+import type { TokenizerCore } from './tokenizer-build.js';
+import type { CheckedTokenizer, Json } from './tokenizer-json.js';
+
+/** A checked tokenizer.json as a core: `@huggingface/tokenizers` makes the ids, the surfaces are read off the vocabulary. */
+export function libraryCore(checked: CheckedTokenizer, file: string): TokenizerCore {
+  const { json, tokens, idOf, byteFallback } = checked;
+  let library: Library;
+  try {
+    library = new Library(json, { clean_up_tokenization_spaces: false, unk_token: json.model['unk_token'] ?? undefined });
+  } catch (error) {
+    throw new InputError(`The tokenizer cannot be built: ${(error as Error).message.replace(/\s+/g, ' ').replace(/\.?$/, '.')}`, { file });
+  }
+  const style = styleOf(json.pre_tokenizer, json.decoder, byteFallback);
+  const added = new Map(json.added_tokens.map((token) => [token.id, token.content]));
+  const unknownToken =
+    json.model['type'] === 'Unigram' ? tokens[Number(json.model['unk_id'] ?? -1)] : (json.model['unk_token'] as string | null | undefined);
+  const unknownId = unknownToken === undefined || unknownToken === null ? undefined : idOf.get(unknownToken);
+  const surfaces = new Map<number, Uint8Array>();
+
+  function surface(id: number): Uint8Array | null {
+    let bytes = surfaces.get(id);
+    if (bytes === undefined) {
+      const token = tokens[id];
+      if (token === undefined) return null;
+      bytes = added.has(id) ? encodeText(token) : pieceBytes(token, style);
+      surfaces.set(id, bytes);
+    }
+    return bytes;
+  }
+
+  function encode(text: string): { id: number; surface: Uint8Array | null }[] {
+    if (text === '') return [];
+    return library.encode(text, { add_special_tokens: false }).tokens.flatMap((token) => {
+      const id = idOf.get(token);
+      if (id !== undefined) return [{ id, surface: id === unknownId && !added.has(id) ? null : surface(id) }];
+      // Unigram hands over unknown characters as they are, and leaves the fallback to bytes to us.
+      if (byteFallback) {
+        const bytes = Array.from(encodeText(token), (byte) => idOf.get(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`));
+        if (bytes.every((byte) => byte !== undefined)) return bytes.map((byte) => ({ id: byte!, surface: surface(byte!) }));
+      }
+      return unknownId === undefined ? [] : [{ id: unknownId, surface: pieceBytes(token, style) }];
+    });
+  }
+
+  function decode(ids: readonly number[], hidden: (id: number) => boolean): string {
+    const shown = ids.filter((id) => !hidden(id));
+    if (shown.length === 0) return '';
+    if (style === 'byte-level') return decodeBytes(concatBytes(shown.map((id) => surface(id)!)));
+    return library.decode(shown, { skip_special_tokens: false, clean_up_tokenization_spaces: false });
+  }
+
+  return { encode, surface, decode };
+}
+
+function styleOf(pre: Json | null, decoder: Json | null, byteFallback: boolean): PieceStyle {
+  const parts = [...flatten(pre, 'pretokenizers'), ...flatten(decoder, 'decoders')];
+  if (parts.some((part) => part['type'] === 'ByteLevel')) return 'byte-level';
+  const metaspace = (part: Json): boolean =>
+    part['type'] === 'Metaspace' || (part['type'] === 'Replace' && (part['pattern'] as Json | undefined)?.['String'] === '▁');
+  return byteFallback || parts.some(metaspace) ? 'metaspace' : 'plain';
+}
+
+function flatten(part: Json | null, key: string): Json[] {
+  if (part === null) return [];
+  return part['type'] === 'Sequence' ? (part[key] as (Json | null)[]).flatMap((inner) => flatten(inner, key)) : [part];
+}
