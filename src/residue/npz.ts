@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Zip, ZipDeflate, ZipPassThrough } from 'fflate';
 import { InputError } from '../errors.js';
-import { temporaryName, writeFailure } from './write.js';
+import { discard, temporaryName, writeFailure } from './write.js';
 
 /** A row-major array as traced: float32, or int64 for token ids. */
 export interface NpzArray {
@@ -92,7 +92,7 @@ export function writeNpz(path: string, arrays: ReadonlyMap<string, NpzArray>, op
     renameSync(temporary, path);
   } catch (error) {
     if (file !== undefined) closeSync(file);
-    rmSync(temporary, { force: true });
+    discard(temporary);
     throw error instanceof InputError || (error as NodeJS.ErrnoException).code === undefined ? error : writeFailure(path, error);
   }
 }

@@ -78,6 +78,15 @@ export function temporaryName(path: string): string {
   return join(dirname(path), `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
 }
 
+/** Removes what is left of a temporary file, where there is anything. */
+export function discard(temporary: string): void {
+  try {
+    rmSync(temporary, { force: true });
+  } catch {
+    // Its folder is not one (ENOTDIR): nothing was made.
+  }
+}
+
 /** Says in one sentence why a path could not be written. */
 export function writeFailure(path: string, error: unknown): InputError {
   const code = (error as NodeJS.ErrnoException).code;
@@ -113,7 +122,7 @@ export function writeFileAtomic(path: string, content: string | Uint8Array): voi
     }
     renameSync(temporary, path);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    discard(temporary);
     throw writeFailure(path, error);
   }
 }

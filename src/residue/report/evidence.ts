@@ -23,7 +23,7 @@ export function doseLines(residue: Residue, look: Look): string[] {
   const density = new Map(residue.density?.byRun.map((d) => [d.name, d]));
   const margins = residue.runs.map((r) => r.scores?.margin ?? null);
   const top = Math.max(...margins.map((m) => Math.abs(m ?? 0)), 1e-9);
-  const barRoom = 12;
+  const barRoom = 10;
   const columns: Column[] = [
     {
       label:
@@ -37,8 +37,7 @@ export function doseLines(residue: Residue, look: Look): string[] {
     { label: 'p(answer)', align: 'right' },
     { label: 'says' },
     { label: 'collapse' },
-    { label: 'failing', align: 'right' },
-    { label: '95 % interval' },
+    { label: 'failing, 95 % interval' },
   ];
   const rows = residue.runs.map((run) => {
     const d = density.get(run.name);
@@ -56,8 +55,7 @@ export function doseLines(residue: Residue, look: Look): string[] {
           ? ''
           : 'did not fail'
         : `${run.collapse.kind}${run.collapse.layer === null ? '' : ` at ${run.collapse.layer}`}`,
-      d ? `${d.failing}/${d.total}` : '',
-      d ? `${percent(d.interval[0])} to ${percent(d.interval[1])}` : '',
+      d ? `${d.failing}/${d.total}, ${percent(d.interval[0])} to ${percent(d.interval[1])}` : '',
     ];
   });
   return table(columns, rows, look);
