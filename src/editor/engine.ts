@@ -1,0 +1,61 @@
+import { dirname } from 'node:path';
+import { workspace, type Disposable, type LogOutputChannel } from 'vscode';
+import type { EngineClient } from '../engine/client.js';
+import type { Residue } from '../residue/types.js';
+import type { RunProgress } from '../run/types.js';
+import type { Settings } from './settings.js';
+
+/** Ended when nothing was asked of it for this long (milliseconds): a model then takes no memory. */
+const idle = 5 * 60_000;
+
+export interface ShellRequest extends Pick<Settings, 'model' | 'threads' | 'provider' | 'memoryBudget' | 'seed'> {
+  text: string;
+  /** Absolute path, or null for an untitled shell. */
+  file: string | null;
+  /** Indexes into the shell's `run`; undefined: all. */
+  commands: readonly number[] | undefined;
+}
+
+export interface ShellListeners {
+  signal: AbortSignal;
+  onProgress: (progress: RunProgress) => void;
+  onPartial: (residue: Residue) => void;
+}
+
+/** The window's one engine: a process of its own, made on first use. Nothing is computed in the extension host. */
+export class Engine implements Disposable {
+  #client: Promise<EngineClient> | undefined;
+
+  constructor(private readonly log: LogOutputChannel) {}
+
+  /** Runs a shell. Rejects with InputError, CancelledError or EngineError, each one sentence. */
+  async run({ text, file, model, threads, provider, memoryBudget, seed, commands }: ShellRequest, on: ShellListeners): Promise<Residue> {
+    const client = await this.#get();
+    const baseFolder = file ? dirname(file) : workspace.workspaceFolders?.[0]?.uri.fsPath;
+    const settings = { provider, threads, memoryBudget };
+    return client.runShell({ text, file, baseFolder, defaultModel: model, settings, seed, commands }, on);
+  }
+
+  /** Process id of the engine while one is up. */
+  async pid(): Promise<number | undefined> {
+    return (await this.#client)?.pid;
+  }
+
+  /** Ends the process; the next run starts another. */
+  async restart(): Promise<void> {
+    const client = await this.#client;
+    this.#client = undefined;
+    await client?.dispose();
+  }
+
+  dispose(): Promise<void> {
+    return this.restart();
+  }
+
+  #get(): Promise<EngineClient> {
+    this.#client ??= import('../engine/client.js').then(
+      ({ EngineClient }) => new EngineClient({ idle, onLog: (line) => this.log.info(`engine: ${line}`) }),
+    );
+    return this.#client;
+  }
+}

@@ -1,0 +1,200 @@
+import { randomBytes } from 'node:crypto';
+import {
+  env,
+  Uri,
+  ViewColumn,
+  window,
+  workspace,
+  type Disposable,
+  type ExtensionContext,
+  type LogOutputChannel,
+  type WebviewPanel,
+} from 'vscode';
+import { isToHost } from '../residue/guards.js';
+import type { PanelState, ToHost, ToPage } from '../residue/messages.js';
+import { panelHtml } from '../../webview/html.js';
+import { openMethods, openShell, revealInShell } from './navigate.js';
+import type { RunEvent, RunFailure, Runs } from './runs.js';
+import { savePanelFile } from './save.js';
+import type { ResidueStore } from './store.js';
+
+export const panelType = 'symbolicResidue.panel';
+
+/** One residue panel: the page of one shell. Made by `Panels`, which owns it. */
+class Panel {
+  #ready = false;
+  #failure: RunFailure | undefined;
+  /** Whether the page has been told how the run ended. */
+  #settled = true;
+
+  constructor(
+    readonly shell: Uri,
+    readonly view: WebviewPanel,
+    private readonly parts: PanelParts,
+  ) {
+    const { webview } = view;
+    const dist = Uri.joinPath(parts.extension.extensionUri, 'dist');
+    webview.options = { enableScripts: true, localResourceRoots: [dist] };
+    webview.onDidReceiveMessage((message: unknown) => {
+      if (isToHost(message)) void this.#receive(message);
+      else parts.log.warn('A message of the residue panel was dropped: it is not of the protocol.');
+    });
+    webview.html = panelHtml({
+      scriptUri: webview.asWebviewUri(Uri.joinPath(dist, 'webview.js')).toString(),
+      styleUri: webview.asWebviewUri(Uri.joinPath(dist, 'webview.css')).toString(),
+      nonce: randomBytes(16).toString('hex'),
+      cspSource: webview.cspSource,
+    });
+  }
+
+  /** Passes on what happens to the shell's run. */
+  follow(event: RunEvent): void {
+    switch (event.type) {
+      case 'started':
+        this.#failure = undefined;
+        this.#settled = false;
+        this.#send({ type: 'progress', stage: 'Starting', done: 0, total: 0 });
+        break;
+      case 'progress':
+        this.#send({ type: 'progress', ...event.progress });
+        break;
+      case 'residue':
+        this.#settled = event.residue.status !== 'running';
+        this.#send({ type: 'residue', residue: event.residue, shellUri: this.shell.toString() });
+        break;
+      case 'failed':
+        this.#failure = event.failure;
+        this.#settled = true;
+        this.#sendFailure(event.failure);
+        break;
+      case 'ended':
+        // A run that was cancelled before anything arrived leaves what there was before it.
+        if (!this.#settled) void this.#sendState();
+        break;
+    }
+  }
+
+  async #receive(message: ToHost): Promise<void> {
+    switch (message.type) {
+      case 'ready':
+        this.#ready = true;
+        return this.#sendState();
+      case 'run': {
+        const document = await openShell(this.shell);
+        if (document) await this.parts.runs.run(document);
+        return;
+      }
+      case 'cancel':
+        return this.parts.runs.cancel(this.shell);
+      case 'view':
+        return void this.parts.extension.workspaceState.update(viewKey(this.shell), message.view);
+      case 'reveal':
+        return revealInShell(this.shell, message.line, message.column);
+      case 'copy':
+        await env.clipboard.writeText(message.text);
+        return void window.setStatusBarMessage('Copied.', 2000);
+      case 'save':
+        return savePanelFile(this.shell, message);
+      case 'openMethods':
+        return openMethods(this.parts.extension.extensionUri, message.anchor);
+    }
+  }
+
+  async #sendState(): Promise<void> {
+    if (!this.#ready) return;
+    const saved = this.parts.extension.workspaceState.get<PanelState['view']>(viewKey(this.shell));
+    if (saved) this.#send({ type: 'view', view: saved });
+    const residue = this.parts.runs.latest(this.shell) ?? (await this.parts.store.get(this.shell));
+    if (residue) this.#send({ type: 'residue', residue, shellUri: this.shell.toString() });
+    const progress = this.parts.runs.progress(this.shell);
+    if (progress) this.#send({ type: 'progress', ...progress });
+    else if (this.#failure) this.#sendFailure(this.#failure);
+    else if (!residue) this.#send({ type: 'empty' });
+  }
+
+  #sendFailure({ message, place }: RunFailure): void {
+    const at = place?.line === undefined ? null : { file: place.file ?? this.shell.path, line: place.line, column: place.column ?? 1 };
+    this.#send({ type: 'error', message, place: at });
+  }
+
+  /** Nothing is sent before the page has said that it listens; what it missed is in the state that it then gets. */
+  #send(message: ToPage): void {
+    if (this.#ready) void this.view.webview.postMessage(message);
+  }
+
+  /** The page is made anew when it is shown again: it says `ready` once more. */
+  hidden(): void {
+    this.#ready = false;
+  }
+}
+
+interface PanelParts {
+  extension: ExtensionContext;
+  runs: Runs;
+  store: ResidueStore;
+  log: LogOutputChannel;
+}
+
+const viewKey = (shell: Uri): string => `view:${shell.toString()}`;
+
+/** Owns the residue panels: one per shell, beside its editor, restored after a reload of the window. */
+export class Panels implements Disposable {
+  readonly #panels = new Map<string, Panel>();
+  readonly #disposables: Disposable[];
+
+  constructor(private readonly parts: PanelParts) {
+    this.#disposables = [
+      parts.runs.onDidChange((event) => this.#panels.get(event.uri.toString())?.follow(event)),
+      window.registerWebviewPanelSerializer(panelType, {
+        deserializeWebviewPanel: (view, state: unknown) => {
+          const shell = (state as Partial<PanelState> | undefined)?.shellUri;
+          if (typeof shell === 'string') this.#adopt(Uri.parse(shell), view);
+          // Reloaded before the page had anything to show: nothing is lost with it.
+          else view.dispose();
+          return Promise.resolve();
+        },
+      }),
+    ];
+  }
+
+  /** Shows a shell's panel beside the active editor and leaves the focus where it is. */
+  show(shell: Uri): void {
+    const existing = this.#panels.get(shell.toString());
+    if (existing) {
+      if (!existing.view.visible) existing.view.reveal(undefined, true);
+      return;
+    }
+    this.#adopt(shell, window.createWebviewPanel(panelType, '', { viewColumn: ViewColumn.Beside, preserveFocus: true }));
+  }
+
+  /** The shell of the panel that has the focus. */
+  active(): Uri | undefined {
+    return [...this.#panels.values()].find((panel) => panel.view.active)?.shell;
+  }
+
+  dispose(): void {
+    for (const disposable of this.#disposables) disposable.dispose();
+  }
+
+  #adopt(shell: Uri, view: WebviewPanel): void {
+    const key = shell.toString();
+    this.#panels.get(key)?.view.dispose();
+    view.title = `Residue: ${
+      workspace
+        .asRelativePath(shell, false)
+        .split('/')
+        .at(-1)
+        ?.replace(/\.shell\.ya?ml$/, '') ?? ''
+    }`;
+    const icons = Uri.joinPath(this.parts.extension.extensionUri, 'media', 'icons');
+    view.iconPath = { light: Uri.joinPath(icons, 'shell-light.svg'), dark: Uri.joinPath(icons, 'shell-dark.svg') };
+    const panel = new Panel(shell, view, this.parts);
+    this.#panels.set(key, panel);
+    view.onDidChangeViewState(() => {
+      if (!view.visible) panel.hidden();
+    });
+    view.onDidDispose(() => {
+      if (this.#panels.get(key) === panel) this.#panels.delete(key);
+    });
+  }
+}

@@ -1,0 +1,34 @@
+import { appendFileSync } from 'node:fs';
+
+/** Loaded by VS Code in the extension host (`extensionTestsPath`). Rejects when a test fails, which ends VS Code with code 1. */
+export async function run(): Promise<void> {
+  const report = process.env.RESIDUE_HOST_REPORT;
+  if (!report) throw new Error('RESIDUE_HOST_REPORT names no file.');
+  const say = (line: string): void => appendFileSync(report, `${line}\n`);
+  const { default: Mocha } = await import('mocha');
+  const mocha = new Mocha({ ui: 'bdd', timeout: 60_000, color: false, reporter: 'min' });
+  mocha.suite.emit('pre-require', globalThis, null, mocha);
+  await import('./activation.js');
+  await import('./language.js');
+  await import('./running.js');
+  const counts = { passed: 0, failed: 0 };
+  await new Promise<void>((done) => {
+    mocha
+      .run(() => done())
+      .on('pass', (test) => {
+        counts.passed += 1;
+        say(`  ✓ ${test.fullTitle()} (${test.duration ?? 0} ms)`);
+      })
+      .on('pending', (test) => {
+        // Nothing is skipped silently.
+        counts.failed += 1;
+        say(`  ✗ ${test.fullTitle()}: skipped`);
+      })
+      .on('fail', (test, error) => {
+        counts.failed += 1;
+        say(`  ✗ ${test.fullTitle()}\n${error.stack ?? error.message}`);
+      });
+  });
+  say(`${counts.passed} passed, ${counts.failed} failed`);
+  if (counts.failed > 0 || counts.passed === 0) throw new Error(`${counts.failed} tests failed.`);
+}
