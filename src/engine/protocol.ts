@@ -184,6 +184,8 @@ export interface EngineLimits {
   maxModels?: number;
   /** Bytes that the weights of all open models may take in memory; default three quarters of the machine's. */
   weightsBudget?: number;
+  /** Bytes that the arrays of all kept runs may take; default a quarter of the machine's. */
+  tracesBudget?: number;
 }
 
 const isObject = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null && !Array.isArray(v);
