@@ -1,0 +1,44 @@
+/** What the host knows about the page it is about to show. */
+export interface PanelHtml {
+  /** URI of dist/webview.js as the page may load it. */
+  scriptUri: string;
+  /** URI of dist/webview.css. */
+  styleUri: string;
+  /** Random per page, base64 or hex. */
+  nonce: string;
+  /** `webview.cspSource`. */
+  cspSource: string;
+}
+
+const escape = (text: string): string =>
+  text.replace(/[&<>"']/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' })[c] ?? c);
+
+/**
+ * The shell of the residue panel's page. Scripts run by nonce alone, styles come from the extension's own files alone (the
+ * toolkit's go through adoptedStyleSheets, which need no permission), and there is no network, image, frame or form.
+ */
+export function panelHtml({ scriptUri, styleUri, nonce, cspSource }: PanelHtml): string {
+  const csp = [
+    "default-src 'none'",
+    `script-src 'nonce-${nonce}'`,
+    `style-src ${cspSource} 'nonce-${nonce}'`,
+    `font-src ${cspSource}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+  ].join('; ');
+  return `<!DOCTYPE html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8" />
+    <meta http-equiv="Content-Security-Policy" content="${escape(csp)}" />
+    <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <link rel="stylesheet" nonce="${escape(nonce)}" href="${escape(styleUri)}" />
+    <title>Residue</title>
+  </head>
+  <body>
+    <div id="app"></div>
+    <script nonce="${escape(nonce)}" src="${escape(scriptUri)}"></script>
+  </body>
+</html>
+`;
+}

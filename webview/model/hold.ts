@@ -1,0 +1,100 @@
+import type { Residue, RunTrace } from '../../src/residue/types.js';
+import type { Table } from './csv.js';
+import { nats, probability } from './format.js';
+import { runLabel } from './view.js';
+
+export interface DoseModel {
+  /** True when every run has a number to stand at. */
+  numeric: boolean;
+  xLabel: string;
+  x: number[];
+  labels: string[];
+  margin: (number | null)[];
+  failed: (boolean | null)[];
+  /** Share of probe and paraphrases that fail at this dose, with its Wilson interval; null without a density. */
+  density: { share: number; interval: [number, number]; failing: number; total: number }[] | null;
+  aria: string;
+  table: Table;
+}
+
+/** Dose-response over vary; null for a shell without it. */
+export function doseModel(residue: Residue): DoseModel | null {
+  if (residue.runs.length < 2) return null;
+  const runs = residue.runs;
+  const names = [...new Set(runs.flatMap((r) => Object.keys(r.vary)))];
+  const xs = runs.map((r) => r.x);
+  const numeric = xs.every((x) => x !== null) && new Set(xs).size === runs.length;
+  const byName = new Map(residue.density?.byRun.map((d) => [d.name, d]));
+  const found = runs.map((r) => byName.get(r.name));
+  const density = found.every((d) => d && d.total > 0)
+    ? found.map((d) => ({ share: d!.failing / d!.total, interval: d!.interval, failing: d!.failing, total: d!.total }))
+    : null;
+  const margin = runs.map((r) => r.scores?.margin ?? null);
+  const known = margin.filter((m): m is number => m !== null);
+  return {
+    numeric,
+    xLabel: names.join(', ') || 'run',
+    x: runs.map((r, i) => (numeric ? r.x! : i)),
+    labels: runs.map(runLabel),
+    margin,
+    failed: runs.map((r) => r.scores?.failed ?? null),
+    density,
+    aria: `Margin at ${runs.length} values of ${names.join(', ') || 'vary'}, from ${nats(known[0])} to ${nats(known[known.length - 1])}; ${runs.filter((r) => r.scores?.failed).length} of them fail. Read off.`,
+    table: {
+      columns: ['run', ...names, 'margin (nats)', 'failed', 'failing', 'of', 'share from', 'share to'],
+      rows: runs.map((r, i) => {
+        const d = found[i];
+        return [
+          r.name,
+          ...names.map((n) => r.vary[n] ?? null),
+          margin[i] ?? null,
+          r.scores?.failed ?? null,
+          d?.failing ?? null,
+          d?.total ?? null,
+          d?.interval[0] ?? null,
+          d?.interval[1] ?? null,
+        ];
+      }),
+    },
+  };
+}
+
+export interface DotModel {
+  dots: { label: string; margin: number; failed: boolean; headline: boolean; tip: string[] }[];
+  agree: string;
+  aria: string;
+  table: Table;
+}
+
+/** Paraphrases as dots on the margin's axis, the headline's run among them. */
+export function dotModel(residue: Residue): DotModel | null {
+  const main = residue.runs[residue.primary];
+  const scored = residue.paraphrases.filter((p) => p.scores);
+  if (!scored.length || !main?.scores) return null;
+  const dot = (run: RunTrace, headline: boolean): DotModel['dots'][number] => ({
+    label: headline ? 'the prompt itself' : run.name,
+    margin: run.scores!.margin,
+    failed: run.scores!.failed,
+    headline,
+    tip: [
+      headline ? `${run.name} (the prompt itself)` : run.name,
+      `margin: ${nats(run.scores!.margin)}`,
+      run.scores!.failed ? 'fails' : 'does not fail',
+    ],
+  });
+  const dots = [dot(main, true), ...scored.map((p) => dot(p, false))];
+  const agree = scored.filter((p) => p.scores!.failed === main.scores!.failed).length;
+  return {
+    dots,
+    agree: `${agree} of ${scored.length} agree`,
+    aria: `Margins of the prompt and ${scored.length} paraphrases; ${agree} of ${scored.length} have the same outcome. Read off.`,
+    table: { columns: ['prompt', 'margin (nats)', 'failed'], rows: dots.map((d) => [d.label, d.margin, d.failed]) },
+  };
+}
+
+/** The failure density in words. */
+export function densityText(residue: Residue): string | null {
+  const d = residue.density;
+  if (!d || d.total === 0) return null;
+  return `${d.failing} of ${d.total} runs fail: ${probability(d.share)}, Wilson 95 % ${probability(d.interval[0])} to ${probability(d.interval[1])}.`;
+}

@@ -1,0 +1,82 @@
+import type { RunTrace } from '../../src/residue/types.js';
+import type { Table } from './csv.js';
+import { fromLog, nats, number, probability, visible } from './format.js';
+import { rowName } from './view.js';
+
+export interface MarginModel {
+  /** Residual rows 0 … L. */
+  rows: number[];
+  probe: (number | null)[];
+  control: (number | null)[] | null;
+  /** The margin under which the shell counts as failed. */
+  tau: number;
+  collapse: { row: number; margin: number; label: string } | null;
+  /** Lines of the tooltip by row. */
+  tips: string[][];
+  aria: string;
+  table: Table;
+}
+
+/** Probe and control margins by layer; null until the lens has been computed. */
+export function marginModel(run: RunTrace, control: RunTrace | null, layers: number): MarginModel | null {
+  const probe = run.lens?.margin;
+  if (!probe) return null;
+  const other = control?.lens?.margin ?? null;
+  const rows = Array.from({ length: Math.max(probe.length, other?.length ?? 0) }, (_, l) => l);
+  const layer = run.collapse?.layer ?? null;
+  const kind = run.collapse?.kind;
+  const collapse =
+    layer !== null && kind !== 'none' && probe[layer] !== undefined
+      ? {
+          row: layer,
+          margin: probe[layer],
+          label: kind === 'lost' ? `lost at layer ${layer}` : `never formed (control leads from ${layer})`,
+        }
+      : null;
+  const tips = rows.map((l) => {
+    const leads = run.lens?.top[l]?.[0];
+    return [
+      rowName(l, layers),
+      `probe margin: ${nats(probe[l])}`,
+      ...(other ? [`control margin: ${nats(other[l])}`] : []),
+      `log p(answer) = ${number(run.lens?.answerLogprob[l])}, p = ${probability(fromLog(run.lens?.answerLogprob[l]))}, rank ${number(run.lens?.answerRank[l])}`,
+      ...(leads ? [`leads: “${visible(leads.text)}” ${probability(leads.prob)}`] : []),
+      'margin = log p(answer) − max log p(rival), logit lens',
+    ];
+  });
+  const last = probe[probe.length - 1];
+  const aria = `Margin by layer from ${nats(probe[0])} at the embeddings to ${nats(last)} at the output${
+    collapse ? `, ${collapse.label}` : ''
+  }${other ? `; the control ends at ${nats(other[other.length - 1])}` : ''}. Read off by the logit lens.`;
+  return {
+    rows,
+    probe,
+    control: other,
+    tau: run.scores?.tau ?? 0,
+    collapse,
+    tips,
+    aria,
+    table: {
+      columns: [
+        'layer',
+        'probe margin (nats)',
+        'control margin (nats)',
+        'log p(answer)',
+        'rank',
+        'entropy (nats)',
+        'leading token',
+        'its p',
+      ],
+      rows: rows.map((l) => [
+        l,
+        probe[l] ?? null,
+        other?.[l] ?? null,
+        run.lens?.answerLogprob[l] ?? null,
+        run.lens?.answerRank[l] ?? null,
+        run.lens?.entropy[l] ?? null,
+        run.lens?.top[l]?.[0]?.text ?? null,
+        run.lens?.top[l]?.[0]?.prob ?? null,
+      ]),
+    },
+  };
+}

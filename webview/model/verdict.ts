@@ -1,0 +1,134 @@
+import type { Residue, RunTrace } from '../../src/residue/types.js';
+import { nats, number, probability, quoted } from './format.js';
+
+/** A piece of evidence beside the headline. `kind` decides how it looks: observed hollow, caused solid, unchecked greyed. */
+export interface Chip {
+  kind: 'observed' | 'caused' | 'fact' | 'unchecked' | 'warning';
+  text: string;
+  /** What the number is, for the tooltip. */
+  tip: string;
+  /** What clicking does: show a place in the shell, or open the method's page. */
+  action: { reveal: number } | { methods: string } | null;
+}
+
+export interface VerdictModel {
+  /** null while nothing is known yet. */
+  failed: boolean | null;
+  headline: string | null;
+  chips: Chip[];
+}
+
+/** Row of the closest approach after the answer first led, and its margin; null if it never led. */
+export function closest(margin: readonly number[], tau: number): { row: number; margin: number } | null {
+  const first = margin.findIndex((m) => m > tau);
+  if (first < 0) return null;
+  let row = first;
+  for (let l = first; l < margin.length; l++) if (margin[l]! < margin[row]!) row = l;
+  return { row, margin: margin[row]! };
+}
+
+/** The headline for a trace whose verdict has not been written (a partial or cancelled run). */
+export function headline(run: RunTrace): string | null {
+  const s = run.scores;
+  if (!s) return null;
+  const rival = s.strongest === null ? null : (s.rivals[s.strongest] ?? null);
+  const says = rival ? quoted(rival.text) : s.top[0] ? quoted(s.top[0].text) : 'something else';
+  return s.failed
+    ? `Failed: says ${says}, should say ${quoted(s.answer.text)}`
+    : `Did not fail: ${quoted(s.answer.text)} wins by ${number(s.margin)} nats`;
+}
+
+function collapseChip(residue: Residue, run: RunTrace): Chip | null {
+  const { collapse, lens, scores } = run;
+  const layers = residue.provenance.model.layers;
+  const make = (text: string, tip: string): Chip => ({ kind: 'observed', text, tip, action: { methods: 'collapse-point' } });
+  if (!collapse) return null;
+  if (collapse.kind === 'lost' && collapse.layer !== null)
+    return make(
+      `lost at layer ${collapse.layer} of ${layers} (observed)`,
+      `Collapse point: first layer after the peak (layer ${collapse.peak}, ${nats(collapse.peakMargin)}) from which the margin stays below ${number(scores?.tau ?? 0)} nats. Read off the lens.`,
+    );
+  if (collapse.kind === 'never-formed')
+    return make(
+      collapse.layer === null ? 'never formed (observed)' : `never formed; the control leads from layer ${collapse.layer} (observed)`,
+      `Collapse point: the margin never rose above noise (${number(collapse.noise)} nats, 95th percentile over random token pairs); its peak is ${nats(collapse.peakMargin)} at layer ${collapse.peak}.`,
+    );
+  const near = lens ? closest(lens.margin, scores?.tau ?? 0) : null;
+  if (!near) return null;
+  return make(
+    `closest at layer ${near.row} (${number(near.margin)} nats)`,
+    'Smallest margin after the answer first led, by the logit lens. Read off.',
+  );
+}
+
+/** Headline and chips. */
+export function verdictModel(residue: Residue): VerdictModel {
+  const run = residue.runs[residue.primary] ?? residue.runs[0] ?? null;
+  const v = residue.verdict;
+  const chips: Chip[] = [];
+  const failed = v?.failed ?? run?.scores?.failed ?? null;
+  const add = (kind: Chip['kind'], text: string, tip: string, action: Chip['action'] = null): void => {
+    chips.push({ kind, text, tip, action });
+  };
+  const shown = run ? collapseChip(residue, run) : null;
+  if (shown) chips.push(shown);
+
+  for (const text of v?.confirmed ?? [])
+    add('caused', text, 'Tested by intervention: something inside the model was changed, and the margin was measured again.');
+  if (v && v.confirmed.length === 0)
+    add('unchecked', 'cause: not checked', 'No intervention of this shell tested what caused the result. A command such as INHIBIT does.', {
+      reveal: 1,
+    });
+
+  const scored = residue.paraphrases.filter((p) => p.scores);
+  if (scored.length && failed !== null) {
+    const agree = scored.filter((p) => p.scores!.failed === failed).length;
+    add(
+      'fact',
+      `${agree} of ${scored.length} paraphrases agree`,
+      'Paraphrases with the same outcome as the headline. Read off, one run each.',
+      { methods: 'second-opinion' },
+    );
+  }
+  const control = residue.control?.scores;
+  if (control)
+    add(
+      control.failed ? 'warning' : 'fact',
+      control.failed
+        ? `the control fails too (${nats(control.margin)})`
+        : `control wins by ${number(control.margin)} nats${v?.drop != null ? `, drop ${number(v.drop)}` : ''}`,
+      'Margin of the matched control; drop = control margin − probe margin.',
+      { methods: 'margin' },
+    );
+  if (residue.density && residue.density.total > 1) {
+    const { failing, total, interval } = residue.density;
+    add(
+      'fact',
+      `${failing} of ${total} runs fail`,
+      `Failure density over vary values and paraphrases; Wilson 95 % interval ${probability(interval[0])} to ${probability(interval[1])}.`,
+      { methods: 'failure-density' },
+    );
+  }
+  for (const p of v?.patterns ?? [])
+    if (p.present) add('observed', `${p.name} (score ${number(p.score, 2)})`, p.evidence, { methods: p.name });
+  if (residue.expectations.length) {
+    const bad = residue.expectations.filter((e) => !e.passed);
+    add(
+      bad.length ? 'warning' : 'fact',
+      bad.length
+        ? `${bad.length} of ${residue.expectations.length} expectations fail`
+        : `${residue.expectations.length} of ${residue.expectations.length} expectations hold`,
+      residue.expectations.map((e) => e.message).join('\n'),
+      { reveal: (bad[0] ?? residue.expectations[0]!).line },
+    );
+  }
+  const broken = residue.checks.filter((c) => !c.passed);
+  if (broken.length)
+    add(
+      'warning',
+      `${broken.length} identity checks fail`,
+      broken.map((c) => `${c.name} (${c.run}): residual ${number(c.residual)} > ${number(c.tolerance)}`).join('\n'),
+    );
+  for (const text of v?.notChecked ?? []) add('unchecked', /not checked/.test(text) ? text : `not checked: ${text}`, text, { reveal: 1 });
+  return { failed, headline: v?.sentence ?? (run ? headline(run) : null), chips };
+}

@@ -1,0 +1,195 @@
+import { h } from './dom.js';
+import type { Slot } from './slots.js';
+import { almostView } from './views/almost.js';
+import { attentionView } from './views/attention.js';
+import { commandsView } from './views/commands.js';
+import type { Context } from './views/context.js';
+import { generationView } from './views/generation.js';
+import { headsView } from './views/heads.js';
+import { holdView } from './views/hold.js';
+import { mapView } from './views/map.js';
+import { marginView } from './views/margin.js';
+import { provenanceView } from './views/provenance.js';
+import { salienceView } from './views/salience.js';
+import { tokensView } from './views/tokens.js';
+import { verdictView } from './views/verdict.js';
+
+/** A question a reader asks, as a landmark of the page. */
+export interface Section {
+  id: string;
+  title: string;
+  /** Inner layout: parts side by side from 900 px on. */
+  columns: boolean;
+  slots: Slot[];
+}
+
+/** What every drawing depends on: the theme, how far the run is, and which tables are open. */
+const always = (c: Context): unknown[] => [
+  c.palette,
+  c.residue.status,
+  c.residue.cancelledAt ?? null,
+  c.residue.shell.id,
+  c.residue.provenance.model.layers,
+];
+const open = (c: Context, ...ids: string[]): unknown[] => ids.map((id) => c.view[`table.${id}`] ?? null);
+
+/** The page's sections in the order in which a reader needs them. */
+export const SECTIONS: Section[] = [
+  {
+    id: 'verdict',
+    title: 'Did it fail?',
+    columns: false,
+    slots: [{ id: 'verdict', depends: (c) => [c.residue], draw: verdictView }],
+  },
+  {
+    id: 'where',
+    title: 'Where was it lost?',
+    columns: true,
+    slots: [
+      {
+        id: 'tokens',
+        depends: (c) => {
+          const run = c.selection.shown;
+          return [
+            ...always(c),
+            run?.tokens,
+            run?.spans,
+            run?.attention?.meanByToken,
+            run?.attention?.valueWeightedByToken,
+            run?.attribution?.byToken,
+            run?.scores,
+            c.selection.shading,
+            c.selection.prompt,
+            c.view.unfolded ?? null,
+            c.link.pinned.token,
+            ...open(c, 'tokens'),
+          ];
+        },
+        draw: (c) => [tokensView(c)],
+      },
+      {
+        id: 'margin',
+        depends: (c) => [
+          ...always(c),
+          c.selection.run?.lens,
+          c.selection.run?.collapse,
+          c.selection.run?.scores?.tau,
+          c.residue.control?.lens,
+          ...open(c, 'margin'),
+        ],
+        draw: (c) => [marginView(c)],
+      },
+    ],
+  },
+  {
+    id: 'parts',
+    title: 'Which parts did it?',
+    columns: false,
+    slots: [
+      {
+        id: 'salience',
+        depends: (c) => [...always(c), c.selection.shown?.salience, ...open(c, 'salience')],
+        draw: (c) => [salienceView(c)],
+      },
+      {
+        id: 'heads',
+        depends: (c) => [
+          ...always(c),
+          c.selection.shown?.attribution,
+          c.selection.shown?.attention?.spans,
+          c.selection.span,
+          c.view.sort ?? null,
+          c.view.ascending ?? null,
+          c.view.allHeads ?? null,
+          ...open(c, 'heads'),
+        ],
+        draw: (c) => [h('div', { class: 'pair' }, ...headsView(c))],
+      },
+      {
+        id: 'attention',
+        depends: (c) => [
+          ...always(c),
+          c.selection.shown?.attention?.rows,
+          c.selection.shown?.tokens,
+          c.selection.shown?.spans,
+          c.link.pinned.head,
+          ...open(c, 'attention'),
+        ],
+        draw: (c) => [attentionView(c)],
+      },
+      {
+        id: 'commands',
+        depends: (c) => [
+          ...always(c),
+          c.selection.shown?.commands,
+          c.selection.prompt,
+          c.residue.shell.run.length,
+          Object.entries(c.view).filter(([k]) => k.startsWith('table.command')),
+        ],
+        draw: commandsView,
+      },
+    ],
+  },
+  {
+    id: 'almost',
+    title: 'What did it almost say?',
+    columns: true,
+    slots: [
+      {
+        id: 'map',
+        depends: (c) => [...always(c), c.selection.shown?.map, c.selection.shown?.tokens, ...open(c, 'map')],
+        draw: (c) => [mapView(c)],
+      },
+      {
+        id: 'words',
+        depends: (c) => [
+          ...always(c),
+          c.selection.shown?.almostSaid,
+          c.selection.shown?.generation,
+          c.selection.shown?.looping,
+          ...open(c, 'almost', 'generation'),
+        ],
+        draw: (c) => [almostView(c), generationView(c)],
+      },
+    ],
+  },
+  {
+    id: 'hold',
+    title: 'Does it hold?',
+    columns: false,
+    slots: [
+      {
+        id: 'hold',
+        depends: (c) => [
+          ...always(c),
+          c.residue.runs.map((r) => [r.name, r.x, r.vary, r.scores?.margin, r.scores?.failed]),
+          c.residue.paraphrases.map((r) => [r.name, r.scores?.margin, r.scores?.failed]),
+          c.residue.density,
+          c.selection.index,
+          ...open(c, 'dose', 'density', 'paraphrases'),
+        ],
+        draw: (c) => [h('div', { class: 'grid' }, ...holdView(c))],
+      },
+    ],
+  },
+  {
+    id: 'provenance',
+    title: 'Provenance',
+    columns: false,
+    slots: [
+      {
+        id: 'provenance',
+        depends: (c) => [
+          c.residue.provenance,
+          c.residue.shell,
+          c.residue.checks,
+          c.residue.expectations,
+          c.residue.notes,
+          c.residue.created,
+          c.residue.status,
+        ],
+        draw: provenanceView,
+      },
+    ],
+  },
+];

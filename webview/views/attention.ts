@@ -1,0 +1,116 @@
+import type { Chart } from 'chart.js';
+import { h } from '../dom.js';
+import { patternOf } from '../model/heads.js';
+import { probability, visible } from '../model/format.js';
+import { axis, drawChart, type Items } from './chart.js';
+import { Columns } from './columns.js';
+import type { Context } from './context.js';
+import { figure } from './figure.js';
+
+/** Attention of the selected head from the answer position, over the tokens. */
+export function attentionView(context: Context): HTMLElement | null {
+  const { selection, palette, link } = context;
+  const run = selection.shown;
+  const head = link.pinned.head;
+  if (!run?.attention || !head) return null;
+  const name = `L${head[0]}H${head[1]}`;
+  const pattern = patternOf(run, head);
+  if (!pattern)
+    return h('p', { class: 'note' }, `The attention of ${name} is not in this residue: it keeps the heads that contribute most.`);
+  const n = pattern.length;
+  let drawn: Chart | null = null;
+  const data = (from: number, to: number): { x: number; y: number }[] => pattern.slice(from, to).map((y, i) => ({ x: from + i, y }));
+  const view = new Columns(n, 13, 58, 190, `Attention of ${name}`, (from, to) => {
+    if (!drawn) return null;
+    drawn.data.datasets[0]!.data = data(from, to);
+    Object.assign(drawn.options.scales!.x!, { min: from - 0.5, max: to - 0.5 });
+    return drawn;
+  });
+  const top = pattern.reduce((best, v, i) => (v > pattern[best]! ? i : best), 0);
+  const text = (i: number): string => visible(run.tokens[i]?.text ?? '', 12);
+  const inSpan = (i: number): number => Object.values(run.spans).findIndex(([from, to]) => i >= from && i < to);
+  const colour = (i: number): string => (inSpan(i) < 0 ? palette.foreground : palette.spans[inSpan(i) % palette.spans.length]!);
+  const aria = `Attention of ${name} from the answer position over ${n} tokens; most on token ${top} “${text(top)}” (${probability(pattern[top])}). Read off.`;
+  const { canvas, chart } = drawChart(context, {
+    key: 'attention',
+    height: 190,
+    aria,
+    box: view.canvasBox,
+    config: {
+      type: 'bar',
+      data: {
+        datasets: [
+          {
+            data: data(0, 1) as never,
+            backgroundColor: 'rgba(0, 0, 0, 0)',
+            borderColor: (c: { raw?: unknown }) => colour((c.raw as { x: number } | undefined)?.x ?? -1),
+            borderWidth: 1.5,
+            borderSkipped: 'bottom',
+            barPercentage: 0.8,
+            categoryPercentage: 1,
+            grouped: false,
+          } as never,
+        ],
+      },
+      options: {
+        layout: { padding: { top: 4, right: 6 } },
+        scales: {
+          x: axis(palette, '', {
+            type: 'linear',
+            min: -0.5,
+            max: 0.5,
+            offset: false,
+            grid: { display: false },
+            afterFit: (scale: { height: number }) => (scale.height = 76),
+            afterBuildTicks: (scale: { ticks: { value: number }[] }) => {
+              scale.ticks = Array.from({ length: view.to - view.from }, (_, i) => ({ value: view.from + i }));
+            },
+            ticks: { callback: (value: number) => text(value), minRotation: 0, maxRotation: 90, autoSkipPadding: 2 },
+          }),
+          y: axis(palette, 'attention (share)', {
+            type: 'linear',
+            min: 0,
+            max: Math.max(...pattern, 1e-9) * 1.05,
+            afterFit: (scale: { width: number }) => (scale.width = 50),
+            ticks: { maxTicksLimit: 5, callback: (v: number) => String(Number(v.toPrecision(2))) },
+          }),
+        } as never,
+      },
+    },
+    items: items(context, run.tokens.map((_, i) => i).slice(0, n), pattern, text, name, view),
+  });
+  drawn = chart;
+  view.start(context.onDispose, link.pinned.token ?? top);
+  return figure(context, {
+    id: 'attention',
+    title: `${name}: attention from the answer position`,
+    evidence: 'observed',
+    method: { name: 'attention pattern', anchor: 'attention' },
+    canvas: () => canvas,
+    table: { columns: ['position', 'token', 'attention (share)'], rows: pattern.map((v, i) => [i, run.tokens[i]?.text ?? '', v]) },
+    body: [view.box, view.note],
+  });
+}
+
+function items(positions: number[], pattern: number[], text: (i: number) => string, name: string, view: Columns): Items {
+  const n = positions.length;
+  return {
+    count: n,
+    at: (x, y, chart) => {
+      const { left, right, top, bottom } = chart.chartArea;
+      if (x < left || x > right || y < top || y > bottom) return null;
+      const i = Math.round(chart.scales.x!.getValueForPixel(x) ?? -1);
+      return i < 0 || i >= n ? null : i;
+    },
+    point: (i, chart) => ({ x: chart.scales.x!.getPixelForValue(i), y: chart.chartArea.top + 10 }),
+    tip: (i) => [
+      `token ${i}: “${text(i)}”`,
+      `attention of ${name}: ${probability(pattern[i])}`,
+      'softmax pattern at the answer position. Read off.',
+    ],
+    mark: (i) => ({ token: i }),
+    find: (mark) => (mark.token !== null && mark.token < n ? mark.token : null),
+    step: (i, key) => (key === 'ArrowLeft' ? Math.max(0, i - 1) : key === 'ArrowRight' ? Math.min(n - 1, i + 1) : null),
+    reveal: (i) => view.reveal(i),
+  };
+}

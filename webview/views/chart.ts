@@ -1,0 +1,215 @@
+import {
+  BarController,
+  BarElement,
+  CategoryScale,
+  Chart,
+  LinearScale,
+  LineController,
+  LineElement,
+  PointElement,
+  ScatterController,
+  type ChartConfiguration,
+  type Plugin,
+} from 'chart.js';
+import { MatrixController, MatrixElement } from 'chartjs-chart-matrix';
+import { h } from '../dom.js';
+import type { Mark } from '../model/view.js';
+import { alpha, type Palette } from '../theme.js';
+import type { Context } from './context.js';
+
+Chart.register(
+  BarController,
+  BarElement,
+  CategoryScale,
+  LinearScale,
+  LineController,
+  LineElement,
+  PointElement,
+  ScatterController,
+  MatrixController,
+  MatrixElement,
+);
+
+/** A point of the pixel plane of a chart. */
+export interface Point {
+  x: number;
+  y: number;
+}
+
+/** How a chart answers to pointer and keys. Items are numbered 0 … count − 1. */
+export interface Items {
+  count: number;
+  /** Item under a pixel, or null. */
+  at(x: number, y: number, chart: Chart): number | null;
+  /** Where the item is drawn; null when it is out of sight. */
+  point(item: number, chart: Chart): Point | null;
+  tip(item: number): string[];
+  /** What hovering or pinning it marks everywhere. */
+  mark(item: number): Partial<Mark> | null;
+  /** The item that a mark made elsewhere points to. */
+  find(mark: Mark): number | null;
+  /** The next item for an arrow key; null leaves it. */
+  step(item: number, key: 'ArrowLeft' | 'ArrowRight' | 'ArrowUp' | 'ArrowDown'): number | null;
+  /** Called before an item is pointed at by key, to bring it into sight. */
+  reveal?(item: number): void;
+}
+
+/** Axis title and ticks in the theme's colours. */
+export function axis(palette: Palette, title: string, more: Record<string, unknown> = {}): Record<string, unknown> {
+  const font = { family: palette.font, size: palette.size };
+  const { ticks, ...rest } = more;
+  return {
+    title: { display: title !== '', text: title, color: palette.muted, font, padding: 2 },
+    grid: { color: palette.kind === 'contrast' ? alpha(palette.foreground, 0.4) : palette.grid, drawTicks: false },
+    border: { color: palette.border },
+    ...rest,
+    ticks: { color: palette.muted, font, padding: 4, autoSkip: true, ...(ticks as object | undefined) },
+  };
+}
+
+/** Items along one axis of numbers: for lines and bars. */
+export function alongX(
+  count: number,
+  mark: (i: number) => Partial<Mark> | null,
+  find: (mark: Mark) => number | null,
+  tip: (i: number) => string[],
+): Items {
+  return {
+    count,
+    at: (x, y, chart) => {
+      const { left, right, top, bottom } = chart.chartArea;
+      if (x < left - 6 || x > right + 6 || y < top - 6 || y > bottom + 24) return null;
+      const i = Math.round(chart.scales.x!.getValueForPixel(x) ?? 0);
+      return i < 0 || i >= count ? null : i;
+    },
+    point: (i, chart) => ({ x: chart.scales.x!.getPixelForValue(i), y: (chart.chartArea.top + chart.chartArea.bottom) / 2 }),
+    tip,
+    mark,
+    find,
+    step: (i, key) => (key === 'ArrowLeft' ? Math.max(0, i - 1) : key === 'ArrowRight' ? Math.min(count - 1, i + 1) : null),
+  };
+}
+
+/** Draws the line of the marked item across a chart; pinned ones are solid. */
+function markPlugin(context: Context, items: Items): Plugin {
+  return {
+    id: 'mark',
+    afterDraw(chart) {
+      const draw = (mark: Mark, pinned: boolean): void => {
+        const item = items.find(mark);
+        const at = item === null ? null : items.point(item, chart);
+        if (!at) return;
+        const { top, bottom, left, right } = chart.chartArea;
+        if (at.x < left - 1 || at.x > right + 1) return;
+        const c = chart.ctx;
+        c.save();
+        c.strokeStyle = context.palette.focus;
+        c.lineWidth = pinned ? 2 : 1;
+        if (!pinned) c.setLineDash([2, 2]);
+        c.beginPath();
+        c.moveTo(at.x, top);
+        c.lineTo(at.x, bottom);
+        c.stroke();
+        c.restore();
+      };
+      draw(context.link.pinned, true);
+      draw(context.link.current, false);
+    },
+  };
+}
+
+export interface Drawing {
+  box: HTMLElement;
+  canvas: HTMLCanvasElement;
+  chart: Chart;
+}
+
+/**
+ * A chart on a canvas that takes part in the page: themed, without animation, marked by the link, with a tooltip, arrow keys,
+ * Enter to pin and an aria-label. `crosshair` false leaves the marking to the chart's own plugins.
+ */
+export function drawChart(
+  context: Context,
+  options: { key: string; height: number; aria: string; config: ChartConfiguration; items: Items; crosshair?: boolean; box?: HTMLElement },
+): Drawing {
+  const { key, height, aria, config, items } = options;
+  const canvas = h('canvas', {
+    key: `chart.${key}`,
+    attrs: { tabindex: 0, role: 'img', 'aria-label': `${aria} Arrow keys move, Enter pins, Escape unpins.` },
+  });
+  const box = options.box ?? h('div', { class: 'canvas-box', style: { height: `${height}px` } });
+  box.append(canvas);
+  const plugins = [...(config.plugins ?? []), ...(options.crosshair === false ? [] : [markPlugin(context, items)])];
+  const chart = new Chart(canvas, {
+    ...config,
+    plugins,
+    options: {
+      ...config.options,
+      animation: false,
+      responsive: true,
+      maintainAspectRatio: false,
+      events: [],
+      plugins: { ...config.options?.plugins, legend: { display: false }, tooltip: { enabled: false } },
+    },
+  } as ChartConfiguration);
+  const unwatch = context.link.watch(() => chart.draw());
+  wire(context, canvas, chart, items);
+  context.onDispose(() => {
+    unwatch();
+    chart.destroy();
+  });
+  return { box, canvas, chart };
+}
+
+function wire(context: Context, canvas: HTMLCanvasElement, chart: Chart, items: Items): void {
+  let cursor: number | null = null;
+  const show = (item: number, x: number, y: number, byKey: boolean): void => {
+    cursor = item;
+    context.tip.show(x, y, items.tip(item), byKey);
+    context.link.hover(items.mark(item));
+  };
+  const leave = (): void => {
+    context.tip.hide();
+    context.link.hover(null);
+  };
+  canvas.addEventListener('pointermove', (event) => {
+    const rect = canvas.getBoundingClientRect();
+    const item = items.at(event.clientX - rect.left, event.clientY - rect.top, chart);
+    if (item === null) leave();
+    else show(item, event.clientX, event.clientY, false);
+  });
+  canvas.addEventListener('pointerleave', leave);
+  canvas.addEventListener('blur', leave);
+  canvas.addEventListener('click', (event) => {
+    const rect = canvas.getBoundingClientRect();
+    const item = items.at(event.clientX - rect.left, event.clientY - rect.top, chart);
+    const mark = item === null ? null : items.mark(item);
+    if (mark) context.link.toggle(mark);
+  });
+  canvas.addEventListener('keydown', (event) => {
+    if (items.count === 0 || event.altKey || event.ctrlKey || event.metaKey) return;
+    const start = (): number => Math.min(items.count - 1, cursor ?? items.find(context.link.current) ?? 0);
+    let next: number | null = null;
+    if (event.key === 'ArrowLeft' || event.key === 'ArrowRight' || event.key === 'ArrowUp' || event.key === 'ArrowDown')
+      next = cursor === null && items.find(context.link.current) === null ? 0 : items.step(start(), event.key);
+    else if (event.key === 'Home') next = 0;
+    else if (event.key === 'End') next = items.count - 1;
+    else if (event.key === 'Enter' || event.key === ' ') {
+      const mark = items.mark(start());
+      if (mark) context.link.toggle(mark);
+      event.preventDefault();
+      return;
+    }
+    if (next === null) return;
+    event.preventDefault();
+    items.reveal?.(next);
+    const rect = canvas.getBoundingClientRect();
+    const at = items.point(next, chart) ?? { x: rect.width / 2, y: rect.height / 2 };
+    show(next, rect.left + at.x, rect.top + at.y, true);
+  });
+}
+
+/** Sets the canvas font to the theme's. */
+export function setFont(chart: Chart, palette: Palette, bold = false): void {
+  chart.ctx.font = `${bold ? '600 ' : ''}${palette.size}px ${palette.font}`;
+}

@@ -1,0 +1,164 @@
+import { h } from '../dom.js';
+import { number, visible } from '../model/format.js';
+import type { CommandOutcome } from '../../src/residue/types.js';
+import { alongX, axis, drawChart } from './chart.js';
+import type { Context } from './context.js';
+import { dataTable, evidenceMark, figure, missing } from './figure.js';
+
+/** What each of the shell's commands found, in their order. */
+export function commandsView(context: Context): HTMLElement[] {
+  const outcomes = context.selection.shown?.commands;
+  const written = context.residue.shell.run.length;
+  if (!outcomes) {
+    if (context.selection.prompt === 'control') return [h('p', { class: 'note' }, 'Commands are run on the probe, not on the control.')];
+    return written
+      ? [missing(context, 'Commands', 80)]
+      : [h('p', { class: 'note' }, 'This shell has no commands: causes are not checked.')];
+  }
+  return outcomes.map((outcome, i) => commandElement(context, outcome, i));
+}
+
+function commandElement(context: Context, outcome: CommandOutcome, index: number): HTMLElement {
+  const params = Object.entries(outcome.params).map(
+    ([k, v]) => `${k}: ${visible(typeof v === 'string' ? v : (JSON.stringify(v) ?? ''), 60)}`,
+  );
+  const values = Object.entries(outcome.values).filter(([, v]) => v !== null);
+  return h(
+    'article',
+    { class: 'command', attrs: { 'aria-label': outcome.name } },
+    h(
+      'h3',
+      { class: 'command-name' },
+      h('code', null, h('bdi', null, outcome.name)),
+      params.length ? h('bdi', { class: 'muted params' }, params.join(', ')) : null,
+      evidenceMark(outcome.evidence),
+    ),
+    ...outcome.findings.map((f) => h('p', { class: 'finding' }, h('bdi', null, f))),
+    values.length
+      ? h(
+          'dl',
+          { class: 'values' },
+          ...values.flatMap(([k, v]) => [
+            h('dt', { title: `${outcome.name}.${k} in expect` }, k),
+            h('dd', null, typeof v === 'number' ? number(v, 4) : h('bdi', null, visible(String(v), 60))),
+          ]),
+        )
+      : null,
+    ...outcome.curves.map((curve, c) => curveElement(context, outcome, curve, `${index}.${c}`)),
+    ...outcome.tables.map((table, t) => {
+      const data = { columns: table.columns.map((c) => (c.unit ? `${c.label} (${c.unit})` : c.label)), rows: table.rows };
+      return figure(context, {
+        id: `command-${index}-table-${t}`,
+        title: table.title,
+        evidence: null,
+        body: [dataTable(data, table.title, 40), table.rows.length > 40 ? null : null],
+        table: undefined,
+      });
+    }),
+  );
+}
+
+function curveElement(context: Context, outcome: CommandOutcome, curve: CommandOutcome['curves'][number], id: string): HTMLElement {
+  const { palette } = context;
+  const colours = [palette.foreground, ...palette.spans.slice(0, 3), palette.muted];
+  const caused = outcome.evidence === 'caused';
+  const shapes = ['circle', 'triangle', 'rect', 'rectRot', 'star'] as const;
+  const { box, canvas } = drawChart(context, {
+    key: `curve.${id}`,
+    height: 180,
+    aria: `${curve.title}: ${curve.yLabel} by ${curve.xLabel}, ${curve.series.length} series. ${caused ? 'Tested by intervention.' : 'Read off.'}`,
+    config: {
+      type: 'line',
+      data: {
+        datasets: curve.series.map((s, i) => ({
+          label: s.label,
+          data: s.y.map((y, k) => ({ x: curve.x[k] ?? k, y })),
+          borderColor: colours[i % colours.length],
+          borderDash: caused
+            ? []
+            : [
+                [6, 3],
+                [2, 3],
+                [8, 2, 2, 2],
+              ][i % 3],
+          borderWidth: 1.75,
+          pointStyle: shapes[i % shapes.length],
+          pointRadius: curve.x.length > 36 ? 2 : 3.5,
+          pointBackgroundColor: caused ? colours[i % colours.length] : palette.background,
+          pointBorderColor: colours[i % colours.length],
+          spanGaps: false,
+          clip: false,
+        })) as never,
+      },
+      options: {
+        layout: { padding: { top: 6, right: 8 } },
+        scales: {
+          x: axis(palette, curve.xLabel, { type: 'linear', ticks: { maxRotation: 0, maxTicksLimit: 9 } }),
+          y: axis(palette, curve.unit ? `${curve.yLabel} (${curve.unit})` : curve.yLabel, { type: 'linear', ticks: { maxTicksLimit: 6 } }),
+        } as never,
+      },
+    },
+    items: curveItems(curve),
+  });
+  return figure(context, {
+    id: `command-${id.replace('.', '-')}`,
+    title: curve.title,
+    evidence: null,
+    canvas: () => canvas,
+    table: {
+      columns: [curve.xLabel, ...curve.series.flatMap((s) => (s.spread ? [s.label, `${s.label} ±`] : [s.label]))],
+      rows: curve.x.map((x, i) => [
+        x,
+        ...curve.series.flatMap((s) => (s.spread ? [s.y[i] ?? null, s.spread[i] ?? null] : [s.y[i] ?? null])),
+      ]),
+    },
+    body: [
+      box,
+      curve.series.length > 1
+        ? h(
+            'div',
+            { class: 'legend' },
+            ...curve.series.map((s, i) =>
+              h(
+                'span',
+                { class: 'key' },
+                h('i', { class: `swatch ${caused ? 'solid' : 'dashed'}`, style: { '--c': colours[i % colours.length]! } }),
+                h('bdi', null, s.label),
+              ),
+            ),
+          )
+        : null,
+    ],
+  });
+}
+
+function curveItems(curve: CommandOutcome['curves'][number]): ReturnType<typeof alongX> {
+  const layered = /layer|block/i.test(curve.xLabel);
+  // "block" curves count blocks from 0; the row that block b writes is b + 1.
+  const shift = /block/i.test(curve.xLabel) ? 1 : 0;
+  const base = alongX(
+    curve.x.length,
+    (i) => (layered ? { row: (curve.x[i] ?? 0) + shift } : null),
+    (mark) => {
+      if (!layered || mark.row === null) return null;
+      const i = curve.x.indexOf(mark.row - shift);
+      return i < 0 ? null : i;
+    },
+    (i) => [
+      `${curve.xLabel}: ${number(curve.x[i])}`,
+      ...curve.series.map(
+        (s) => `${s.label}: ${number(s.y[i], 4)}${s.spread?.[i] == null ? '' : ` ± ${number(s.spread[i])}`} ${curve.unit}`,
+      ),
+    ],
+  );
+  return {
+    ...base,
+    at: (x, y, chart) => {
+      const { left, right, top, bottom } = chart.chartArea;
+      if (x < left - 6 || x > right + 6 || y < top - 6 || y > bottom + 24 || curve.x.length === 0) return null;
+      const value = chart.scales.x!.getValueForPixel(x) ?? 0;
+      return curve.x.reduce((best, v, i) => (Math.abs(v - value) < Math.abs(curve.x[best]! - value) ? i : best), 0);
+    },
+    point: (i, chart) => ({ x: chart.scales.x!.getPixelForValue(curve.x[i] ?? 0), y: (chart.chartArea.top + chart.chartArea.bottom) / 2 }),
+  };
+}

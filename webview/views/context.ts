@@ -1,0 +1,21 @@
+import type { ToHost } from '../../src/residue/messages.js';
+import type { Residue } from '../../src/residue/types.js';
+import type { Link } from '../link.js';
+import type { Selection, View } from '../model/view.js';
+import type { Palette } from '../theme.js';
+import type { Tip } from '../tip.js';
+
+/** What a view is given to draw with. */
+export interface Context {
+  residue: Residue;
+  selection: Selection;
+  palette: Palette;
+  view: View;
+  link: Link;
+  tip: Tip;
+  /** Changes the reader's choices and redraws what depends on them. */
+  set(change: View): void;
+  send(message: ToHost): void;
+  /** Registers what is to be undone when the section is drawn anew. */
+  onDispose(dispose: () => void): void;
+}

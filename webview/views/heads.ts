@@ -1,0 +1,324 @@
+import type { Plugin } from 'chart.js';
+import { h } from '../dom.js';
+import { headsModel, labelled, sortHeads, type HeadKey, type HeadPoint, type HeadsModel } from '../model/heads.js';
+import { nats, number, probability } from '../model/format.js';
+import { around, place } from '../model/place.js';
+import { choice } from '../ui.js';
+import { alpha } from '../theme.js';
+import { axis, drawChart, setFont, type Items } from './chart.js';
+import type { Context } from './context.js';
+import { figure, missing } from './figure.js';
+
+const SHOWN = 12;
+
+/** Heads: a scatter and the sortable table beside it. */
+export function headsView(context: Context): HTMLElement[] {
+  const { selection } = context;
+  const run = selection.shown;
+  const model = run ? headsModel(run, selection.span) : null;
+  if (!run || !model) return [missing(context, 'Heads', 260)];
+  const spans = Object.keys(run.attention?.spans ?? {});
+  const picker =
+    spans.length > 1 && selection.span !== null
+      ? choice(
+          'Span',
+          spans.map((value) => ({ value, text: value })),
+          selection.span,
+          (span) => context.set({ span }),
+          'span',
+        )
+      : null;
+  return [scatter(context, model, picker), table(context, model)];
+}
+
+function scatter(context: Context, model: HeadsModel, picker: HTMLElement | null): HTMLElement {
+  const { palette } = context;
+  const { points, span } = model;
+  const x = (p: HeadPoint): number => p.attention ?? p.layer;
+  const largest = Math.max(1e-9, ...points.map((p) => Math.abs(p.contribution))) * 1.15;
+  const colour = (p: HeadPoint): string => (p.contribution < 0 ? palette.negative : palette.positive);
+  const { box, canvas } = drawChart(context, {
+    key: 'heads',
+    height: 260,
+    aria: model.aria,
+    crosshair: false,
+    config: {
+      type: 'scatter',
+      data: {
+        datasets: [
+          {
+            data: points.map((p) => ({ x: x(p), y: p.contribution })),
+            // Hollow: attribution is read off. Up for the answer, down for the rival, by shape as well as by hue.
+            pointStyle: points.map((p) => (p.contribution < 0 ? 'rectRot' : 'circle')),
+            pointRadius: points.length > 400 ? 3 : 5,
+            pointBackgroundColor: alpha(palette.background, 0.5),
+            pointBorderColor: points.map(colour),
+            pointBorderWidth: 1.5,
+          },
+        ],
+      },
+      options: {
+        layout: { padding: { top: 6, right: 10 } },
+        scales: {
+          x: axis(palette, span === null ? 'block (no span is marked)' : `attention to ${span} (share)`, {
+            type: 'linear',
+            ...(span === null ? {} : { min: 0 }),
+            grace: '6%',
+            ticks: { maxRotation: 0, maxTicksLimit: 6 },
+          }),
+          y: axis(palette, 'contribution (nats)', { type: 'linear', min: -largest, max: largest, ticks: { maxTicksLimit: 7 } }),
+        } as never,
+      },
+      plugins: [scatterLabels(context, model)],
+    },
+    items: scatterItems(points),
+  });
+  return figure(context, {
+    id: 'heads',
+    title: 'Heads: what they look at, what they write',
+    evidence: 'observed',
+    method: { name: 'direct logit attribution', anchor: 'direct-logit-attribution' },
+    table: model.table,
+    canvas: () => canvas,
+    body: [
+      picker,
+      box,
+      h(
+        'div',
+        { class: 'legend' },
+        h('span', { class: 'key' }, h('i', { class: 'swatch dot-positive' }), 'toward the answer'),
+        h('span', { class: 'key' }, h('i', { class: 'swatch dot-negative' }), 'toward the rival'),
+        h('span', { class: 'key' }, 'effect of removing a head: not checked'),
+      ),
+    ],
+  });
+}
+
+function scatterItems(points: readonly HeadPoint[]): Items {
+  const byX = points.map((_, i) => i).sort((a, b) => (points[a]!.attention ?? 0) - (points[b]!.attention ?? 0) || a - b);
+  const byY = points.map((_, i) => i).sort((a, b) => points[a]!.contribution - points[b]!.contribution || a - b);
+  const along = (order: number[], i: number, d: number): number => order[Math.min(order.length - 1, Math.max(0, order.indexOf(i) + d))]!;
+  return {
+    count: points.length,
+    at: (px, py, chart) => {
+      let best: number | null = null;
+      let nearest = 18;
+      chart.getDatasetMeta(0).data.forEach((e, i) => {
+        const d = Math.hypot(e.x - px, e.y - py);
+        if (d < nearest) {
+          nearest = d;
+          best = i;
+        }
+      });
+      return best;
+    },
+    point: (i, chart) => chart.getDatasetMeta(0).data[i] ?? null,
+    tip: (i) => points[i]?.tip ?? [],
+    mark: (i) => ({ head: [points[i]!.layer, points[i]!.head], row: points[i]!.layer + 1 }),
+    find: (mark) => (mark.head ? points.findIndex((p) => p.layer === mark.head![0] && p.head === mark.head![1]) : null),
+    step: (i, key) =>
+      key === 'ArrowLeft'
+        ? along(byX, i, -1)
+        : key === 'ArrowRight'
+          ? along(byX, i, 1)
+          : key === 'ArrowUp'
+            ? along(byY, i, 1)
+            : along(byY, i, -1),
+  };
+}
+
+/** Zero line, names of regions and of the strongest heads, and rings around what is marked. */
+function scatterLabels(context: Context, model: HeadsModel): Plugin {
+  const named = labelled(model.points, 3);
+  return {
+    id: 'heads',
+    beforeDatasetsDraw(chart) {
+      const { ctx, chartArea: a, scales } = chart;
+      const y = Math.round(scales.y!.getPixelForValue(0)) + 0.5;
+      ctx.save();
+      ctx.strokeStyle = context.palette.foreground;
+      ctx.beginPath();
+      ctx.moveTo(a.left, y);
+      ctx.lineTo(a.right, y);
+      ctx.stroke();
+      ctx.restore();
+    },
+    afterDatasetsDraw(chart) {
+      const { palette, link } = context;
+      const { ctx, chartArea: a, scales } = chart;
+      const dots = chart.getDatasetMeta(0).data;
+      const at = (p: HeadPoint): { x: number; y: number } => dots[model.points.indexOf(p)] ?? { x: 0, y: 0 };
+      ctx.save();
+      setFont(chart, palette);
+      ctx.textBaseline = 'top';
+      const hgt = palette.size + 3;
+      const width = (text: string): number => Math.ceil(ctx.measureText(text).width) + 2;
+      const zero = scales.y!.getPixelForValue(0);
+      const texts: { text: string; colour: string; at: { x: number; y: number }[] }[] = [];
+      const regions: [string, number, (w: number) => number][] =
+        model.span === null
+          ? []
+          : [
+              ['helpers', a.top + 3, (w) => a.right - w - 4],
+              ['misfires', a.bottom - hgt - 2, (w) => a.right - w - 4],
+              ['ghosts', zero + 3, (w) => a.right - w - 4],
+            ];
+      for (const [text, y, x] of regions) texts.push({ text, colour: palette.muted, at: [{ x: x(width(text)), y }] });
+      for (const p of named) texts.push({ text: p.name, colour: palette.foreground, at: around(at(p).x, at(p).y, width(p.name), hgt, 5) });
+      const near = dots.map((d) => ({ x: d.x - 4, y: d.y - 4, w: 8, h: 8 }));
+      const line = { x: a.left, y: zero - 1, w: a.right - a.left, h: 2 };
+      const boxes = place(
+        texts.map((t) => ({ w: width(t.text), h: hgt, at: t.at })),
+        { x: a.left, y: a.top, w: a.right - a.left, h: a.bottom - a.top },
+        [...near, line],
+      );
+      boxes.forEach((box, i) => {
+        if (!box) return;
+        ctx.fillStyle = texts[i]!.colour;
+        ctx.fillText(texts[i]!.text, box.x + 1, box.y + 1);
+      });
+      const ring = (layer: number, head: number | null, radius: number, lineWidth: number): void => {
+        ctx.strokeStyle = palette.focus;
+        ctx.lineWidth = lineWidth;
+        model.points.forEach((p, i) => {
+          const d = dots[i];
+          if (!d || p.layer !== layer || (head !== null && p.head !== head)) return;
+          ctx.beginPath();
+          ctx.arc(d.x, d.y, radius, 0, 2 * Math.PI);
+          ctx.stroke();
+        });
+      };
+      const { row, head } = link.current;
+      if (head) ring(head[0], head[1], 9, 2);
+      else if (row !== null && row > 0) ring(row - 1, null, 8, 1);
+      if (link.pinned.head) ring(link.pinned.head[0], link.pinned.head[1], 9, 3);
+      ctx.restore();
+    },
+  };
+}
+
+const COLUMNS: { key: HeadKey; text: string; title: string }[] = [
+  { key: 'head', text: 'head', title: 'Layer and head, both from 0 (blocks.N)' },
+  { key: 'attention', text: 'attention', title: 'Mass of attention from the answer position on the span (share)' },
+  { key: 'flow', text: 'flow', title: 'Norm of the value-weighted sum over the span, ‖Σ α·v·W_O‖' },
+  { key: 'fromSpan', text: 'from span', title: 'Contribution to the margin from the span’s tokens alone (nats)' },
+  {
+    key: 'contribution',
+    text: 'contribution',
+    title: 'Contribution to the margin from all tokens (nats), direct logit attribution; also the predicted loss if the head were removed',
+  },
+];
+
+function table(context: Context, model: HeadsModel): HTMLElement {
+  const { view, set, link } = context;
+  const key = COLUMNS.find((c) => c.key === view.sort)?.key ?? 'contribution';
+  const descending = view.ascending !== true;
+  const all = view.allHeads === true;
+  const columns = model.span === null ? COLUMNS.filter((c) => c.key === 'head' || c.key === 'contribution') : COLUMNS;
+  const sorted = sortHeads(model.points, key, descending);
+  const shown = all ? sorted : sorted.slice(0, SHOWN);
+  const rows = shown.map((p) => {
+    const value = (k: HeadKey): string =>
+      k === 'head'
+        ? p.name
+        : k === 'attention'
+          ? probability(p.attention)
+          : k === 'flow'
+            ? number(p.flow)
+            : nats(p[k]).replace(' nats', '');
+    return h(
+      'tr',
+      {
+        key: `head.${p.layer}.${p.head}`,
+        title: p.tip.join('\n'),
+        attrs: { tabindex: 0, 'data-head': `${p.layer}.${p.head}` },
+        on: {
+          pointerenter: () => link.hover({ head: [p.layer, p.head], row: p.layer + 1 }),
+          pointerleave: () => link.hover(null),
+          focus: () => link.hover({ head: [p.layer, p.head], row: p.layer + 1 }),
+          blur: () => link.hover(null),
+          click: () => link.toggle({ head: [p.layer, p.head] }),
+          keydown: (event) => rowKeys(event as KeyboardEvent, () => link.toggle({ head: [p.layer, p.head] })),
+        },
+      },
+      ...columns.map((c) =>
+        h(
+          'td',
+          {
+            class:
+              c.key === 'head' ? '' : `num${c.key === 'contribution' ? (p.contribution < 0 ? ' toward-rival' : ' toward-answer') : ''}`,
+          },
+          value(c.key),
+        ),
+      ),
+    );
+  });
+  const body = h('tbody', null, ...rows);
+  const mark = (): void => {
+    const { pinned, current } = link;
+    for (const row of rows) {
+      const [l, hd] = (row.dataset.head ?? '').split('.').map(Number);
+      const isPinned = pinned.head !== null && pinned.head[0] === l && pinned.head[1] === hd;
+      row.classList.toggle('pinned', isPinned);
+      row.setAttribute('aria-selected', String(isPinned));
+      row.classList.toggle('marked', current.head ? current.head[0] === l && current.head[1] === hd : current.row === l! + 1);
+    }
+  };
+  mark();
+  context.onDispose(link.watch(mark));
+  const head = h(
+    'tr',
+    null,
+    ...columns.map((c) =>
+      h(
+        'th',
+        { title: c.title, attrs: { scope: 'col', 'aria-sort': c.key === key ? (descending ? 'descending' : 'ascending') : null } },
+        h(
+          'button',
+          {
+            class: 'sort',
+            key: `sort.${c.key}`,
+            attrs: { type: 'button' },
+            on: { click: () => set({ sort: c.key, ascending: c.key === key ? descending : false }) },
+          },
+          `${c.text}${c.key === key ? (descending ? ' ↓' : ' ↑') : ''}`,
+        ),
+      ),
+    ),
+  );
+  return h(
+    'div',
+    { class: 'heads-table' },
+    h(
+      'div',
+      { class: 'table-box tall', attrs: { role: 'region', 'aria-label': 'Heads, sortable', tabindex: 0 } },
+      h('table', { class: 'table rows', attrs: { 'aria-label': 'Heads' } }, h('thead', null, head), body),
+    ),
+    h(
+      'p',
+      { class: 'note' },
+      'Select a head to see what it attends to. Contribution in nats; observed effect, verdict and p of single heads: not checked. ',
+      model.points.length > SHOWN
+        ? h(
+            'button',
+            { class: 'link', key: 'all-heads', attrs: { type: 'button' }, on: { click: () => set({ allHeads: !all }) } },
+            all ? `Show the first ${SHOWN}` : `Show all ${model.points.length}`,
+          )
+        : null,
+    ),
+  );
+}
+
+function rowKeys(event: KeyboardEvent, pin: () => void): void {
+  const row = event.currentTarget as HTMLElement;
+  const move = (to: Element | null): void => {
+    if (to instanceof HTMLElement) to.focus();
+    event.preventDefault();
+  };
+  if (event.key === 'ArrowDown') move(row.nextElementSibling);
+  else if (event.key === 'ArrowUp') move(row.previousElementSibling);
+  else if (event.key === 'Enter' || event.key === ' ') {
+    pin();
+    event.preventDefault();
+  }
+}

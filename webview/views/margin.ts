@@ -1,0 +1,224 @@
+import type { Chart, Plugin } from 'chart.js';
+import { h } from '../dom.js';
+import { marginModel, type MarginModel } from '../model/margin.js';
+import { around, place, type Box, type Label } from '../model/place.js';
+import { alpha } from '../theme.js';
+import { alongX, axis, drawChart, setFont } from './chart.js';
+import type { Context } from './context.js';
+import { figure, missing } from './figure.js';
+
+const ZERO = 'answer and rival equal';
+
+/** Where was it lost: the margin by layer, probe and control. */
+export function marginView(context: Context): HTMLElement {
+  const { residue, selection, palette } = context;
+  const run = selection.run;
+  const layers = residue.provenance.model.layers;
+  const model = run ? marginModel(run, residue.control, layers) : null;
+  if (!model) return missing(context, 'Margin by layer', 220);
+  const finite = [...model.probe, ...(model.control ?? []), 0, model.tau].filter((v): v is number => v !== null && Number.isFinite(v));
+  const low = Math.min(...finite);
+  const high = Math.max(...finite);
+  const pad = Math.max(0.5, (high - low) * 0.12);
+  const line = (
+    label: string,
+    data: (number | null)[],
+    colour: string,
+    style: 'circle' | 'triangle',
+    dash: number[],
+    width: number,
+  ): object => ({
+    label,
+    data: data.map((y, x) => ({ x, y })),
+    borderColor: colour,
+    borderDash: dash,
+    borderWidth: width,
+    pointStyle: style,
+    pointRadius: model.rows.length > 36 ? 2.5 : 4,
+    pointBackgroundColor: palette.background,
+    pointBorderColor: colour,
+    pointBorderWidth: 1.5,
+    clip: false,
+  });
+  const { box, canvas } = drawChart(context, {
+    key: 'margin',
+    height: 220,
+    aria: model.aria,
+    config: {
+      type: 'line',
+      data: {
+        datasets: [
+          line('probe', model.probe, palette.foreground, 'circle', [6, 3], 2),
+          ...(model.control ? [line('control', model.control, palette.muted, 'triangle', [2, 3], 1.5)] : []),
+        ] as never,
+      },
+      options: {
+        layout: { padding: { top: 6, right: 8 } },
+        scales: {
+          x: axis(palette, 'layer (residual stream after that many blocks)', {
+            type: 'linear',
+            min: 0,
+            max: model.rows.length - 1,
+            ticks: { stepSize: 1, precision: 0, maxRotation: 0 },
+          }),
+          y: axis(palette, 'margin (nats)', { type: 'linear', min: low - pad, max: high + pad, ticks: { maxTicksLimit: 7 } }),
+        } as never,
+      },
+      plugins: [tint(context, model), labels(context, model)],
+    },
+    items: alongX(
+      model.rows.length,
+      (row) => ({ row }),
+      (mark) => mark.row,
+      (i) => model.tips[i] ?? [],
+    ),
+  });
+  const swatch = (name: string, text: string): HTMLElement =>
+    h('span', { class: 'key' }, h('i', { class: `swatch ${name}`, attrs: { 'aria-hidden': 'true' } }), text);
+  return figure(context, {
+    id: 'margin',
+    title: 'Margin by layer',
+    evidence: 'observed',
+    method: { name: 'logit lens', anchor: 'lens' },
+    table: model.table,
+    canvas: () => canvas,
+    body: [
+      box,
+      h(
+        'div',
+        { class: 'legend' },
+        swatch('probe', 'probe'),
+        model.control ? swatch('control', 'control') : h('span', { class: 'key unchecked' }, 'control: not checked'),
+        model.collapse ? swatch('collapse', 'collapse point (read off)') : null,
+        h('span', { class: 'key' }, 'above the zero line: toward the answer; below: toward the rival'),
+      ),
+    ],
+  });
+}
+
+/** Tints what lies under the zero line; in high contrast hatches it instead of a faint fill. */
+function tint(context: Context, model: MarginModel): Plugin {
+  return {
+    id: 'tint',
+    beforeDatasetsDraw(chart) {
+      const { ctx, chartArea: a, scales } = chart;
+      const zero = scales.y!.getPixelForValue(model.tau);
+      const top = Math.min(Math.max(zero, a.top), a.bottom);
+      const { negative, foreground, kind } = context.palette;
+      ctx.save();
+      if (kind === 'contrast') {
+        ctx.beginPath();
+        ctx.rect(a.left, top, a.right - a.left, a.bottom - top);
+        ctx.clip();
+        ctx.strokeStyle = alpha(negative, 0.45);
+        for (let x = a.left - (a.bottom - top); x < a.right; x += 9) {
+          ctx.beginPath();
+          ctx.moveTo(x, a.bottom);
+          ctx.lineTo(x + (a.bottom - top), top);
+          ctx.stroke();
+        }
+      } else {
+        ctx.fillStyle = alpha(negative, 0.12);
+        ctx.fillRect(a.left, top, a.right - a.left, a.bottom - top);
+      }
+      ctx.restore();
+      ctx.save();
+      ctx.strokeStyle = foreground;
+      ctx.lineWidth = 1;
+      ctx.beginPath();
+      ctx.moveTo(a.left, Math.round(zero) + 0.5);
+      ctx.lineTo(a.right, Math.round(zero) + 0.5);
+      ctx.stroke();
+      ctx.restore();
+    },
+  };
+}
+
+/** The collapse diamond and every label, placed so that none covers another, a line or a point. */
+function labels(context: Context, model: MarginModel): Plugin {
+  return {
+    id: 'labels',
+    afterDatasetsDraw(chart) {
+      const { palette } = context;
+      const { ctx, chartArea: a, scales } = chart;
+      const px = (row: number, value: number): { x: number; y: number } => ({
+        x: scales.x!.getPixelForValue(row),
+        y: scales.y!.getPixelForValue(value),
+      });
+      ctx.save();
+      setFont(chart, palette);
+      ctx.textBaseline = 'top';
+      const h = palette.size + 3;
+      const obstacles = lineBoxes(model.probe, px).concat(model.control ? lineBoxes(model.control, px) : []);
+      const texts: { text: string; colour: string; label: Label }[] = [];
+      const add = (text: string, colour: string, at: (w: number) => { x: number; y: number }[]): void => {
+        const w = Math.ceil(ctx.measureText(text).width) + 4;
+        texts.push({ text, colour, label: { w, h, at: at(w) } });
+      };
+      if (model.collapse) {
+        const p = px(model.collapse.row, model.collapse.margin);
+        diamond(chart, p, palette.negative, palette.background);
+        add(`◇ ${model.collapse.label}`, palette.negative, (w) => [...around(p.x, p.y, w, h, 9), ...around(p.x, p.y, w, h, 24)]);
+      }
+      const zero = scales.y!.getPixelForValue(model.tau);
+      add(model.tau === 0 ? ZERO : `threshold τ = ${model.tau}`, palette.foreground, (w) => {
+        const ys = [zero - h - 1, zero + 3];
+        return [a.left + 4, a.right - w - 4, (a.left + a.right - w) / 2].flatMap((x) => ys.map((y) => ({ x, y })));
+      });
+      const end = (name: string, data: (number | null)[], colour: string): void => {
+        const last = data.length - 1;
+        const value = data[last];
+        if (value == null) return;
+        const p = px(last, value);
+        add(name, colour, (w) =>
+          [-1, 1].flatMap((side) => [8, 18, 30].map((d) => ({ x: p.x - w - 4, y: side < 0 ? p.y - h - d + 4 : p.y + d - 4 }))),
+        );
+      };
+      end('probe', model.probe, palette.foreground);
+      if (model.control) end('control', model.control, palette.muted);
+      const boxes = place(
+        texts.map((t) => t.label),
+        { x: a.left, y: a.top, w: a.right - a.left, h: a.bottom - a.top },
+        obstacles,
+      );
+      boxes.forEach((box, i) => {
+        if (!box) return;
+        ctx.fillStyle = texts[i]!.colour;
+        ctx.fillText(texts[i]!.text, box.x + 2, box.y + 1);
+      });
+      ctx.restore();
+    },
+  };
+}
+
+/** Small boxes along a polyline, for labels to keep clear of. */
+export function lineBoxes(data: readonly (number | null)[], px: (row: number, value: number) => { x: number; y: number }): Box[] {
+  const boxes: Box[] = [];
+  for (let i = 0; i < data.length; i++) {
+    const here = data[i];
+    if (here == null) continue;
+    const p = px(i, here);
+    const next = data[i + 1];
+    const q = next == null ? p : px(i + 1, next);
+    const steps = Math.max(1, Math.ceil(Math.hypot(q.x - p.x, q.y - p.y) / 6));
+    for (let s = 0; s <= steps; s++)
+      boxes.push({ x: p.x + ((q.x - p.x) * s) / steps - 3, y: p.y + ((q.y - p.y) * s) / steps - 3, w: 6, h: 6 });
+  }
+  return boxes;
+}
+
+function diamond(chart: Chart, p: { x: number; y: number }, colour: string, fill: string): void {
+  const { ctx } = chart;
+  const r = 8;
+  ctx.beginPath();
+  ctx.moveTo(p.x, p.y - r);
+  ctx.lineTo(p.x + r, p.y);
+  ctx.lineTo(p.x, p.y + r);
+  ctx.lineTo(p.x - r, p.y);
+  ctx.closePath();
+  ctx.fillStyle = fill;
+  ctx.fill();
+  ctx.strokeStyle = colour;
+  ctx.lineWidth = 2;
+  ctx.stroke();
+}

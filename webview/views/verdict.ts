@@ -1,0 +1,46 @@
+import { h } from '../dom.js';
+import { verdictModel, type Chip } from '../model/verdict.js';
+import type { Context } from './context.js';
+
+const SIGNS: Record<Chip['kind'], string> = { observed: '◇', caused: '◆', fact: '', unchecked: '?', warning: '!' };
+
+/** Did it fail, and how sure is that? */
+export function verdictView(context: Context): HTMLElement[] {
+  const model = verdictModel(context.residue);
+  if (!model.headline)
+    return [h('div', { class: 'skeleton', style: { height: '64px' }, attrs: { role: 'img', 'aria-label': 'Verdict: being computed' } })];
+  return [
+    h('p', { class: `headline ${model.failed ? 'failed' : 'held'}` }, h('bdi', null, model.headline)),
+    h(
+      'ul',
+      { class: 'chips', attrs: { 'aria-label': 'Evidence' } },
+      ...model.chips.map((chip) => h('li', null, chipElement(context, chip))),
+    ),
+  ];
+}
+
+function chipElement(context: Context, chip: Chip): HTMLElement {
+  const { action, kind, tip } = chip;
+  const body = [
+    SIGNS[kind] ? h('span', { class: 'chip-sign', attrs: { 'aria-hidden': 'true' } }, SIGNS[kind]) : null,
+    h('bdi', null, chip.text),
+  ];
+  if (!action) return h('span', { class: `chip ${kind}`, title: tip }, ...body);
+  const what = 'reveal' in action ? 'Click to open it in the shell.' : 'Click for how it is measured.';
+  return h(
+    'button',
+    {
+      class: `chip ${kind}`,
+      title: `${tip}\n${what}`,
+      key: `chip.${chip.text}`,
+      attrs: { type: 'button' },
+      on: {
+        click: () =>
+          context.send(
+            'reveal' in action ? { type: 'reveal', line: action.reveal, column: 1 } : { type: 'openMethods', anchor: action.methods },
+          ),
+      },
+    },
+    ...body,
+  );
+}
