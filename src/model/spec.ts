@@ -4,7 +4,27 @@
  */
 export type Family = 'llama' | 'gpt2' | 'qwen2' | 'qwen3' | 'gpt_neox';
 
-export type Activation = 'silu' | 'gelu' | 'gelu_tanh' | 'quick_gelu' | 'relu' | 'relu2' | 'tanh' | 'sigmoid' | 'linear';
+/**
+ * What transformers' `ACT2FN` computes. `gelu_tanh`: the tanh form (`gelu_new`, `gelu_pytorch_tanh`). `gelu_10`: gelu clipped to
+ * [-10, 10]. `quick_gelu`: x·σ(1.702x). `relu2`: relu(x)². `relu6`: min(relu(x), 6). `leaky_relu`: slope 0.01 below 0.
+ * `hardswish`: x·relu6(x + 3)/6. `mish`: x·tanh(softplus(x)). `laplace`: (1 + erf((x − 0.707107) / (0.282095·√2))) / 2.
+ */
+export type Activation =
+  | 'silu'
+  | 'gelu'
+  | 'gelu_tanh'
+  | 'gelu_10'
+  | 'quick_gelu'
+  | 'relu'
+  | 'relu2'
+  | 'relu6'
+  | 'leaky_relu'
+  | 'tanh'
+  | 'sigmoid'
+  | 'linear'
+  | 'hardswish'
+  | 'mish'
+  | 'laplace';
 
 export type RopeScaling =
   | { type: 'none' }
