@@ -1,8 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ConfigurationTarget, QuickPickItemKind, Uri, window, workspace, type QuickPickItem } from 'vscode';
-import { namedModel, shellInView } from './status.js';
+import { namedModel } from './named-model.js';
 import { section, settings } from './settings.js';
+import { shellInView } from './status.js';
 
 interface Choice extends QuickPickItem {
   model?: string;

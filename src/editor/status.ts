@@ -1,14 +1,8 @@
 import { basename } from 'node:path';
 import { StatusBarAlignment, window, workspace, type Disposable, type TextDocument } from 'vscode';
+import { namedModel } from './named-model.js';
 import { isShell } from './selector.js';
 import { section, settings } from './settings.js';
-
-/** `model:` of a shell at the top level, as written; null when it names none. Cheap: the status bar asks on every keystroke. */
-export function namedModel(text: string): string | null {
-  const line = /^model:[ \t]*(?:"([^"]*)"|'([^']*)'|([^#\r\n]*?))[ \t]*(?:#.*)?$/m.exec(text);
-  const name = line?.[1] ?? line?.[2] ?? line?.[3];
-  return name ? name : null;
-}
 
 /** Status bar item: the model that the active shell runs on. A click chooses another. */
 export function modelStatus(): Disposable {

@@ -1,0 +1,2 @@
+export const targets: string[];
+export function packageExtension(options?: { target?: string; out?: string }): Promise<string>;

@@ -1,0 +1,130 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { chromiumArguments, ensureChromium } from '../../../scripts/chromium.mjs';
+import { panelHtml } from '../../../webview/html.js';
+import { THEMES, type Theme } from './themes.js';
+
+const ORIGIN = 'https://panel.test';
+const NONCE = 'aGFybmVzc25vbmNl';
+
+/** What the page has posted, and what it has kept, as the harness's window holds it. */
+interface HarnessWindow extends Window {
+  posted: { type: string; [key: string]: unknown }[];
+  kept: unknown;
+  acquireVsCodeApi(): unknown;
+}
+
+/**
+ * The panel's page alone in a real browser: its own html under its own Content-Security-Policy, the bundle, a stand-in for
+ * VS Code's webview API that keeps its state over reloads, and the variables of a VS Code theme. Nothing reaches a network.
+ */
+export class PanelPage {
+  /** Console errors, page errors and CSP reports, all of which a test wants to be none. */
+  readonly faults: string[] = [];
+
+  private constructor(readonly page: Page) {}
+
+  static async open(
+    browser: Browser,
+    options: { width?: number; height?: number; theme?: keyof typeof THEMES; scale?: number } = {},
+  ): Promise<PanelPage> {
+    const { width = 700, height = 900, theme = 'dark', scale = 1 } = options;
+    const page = await browser.newPage({ viewport: { width, height }, deviceScaleFactor: scale });
+    const panel = new PanelPage(page);
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') panel.faults.push(message.text());
+    });
+    page.on('pageerror', (error) => panel.faults.push(error.message));
+    const files: Record<string, [string, string]> = {
+      '/': [
+        'text/html',
+        panelHtml({ scriptUri: `${ORIGIN}/webview.js`, styleUri: `${ORIGIN}/webview.css`, nonce: NONCE, cspSource: ORIGIN }),
+      ],
+      '/webview.js': ['text/javascript', readFileSync('dist/webview.js', 'utf8')],
+      '/webview.css': ['text/css', readFileSync('dist/webview.css', 'utf8')],
+    };
+    await page.route('**/*', (route) => {
+      const { pathname, origin } = new URL(route.request().url());
+      const file = origin === ORIGIN ? files[pathname] : undefined;
+      if (pathname === '/favicon.ico') return route.fulfill({ status: 204 });
+      if (!file) {
+        panel.faults.push(`asked for ${route.request().url()}`);
+        return route.abort();
+      }
+      return route.fulfill({ contentType: `${file[0]}; charset=utf-8`, body: file[1] });
+    });
+    await page.addInitScript(standIn, THEMES[theme]);
+    await page.goto(`${ORIGIN}/`);
+    return panel;
+  }
+
+  /** Sends a message as the host would, and waits until the page has drawn it. */
+  async send(message: unknown): Promise<void> {
+    await this.page.evaluate((data) => {
+      delete document.body.dataset.drawn;
+      window.postMessage(data, '*');
+    }, message);
+  }
+
+  /** Sends a residue and waits until every section stands. Returns the page's own time for it, ms. */
+  async show(residue: unknown, shellUri = 'file:///shell.yaml'): Promise<number> {
+    await this.send({ type: 'residue', residue, shellUri });
+    return this.drawn();
+  }
+
+  async drawn(): Promise<number> {
+    await this.page.waitForFunction(() => document.body.dataset.drawn !== undefined);
+    return Number(await this.page.evaluate(() => document.body.dataset.drawn));
+  }
+
+  /** Messages of one type that the page has posted. */
+  posted(type: string): Promise<{ type: string; [key: string]: unknown }[]> {
+    return this.page.evaluate((wanted) => (window as unknown as HarnessWindow).posted.filter((m) => m.type === wanted), type);
+  }
+
+  /** Swaps the theme as VS Code does: the root's variables and the body's class. */
+  async theme(name: keyof typeof THEMES): Promise<void> {
+    await this.page.evaluate(applyTheme, THEMES[name]);
+  }
+
+  close(): Promise<void> {
+    return this.page.close();
+  }
+}
+
+function applyTheme(theme: Theme): void {
+  for (const [key, value] of Object.entries(theme.variables)) document.documentElement.style.setProperty(key, value);
+  document.body.className = theme.bodyClass;
+}
+
+/** Runs in the page before any of its scripts. */
+function standIn(theme: Theme): void {
+  const harness = window as unknown as HarnessWindow;
+  harness.posted = [];
+  harness.acquireVsCodeApi = () => ({
+    postMessage: (message: { type: string }) => void harness.posted.push(message),
+    getState: () => JSON.parse(sessionStorage.getItem('state') ?? 'null') as unknown,
+    setState: (state: unknown) => sessionStorage.setItem('state', JSON.stringify(state)),
+  });
+  const paint = (): void => {
+    for (const [key, value] of Object.entries(theme.variables)) document.documentElement.style.setProperty(key, value);
+    document.body.className = theme.bodyClass;
+  };
+  // The body does not exist yet; VS Code, too, has set it up before the page's script runs.
+  new MutationObserver((_, observer) => {
+    if (!document.body) return;
+    observer.disconnect();
+    paint();
+  }).observe(document, { childList: true, subtree: true });
+}
+
+/** Starts Chromium. */
+export async function launch(): Promise<Browser> {
+  return chromium.launch({ executablePath: await ensureChromium(), args: chromiumArguments });
+}
+
+/** Bundles the page. */
+export function buildPage(): void {
+  execFileSync(process.execPath, ['esbuild.mjs', '--only=webview'], { stdio: 'ignore' });
+}

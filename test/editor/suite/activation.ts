@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { commands, extensions } from 'vscode';
+import { extensionId } from './helpers.js';
+
+interface Manifest {
+  contributes: { commands: { command: string }[] };
+}
+
+/** Milliseconds of processor time of this thread, not the clock: other programs on the machine are not what is measured. */
+function processorTime(): number {
+  const { threadCpuUsage } = process as { threadCpuUsage?: () => NodeJS.CpuUsage };
+  const { user, system } = (threadCpuUsage ?? process.cpuUsage)();
+  return (user + system) / 1000;
+}
+
+/** Waits until VS Code's own extensions have started: half a second in which next to nothing ran. */
+async function idle(): Promise<void> {
+  for (let i = 0; i < 40; i++) {
+    const before = processorTime();
+    await new Promise((done) => setTimeout(done, 500));
+    if (processorTime() - before < 10) return;
+  }
+  throw new Error('The extension host did not come to rest in 20 s.');
+}
+
+describe('activation', () => {
+  it('takes at most 50 ms, loading included', async () => {
+    const extension = extensions.getExtension(extensionId);
+    assert(extension, 'The extension is not installed.');
+    assert(!extension.isActive, 'It was active before anything asked for it.');
+    await idle();
+    const before = processorTime();
+    await extension.activate();
+    const milliseconds = processorTime() - before;
+    assert(milliseconds <= 50, `Activation took ${milliseconds} ms of processor time.`);
+  });
+
+  it('registers every command that it declares', async () => {
+    const { contributes } = extensions.getExtension(extensionId)?.packageJSON as Manifest;
+    const registered = new Set(await commands.getCommands(true));
+    const missing = contributes.commands.map(({ command }) => command).filter((command) => !registered.has(command));
+    assert.deepEqual(missing, []);
+  });
+});

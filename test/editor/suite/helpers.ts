@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { commands, Position, Range, Uri, window, workspace, type TextDocument } from 'vscode';
+
+export const extensionId = 'symbolic-residue.symbolic-residue';
+
+/** The repository. */
+export const root = process.env.RESIDUE_ROOT ?? '';
+
+export function folder(): string {
+  const path = workspace.workspaceFolders?.[0]?.uri.fsPath;
+  assert(path, 'No folder is open.');
+  return path;
+}
+
+/** Writes a file into the workspace and shows it. */
+export async function openText(name: string, text: string): Promise<TextDocument> {
+  const path = join(folder(), name);
+  writeFileSync(path, text);
+  const document = await workspace.openTextDocument(Uri.file(path));
+  await window.showTextDocument(document);
+  return document;
+}
+
+/** A copy of a bundled shell in the workspace, shown. */
+export async function openBundled(name: string): Promise<TextDocument> {
+  copyFileSync(join(root, 'shells', name), join(folder(), name));
+  const document = await workspace.openTextDocument(Uri.file(join(folder(), name)));
+  await window.showTextDocument(document);
+  return document;
+}
+
+/** Lets an edit replace the whole text. */
+export async function setText(document: TextDocument, text: string): Promise<void> {
+  const editor = await window.showTextDocument(document);
+  const all = new Range(new Position(0, 0), document.lineAt(document.lineCount - 1).range.end);
+  assert(await editor.edit((edit) => edit.replace(all, text)));
+}
+
+/** Waits until `check` gives something else than undefined or false. */
+export async function until<T>(what: string, check: () => T | undefined | false | Promise<T | undefined | false>, ms = 15_000): Promise<T> {
+  const end = Date.now() + ms;
+  for (;;) {
+    const value = await check();
+    if (value !== undefined && value !== false) return value;
+    if (Date.now() > end) throw new Error(`Waited ${ms} ms for ${what}.`);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}
+
+/** Process ids of engines that this extension host has started. */
+export function enginePids(): number[] {
+  if (process.platform === 'win32') {
+    const query = `Get-CimInstance Win32_Process -Filter "ParentProcessId=${process.pid}" | Where-Object CommandLine -like '*engine.cjs*' | ForEach-Object ProcessId`;
+    return execFileSync('powershell', ['-NoProfile', '-Command', query], { encoding: 'utf8' }).split(/\s+/).filter(Boolean).map(Number);
+  }
+  return execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' })
+    .split('\n')
+    .map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line))
+    .filter((match) => match && Number(match[2]) === process.pid && match[3]?.includes('engine.cjs'))
+    .map((match) => Number(match?.[1]));
+}
+
+export async function closeEditors(): Promise<void> {
+  await commands.executeCommand('workbench.action.closeAllEditors');
+}
+
+/** Line and column (from 0) of a text's first occurrence. */
+export function find(document: TextDocument, text: string): Position {
+  const at = document.getText().indexOf(text);
+  assert(at >= 0, `${JSON.stringify(text)} is not in the document.`);
+  return document.positionAt(at);
+}

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import {
+  commands,
+  ConfigurationTarget,
+  languages,
+  Position,
+  Range,
+  Selection,
+  TabInputWebview,
+  window,
+  workspace,
+  type TextDocument,
+} from 'vscode';
+import type { Residue } from '../../../src/residue/types.js';
+import { closeEditors, enginePids, find, openBundled, openText, until } from './helpers.js';
+
+/** A shell that does next to nothing, on the bundled model. */
+const small = `format: 1
+shell: small
+title: Small
+family: memory
+prompt: |-
+  Tom has a [[fact|red]] ball. Q: What color is Tom's ball? A:
+answer: " red"
+rivals: [" blue"]
+run:
+  - ANCHOR: { span: fact }
+  - RECALL: {}
+  - INHIBIT: { span: fact, layers: all }
+`;
+
+const runShell = (document: TextDocument): Thenable<Residue | undefined> =>
+  commands.executeCommand('symbolicResidue.runShell', document.uri);
+
+function panelTabs(): string[] {
+  return window.tabGroups.all
+    .flatMap(({ tabs }) => tabs)
+    .filter(({ input }) => input instanceof TabInputWebview && input.viewType.endsWith('symbolicResidue.panel'))
+    .map(({ label }) => label);
+}
+
+describe('running a shell', () => {
+  afterEach(closeEditors);
+
+  it('runs v1.MEMTRACE on the bundled model and opens its panel, the host free all the while', async () => {
+    const document = await openBundled('v1-memtrace.shell.yaml');
+    const delay = monitorEventLoopDelay({ resolution: 5 });
+    delay.enable();
+    const residue = await runShell(document);
+    delay.disable();
+    assert.equal(residue?.status, 'complete');
+    assert.equal(residue.provenance.model.id, 'pocket');
+    assert.equal(residue.shell.file, 'v1-memtrace.shell.yaml');
+    assert(residue.verdict?.sentence);
+    assert(residue.checks.length > 0 && residue.checks.every(({ passed }) => passed));
+    assert.deepEqual(panelTabs(), ['Residue: v1-memtrace']);
+    const longest = delay.max / 1e6;
+    assert(longest <= 50, `The extension host was blocked for ${longest.toFixed(1)} ms.`);
+  });
+
+  it('runs one command of a shell alone', async () => {
+    const document = await openText('one.shell.yaml', small);
+    const residue = await commands.executeCommand<Residue | undefined>('symbolicResidue.runCommand', document.uri, 2);
+    assert.deepEqual(
+      residue?.runs.map((run) => run.commands?.map(({ name }) => name)),
+      [['INHIBIT']],
+    );
+  });
+
+  it('runs what the editor shows, saved or not, and changes nothing of it', async () => {
+    const document = await openText('edited.shell.yaml', small);
+    const editor = await window.showTextDocument(document);
+    const at = find(document, '[" blue"]');
+    await editor.edit((edit) => edit.replace(new Range(at, at.translate(0, 9)), '[" green"]'));
+    const { version } = document;
+    const residue = await runShell(document);
+    assert.deepEqual(
+      residue?.runs[0]?.scores?.rivals.map(({ text }) => text),
+      [' green'],
+    );
+    assert.equal(document.version, version);
+    assert(document.isDirty);
+    await commands.executeCommand('workbench.action.files.revert');
+  });
+
+  it('cancels, and says so', async () => {
+    const document = await openBundled('v1-memtrace.shell.yaml');
+    const pending = runShell(document);
+    await until('the run to start', () => enginePids().length > 0);
+    const asked = Date.now();
+    await commands.executeCommand('symbolicResidue.cancel', document.uri);
+    const residue = await pending;
+    assert(Date.now() - asked < 2000, `Cancelling took ${Date.now() - asked} ms.`);
+    assert(residue === undefined || residue.status === 'cancelled', `The run went on to ${residue?.status}.`);
+  });
+
+  it('tells that the engine was killed, and runs again', async () => {
+    const document = await openBundled('v1-memtrace.shell.yaml');
+    await runShell(document);
+    const pending = runShell(document);
+    const [pid] = await until('the engine', () => (enginePids().length > 0 ? enginePids() : undefined));
+    assert(pid);
+    await new Promise((done) => setTimeout(done, 100));
+    process.kill(pid, 'SIGKILL');
+    assert.equal(await pending, undefined);
+    const again = await runShell(document);
+    assert.equal(again?.status, 'complete');
+    assert.notEqual(enginePids()[0], pid);
+  });
+
+  it('puts an error of the model at the line that names it', async () => {
+    const document = await openText('lost.shell.yaml', small.replace('family: memory', 'family: memory\nmodel: ./no-such-model'));
+    assert.equal(await runShell(document), undefined);
+    const found = languages.getDiagnostics(document.uri).filter(({ message }) => message.includes('no-such-model'));
+    assert.equal(found.length, 1);
+    assert.equal(found[0]?.range.start.line, find(document, 'model: ./no').line);
+  });
+
+  it('takes the model of the setting when the shell names none', async () => {
+    const configuration = workspace.getConfiguration('symbolicResidue');
+    await configuration.update('model', './nowhere.gguf', ConfigurationTarget.Global);
+    try {
+      const document = await openText('setting.shell.yaml', small);
+      assert.equal(await runShell(document), undefined);
+      assert(languages.getDiagnostics(document.uri).some(({ message }) => message.includes('nowhere.gguf')));
+    } finally {
+      await configuration.update('model', undefined, ConfigurationTarget.Global);
+    }
+  });
+
+  it('puts an expectation that did not hold at its line', async () => {
+    const document = await openText('unmet.shell.yaml', `${small}expect:\n  - failure: present\n`);
+    const residue = await runShell(document);
+    assert.equal(residue?.status, 'complete');
+    assert.equal(residue.expectations[0]?.passed, residue.verdict?.failed);
+    const lines = languages.getDiagnostics(document.uri).map(({ range }) => range.start.line);
+    assert.deepEqual(lines, residue.verdict?.failed ? [] : [find(document, '- failure').line]);
+  });
+});
+
+describe('probing a selection', () => {
+  afterEach(closeEditors);
+
+  it('makes a shell of the selected text, in any editor, and runs it', async () => {
+    const document = await openText('notes.txt', "Some notes.\nTom has a red ball. Q: What color is Tom's ball? A: red.\nMore notes.\n");
+    const editor = await window.showTextDocument(document);
+    editor.selection = new Selection(new Position(1, 0), document.lineAt(1).range.end);
+    const residue = await commands.executeCommand<Residue | undefined>('symbolicResidue.probeSelection');
+    assert.equal(residue?.status, 'complete');
+    const run = residue.runs[0];
+    assert.equal(run?.scores?.answer.text, ' red');
+    assert(run.scores.rivalsFromModel);
+    const shell = window.activeTextEditor?.document;
+    assert.equal(shell?.languageId, 'residue-shell');
+    assert(shell.isUntitled);
+    assert.deepEqual(
+      languages.getDiagnostics(shell.uri).filter(({ severity }) => severity === 0),
+      [],
+    );
+    await commands.executeCommand('workbench.action.revertAndCloseActiveEditor');
+  });
+});
