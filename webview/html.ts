@@ -15,7 +15,8 @@ const escape = (text: string): string =>
 
 /**
  * The shell of the residue panel's page. Scripts run by nonce alone, styles come from the extension's own files alone (the
- * toolkit's go through adoptedStyleSheets, which need no permission), and there is no network, image, frame or form.
+ * toolkit's go through adoptedStyleSheets, which need no permission; the one element it adds takes the nonce from the `csp-nonce`
+ * meta), and there is no network, image, frame or form.
  */
 export function panelHtml({ scriptUri, styleUri, nonce, cspSource }: PanelHtml): string {
   const csp = [
@@ -31,6 +32,7 @@ export function panelHtml({ scriptUri, styleUri, nonce, cspSource }: PanelHtml):
   <head>
     <meta charset="utf-8" />
     <meta http-equiv="Content-Security-Policy" content="${escape(csp)}" />
+    <meta property="csp-nonce" content="${escape(nonce)}" />
     <meta name="viewport" content="width=device-width, initial-scale=1" />
     <link rel="stylesheet" nonce="${escape(nonce)}" href="${escape(styleUri)}" />
     <title>Residue</title>

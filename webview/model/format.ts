@@ -59,9 +59,11 @@ export interface Piece {
 }
 
 const NAMED: Record<string, string> = { '\n': '⏎', '\r': '␍', '\t': '⇥', '\u00a0': '⍽' };
-// Controls, joiners, byte-order mark and the bidirectional overrides: invisible, or able to reorder what stands around them.
-const INVISIBLE =
-  /[\u0000-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\ufff0-\ufffc]/u;
+// Letters that draw nothing, apart from what Unicode calls control, format, separator and unassigned.
+const BLANK = new Set([0x034f, 0x115f, 0x1160, 0x17b4, 0x17b5, 0x2800, 0x3164, 0xffa0, 0xfffc]);
+// Format (Cf) takes in the joiners and the bidirectional overrides, which could reorder what stands around them.
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cn}\p{Co}\p{Cs}]|(?! )\p{Zs}/u;
+const invisible = (c: string): boolean => INVISIBLE.test(c) || BLANK.has(c.codePointAt(0) ?? 0);
 
 /**
  * Splits a token into text and signs: every leading or inner run of spaces as thin dots, line ends, tabs and invisible
@@ -81,7 +83,7 @@ export function pieces(text: string, limit = 60): Piece[] {
     const inner = c === ' ' && i > 0 && i < characters.length - 1 && shown[i - 1] !== ' ' && characters[i + 1] !== ' ';
     if (c === ' ' && !inner) push('·', true);
     else if (NAMED[c]) push(NAMED[c], true);
-    else if (INVISIBLE.test(c)) push(`⟨${c.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}⟩`, true);
+    else if (invisible(c)) push(`⟨${c.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}⟩`, true);
     else push(c, false);
   });
   if (characters.length > limit) push(`… (${characters.length.toLocaleString('en-US')} characters)`, true);

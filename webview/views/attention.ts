@@ -77,7 +77,7 @@ export function attentionView(context: Context): HTMLElement | null {
         } as never,
       },
     },
-    items: items(context, run.tokens.map((_, i) => i).slice(0, n), pattern, text, name, view),
+    items: items(run.tokens.map((_, i) => i).slice(0, n), pattern, text, name, view),
   });
   drawn = chart;
   view.start(context.onDispose, link.pinned.token ?? top);
