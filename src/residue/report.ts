@@ -1,3 +1,4 @@
+import stringWidth from 'string-width';
 import { expectationLines, checkLines, provenanceLines, noteLines } from './report/closing.js';
 import {
   almostLines,
@@ -9,9 +10,8 @@ import {
   paraphraseLines,
   salienceLines,
 } from './report/evidence.js';
-import { paintOf, type Look } from './report/text.js';
+import { paintOf, printable, wrap, type Look } from './report/text.js';
 import { heading, promptLines, runLabel, scoreLines, verdictLines } from './report/verdict.js';
-import { printable } from './report/text.js';
 import type { Residue } from './types.js';
 
 export type { Look } from './report/text.js';
@@ -30,7 +30,10 @@ export function formatReport(residue: Residue, options: Partial<Look> = {}): str
   const paint = paintOf(look);
   const blocks: string[][] = [];
   const section = (title: string, evidence: string, lines: string[]) => {
-    if (lines.length) blocks.push([`${paint.title(title)}${evidence ? ` ${paint.faint(evidence)}` : ''}`, ...lines]);
+    if (lines.length === 0) return;
+    const fits = title.length + 1 + stringWidth(evidence) <= look.width;
+    const hint = evidence && !fits ? wrap(evidence, look.width - 2).map((line) => `  ${paint.faint(line)}`) : [];
+    blocks.push([paint.title(title) + (evidence && fits ? ` ${paint.faint(evidence)}` : ''), ...hint, ...lines]);
   };
   const run = residue.runs[residue.primary];
   blocks.push(heading(residue, look, paint), verdictLines(residue, look, paint));

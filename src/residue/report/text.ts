@@ -54,18 +54,22 @@ export function quote(text: string): string {
 
 const segments = new Intl.Segmenter();
 
-/** At most `width` columns; what is cut off is replaced by `…`. */
-export function cut(text: string, width: number): string {
-  if (stringWidth(text) <= width) return text;
+/** The longest head of `text` that fits in `width` columns, whole characters only. */
+function head(text: string, width: number): string {
   let kept = '';
   let used = 0;
   for (const { segment } of segments.segment(text)) {
-    const w = stringWidth(segment);
-    if (used + w > width - 1) break;
+    used += stringWidth(segment);
+    if (used > width) break;
     kept += segment;
-    used += w;
   }
-  return width > 0 ? `${kept}…` : '';
+  return kept;
+}
+
+/** At most `width` columns; what is cut off is replaced by `…`. */
+export function cut(text: string, width: number): string {
+  if (stringWidth(text) <= width) return text;
+  return width > 0 ? `${head(text, width - 1)}…` : '';
 }
 
 /** `text` and spaces up to `width` columns. */
@@ -74,28 +78,26 @@ export function pad(text: string, width: number, side: 'left' | 'right' = 'left'
   return side === 'left' ? text + fill : fill + text;
 }
 
-/** Words on lines of at most `width` columns; lines after the first begin with `hang` spaces. A longer word stands alone, cut by force. */
+/** Words on lines of at most `width` columns; lines after the first begin with `hang` spaces. A longer word is broken. */
 export function wrap(text: string, width: number, hang = 0): string[] {
   const lines: string[] = [];
   let line = '';
   const room = () => Math.max(8, width - (lines.length > 0 ? hang : 0));
+  const end = () => {
+    lines.push(line);
+    line = '';
+  };
   for (let word of text.split(/\s+/).filter(Boolean)) {
     while (stringWidth(word) > room()) {
-      if (line) {
-        lines.push(line);
-        line = '';
-      }
-      const head = [...word].slice(0, room() >> (stringWidth(word) > word.length ? 1 : 0)).join('');
-      lines.push(head);
-      word = word.slice(head.length);
+      if (line) end();
+      line = head(word, room());
+      word = word.slice(line.length);
+      end();
     }
-    if (line && stringWidth(line) + 1 + stringWidth(word) > room()) {
-      lines.push(line);
-      line = '';
-    }
-    line = line ? `${line} ${word}` : word;
+    if (line && stringWidth(`${line} ${word}`) > room()) end();
+    if (word) line = line ? `${line} ${word}` : word;
   }
-  if (line || lines.length === 0) lines.push(line);
+  if (line || lines.length === 0) end();
   return lines.map((l, i) => (i === 0 ? l : ' '.repeat(hang) + l));
 }
 

@@ -1,0 +1,135 @@
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { packageVersion } from '../paths.js';
+import { checkCommand } from './check.js';
+import { modelsCommand } from './models.js';
+import { probeCommand, runCommand, type ProbeCommandOptions, type RunCommandOptions } from './run.js';
+import { EXIT } from './session.js';
+
+/** A whole number between two bounds, or commander's own sentence about it. */
+function integer(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = /^-?\d+$/.test(text) ? Number(text) : NaN;
+    if (!(value >= low && value <= high)) throw new InvalidArgumentError(`It must be a whole number from ${low} to ${high}.`);
+    return value;
+  };
+}
+
+function text(name: string): (value: string) => string {
+  return (value) => {
+    if (value === '') throw new InvalidArgumentError(`It must name a ${name}, not be empty.`);
+    if (value.includes('\0')) throw new InvalidArgumentError('It must not hold a NUL character.');
+    return value;
+  };
+}
+
+const SEEDS = 0xffff_ffff;
+
+function withModel(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--model <path|id>', 'a model folder, a .safetensors, .gguf or .bin file, or an id that `residue models` lists').argParser(
+        text('model'),
+      ),
+    )
+    .addOption(new Option('--seed <n>', 'seed of everything that is drawn (default: 0)').argParser(integer(0, SEEDS)))
+    .addOption(new Option('--threads <n>', 'threads of onnxruntime (default: physical cores, at most 8)').argParser(integer(1, 256)))
+    .addOption(new Option('--provider <name>', 'execution provider that `residue models` lists (default: cpu)').argParser(text('provider')))
+    .option('--no-color', 'no colour, even on a terminal; NO_COLOR does the same');
+}
+
+function withOutputs(command: Command): Command {
+  return command
+    .option('--json', 'print the residue as JSON, and nothing else, on stdout')
+    .addOption(new Option('--npz <dir>', "write each run's traced arrays as one .npz there").argParser(text('folder')))
+    .addOption(new Option('--out <dir>', 'write <shell>.residue.json there').argParser(text('folder')));
+}
+
+const examples = (...lines: string[]) => `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`;
+
+/** The whole command line; `end` takes the exit code. */
+export function program(end: (code: number) => void): Command {
+  const residue = new Command('residue')
+    .description('Probe how prompts fail inside a local language model: what it almost said, where that was lost, and what lost it.')
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [command]', 'print help of a command')
+    .showSuggestionAfterError()
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `\nExit status: 0 all expectations hold, 1 some fail, 2 bad input or an error, 130 stopped by Ctrl-C.\n${examples('residue run shells/', 'residue probe "Tom has a red ball. Q: What color is Tom\'s ball? A:" --answer " red"')}`,
+    );
+
+  withOutputs(withModel(residue.command('run')))
+    .description('run shells and print what they leave')
+    .argument('<files...>', 'shell files, folders (every *.shell.yaml in them) or globs')
+    .addOption(new Option('--junit <file>', 'write the expectations as JUnit test cases there').argParser(text('file')))
+    .addHelpText(
+      'after',
+      examples(
+        'residue run shells/v1-memtrace.shell.yaml',
+        'residue run shells/ --junit results.xml --out residues/',
+        'residue run my.shell.yaml --model ~/models/SmolLM2-135M-Instruct --json > my.residue.json',
+        'residue run my.shell.yaml --npz arrays/   # python: numpy.load("arrays/probe.npz")',
+      ),
+    )
+    .action(async (files: string[], options: RunCommandOptions) => end(await runCommand(files, options)));
+
+  withOutputs(withModel(residue.command('probe')))
+    .description('an overview of any prompt, without a file')
+    .argument('<text>', 'what the model reads; its next token is what is looked at')
+    .addOption(
+      new Option('--answer <text>', "what should come next, leading space included (default: the model's own top token)").argParser(
+        text('answer'),
+      ),
+    )
+    .option('--rivals <text...>', "what might come instead (default: the model's own top tokens)")
+    .addHelpText(
+      'after',
+      examples(
+        'residue probe "The capital of France is" --model ~/models/gpt2',
+        'residue probe "Tom has a red ball. Tom\'s ball is" --answer " red" --rivals " blue" " green"',
+      ),
+    )
+    .action(async (prompt: string, options: ProbeCommandOptions) => end(await probeCommand(prompt, options)));
+
+  residue
+    .command('check')
+    .description('check shell files against the format; no model is opened')
+    .argument('<files...>', 'shell files, folders or globs')
+    .addHelpText('after', examples('residue check shells/'))
+    .action((files: string[]) => end(checkCommand(files)));
+
+  residue
+    .command('models')
+    .description('list the models at hand and the execution providers of the installed onnxruntime')
+    .addHelpText('after', examples('residue models'))
+    .option('--no-color', 'no colour, even on a terminal; NO_COLOR does the same')
+    .action(async (options: { color: boolean }) => end(await modelsCommand(options)));
+
+  for (const command of residue.commands)
+    command.exitOverride().showHelpAfterError(`Run \`residue ${command.name()} --help\` for its options.`);
+  return residue;
+}
+
+async function main(): Promise<number> {
+  let code: number = EXIT.ok;
+  try {
+    await program((end) => (code = end)).parseAsync(process.argv);
+  } catch (error) {
+    // Commander has said what is wrong; its help and version end with 0.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.badInput;
+    throw error;
+  }
+  return code;
+}
+
+void main().then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    process.stderr.write(`residue: this is a fault of the program: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = EXIT.badInput;
+  },
+);

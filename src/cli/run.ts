@@ -1,0 +1,184 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { CancelledError, InputError } from '../errors.js';
+import { formatJUnit, type JUnitEntry } from '../residue/junit.js';
+import { formatReport } from '../residue/report.js';
+import type { Residue } from '../residue/types.js';
+import { serializeResidue, writeFailure, writeFileAtomic, writeResidue } from '../residue/write.js';
+import { diagnose } from './check.js';
+import { expandFiles, outputNames } from './files.js';
+import { EXIT, inSession, sentenceOf, settingsOf, type ModelOptions, type Session } from './session.js';
+
+export interface RunCommandOptions extends ModelOptions {
+  json?: boolean;
+  junit?: string;
+  npz?: string;
+  out?: string;
+}
+
+export interface ProbeCommandOptions extends ModelOptions {
+  answer?: string;
+  rivals?: string[];
+  json?: boolean;
+  npz?: string;
+  out?: string;
+}
+
+/** Model used when neither `--model` nor the shell names one. */
+const DEFAULT_MODEL = 'pocket';
+
+/**
+ * A folder for a run's arrays inside the asked one. Its files move out when the run is whole; a run that is stopped takes it away,
+ * so that nothing half is left.
+ */
+class ArrayFolder {
+  readonly path: string;
+
+  constructor(private readonly target: string) {
+    try {
+      mkdirSync(target, { recursive: true });
+      this.path = mkdtempSync(join(target, `.residue-${process.pid}-${randomBytes(3).toString('hex')}-`));
+    } catch (error) {
+      throw writeFailure(target, error);
+    }
+  }
+
+  /** Puts the files in place; returns their names. */
+  keep(subfolder: string | null): string[] {
+    const place = subfolder === null ? this.target : join(this.target, subfolder);
+    const names = readdirSync(this.path).filter((name) => name.endsWith('.npz'));
+    try {
+      mkdirSync(place, { recursive: true });
+      for (const name of names) renameSync(join(this.path, name), join(place, name));
+    } catch (error) {
+      throw writeFailure(place, error);
+    }
+    this.discard();
+    return names.map((name) => join(place, name));
+  }
+
+  discard(): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+/** Runs `work` with a folder for arrays, when one is wanted. */
+async function withArrays(
+  session: Session,
+  target: string | undefined,
+  subfolder: string | null,
+  work: (npz: string | undefined) => Promise<Residue>,
+): Promise<Residue> {
+  if (target === undefined) return work(undefined);
+  const folder = new ArrayFolder(target);
+  session.onEnd(() => folder.discard());
+  try {
+    const residue = await work(folder.path);
+    if (residue.status !== 'complete') throw new CancelledError();
+    for (const file of folder.keep(subfolder)) session.terminal.err(`wrote ${file}`);
+    return residue;
+  } finally {
+    folder.discard();
+  }
+}
+
+/** A run that was stopped leaves no result. */
+function completed(residue: Residue): Residue {
+  if (residue.status !== 'complete') throw new CancelledError();
+  return residue;
+}
+
+/** `residue run FILES…`. Returns the exit code: 0 all expectations hold, 1 some fail, 2 bad input or an error. */
+export function runCommand(args: readonly string[], options: RunCommandOptions): Promise<number> {
+  return inSession(options.color, async (session) => {
+    const { terminal } = session;
+    const files = expandFiles(args);
+    const checked = files.map((file) => diagnose(file));
+    // Every file is checked before a model is opened: what is wrong with the last one is not told after minutes of work.
+    for (const { lines } of checked) for (const line of lines) terminal.err(line);
+    const broken = checked.some((c) => c.text === null);
+    const entries: JUnitEntry[] = [];
+    const residues: Residue[] = [];
+    const names = outputNames(files);
+    let failed = broken;
+    for (const [i, file] of files.entries()) {
+      const { text, lines } = checked[i] ?? { text: null, lines: [] };
+      const start = performance.now();
+      const seconds = () => (performance.now() - start) / 1000;
+      if (text === null) entries.push({ file, error: lines.join('\n'), seconds: 0 });
+      if (text === null || broken) continue;
+      try {
+        const label = files.length > 1 ? basename(file) : '';
+        const residue = await withArrays(session, options.npz, files.length > 1 ? (names[i] ?? null) : null, async (npz) =>
+          completed(
+            await session.engine.runShell(
+              { text, file, model: options.model, defaultModel: DEFAULT_MODEL, settings: settingsOf(options), seed: options.seed, npz },
+              { signal: session.signal, onProgress: (event) => terminal.progress.update(event, label) },
+            ),
+          ),
+        );
+        terminal.progress.clear();
+        if (options.out !== undefined) {
+          const path = join(options.out, `${names[i]}.residue.json`);
+          writeResidue(path, residue);
+          terminal.err(`wrote ${path}`);
+        }
+        if (!options.json) await terminal.out((residues.length ? '\n' : '') + formatReport(residue, terminal));
+        residues.push(residue);
+        entries.push({ file, residue, seconds: seconds() });
+      } catch (error) {
+        if (session.signal.aborted) throw new CancelledError();
+        const line = sentenceOf(inFile(error, file));
+        terminal.err(line);
+        entries.push({ file, error: line, seconds: seconds() });
+        failed = true;
+      }
+    }
+    if (options.junit !== undefined) {
+      writeFileAtomic(options.junit, formatJUnit(entries));
+      terminal.err(`wrote ${options.junit}`);
+    }
+    const [only] = residues;
+    if (options.json && only) await terminal.out(serializeResidue(files.length > 1 ? residues : only));
+    if (failed) return EXIT.badInput;
+    return residues.every((r) => r.expectations.every((e) => e.passed)) ? EXIT.ok : EXIT.expectationsFailed;
+  });
+}
+
+/** An error about a shell that does not say which one. */
+function inFile(error: unknown, file: string): unknown {
+  return error instanceof InputError && error.place.file === undefined ? new InputError(error.message, { ...error.place, file }) : error;
+}
+
+/** `residue probe TEXT`. Returns the exit code. */
+export function probeCommand(text: string, options: ProbeCommandOptions): Promise<number> {
+  return inSession(options.color, async (session) => {
+    const { terminal } = session;
+    const residue = await withArrays(session, options.npz, null, async (npz) =>
+      completed(
+        await session.engine.probe(
+          {
+            text,
+            answer: options.answer,
+            rivals: options.rivals,
+            model: options.model,
+            defaultModel: DEFAULT_MODEL,
+            settings: settingsOf(options),
+            seed: options.seed,
+            npz,
+          },
+          { signal: session.signal, onProgress: (event) => terminal.progress.update(event) },
+        ),
+      ),
+    );
+    terminal.progress.clear();
+    if (options.out !== undefined) {
+      const path = join(options.out, 'probe.residue.json');
+      writeResidue(path, residue);
+      terminal.err(`wrote ${path}`);
+    }
+    await terminal.out(options.json ? serializeResidue(residue) : formatReport(residue, terminal));
+    return EXIT.ok;
+  });
+}
