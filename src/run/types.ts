@@ -19,6 +19,8 @@ export interface PreparedPrompt {
   /** Ids of the answer and of each rival (rivals empty = the model's own top tokens are taken at run time). */
   answer: { text: string; ids: number[] };
   rivals: { text: string; ids: number[] }[];
+  /** What a user should know of how the answer and the rivals were tokenised. */
+  notes?: string[];
 }
 
 /** A traced forward pass of a prepared prompt. Lives in the engine's process only. */

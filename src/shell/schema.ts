@@ -1,0 +1,416 @@
+import Ajv2020 from 'ajv/dist/2020.js';
+import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
+import type { Command } from '../commands/types.js';
+
+/** What the shell file's schema, completion and hovers need to know of a command. */
+export type CommandInfo = Pick<Command, 'name' | 'summary' | 'docs' | 'params' | 'snippet' | 'measures'>;
+
+export type JsonSchema = Record<string, unknown>;
+
+/** Where the schema is published, and its `$id`. */
+export const SCHEMA_ID = 'https://raw.githubusercontent.com/symbolic-residue/symbolic-residue/main/media/schemas/shell.schema.json';
+
+export const FAMILIES = {
+  memory: 'Is a fact still read at the answer, however far away it is?',
+  value: 'Which of several values wins when they compete?',
+  salience: 'Which layers and heads carry the signal, and which only look?',
+  temporal: 'Does attention land on the right moment?',
+  instruction: 'What is left of two instructions that disagree?',
+} as const;
+
+/** The failure patterns, and whether this version detects them. */
+export const PATTERNS: Readonly<Record<string, { detected: boolean; summary: string }>> = {
+  'recursive-looping': {
+    detected: true,
+    summary: 'The generation repeats itself, or attention is trapped near itself, and recall failed.',
+  },
+  'value-competition': { detected: false, summary: 'Candidates rise together and none wins.' },
+  'signal-attenuation': { detected: false, summary: 'Heads still look at the source, but its contribution is gone.' },
+  'temporal-dislocation': { detected: false, summary: 'Attention lands on the wrong moment.' },
+  'instruction-conflict': { detected: false, summary: 'Two instructions suppress one another.' },
+};
+
+/** What `expect` may test besides the commands' own measures. */
+export const EXPECTATIONS: Readonly<Record<string, { want: 'present' | 'pattern' | 'number' | 'kind'; summary: string }>> = {
+  failure: { want: 'present', summary: '`present` if the answer must lose to a rival at the output, `absent` if it must win.' },
+  pattern: { want: 'pattern', summary: 'A failure pattern that must be found.' },
+  margin: { want: 'number', summary: 'Log-probability of the answer minus that of the best rival, in nats.' },
+  drop: { want: 'number', summary: "The control's margin minus the probe's, in nats." },
+  'collapse.kind': {
+    want: 'kind',
+    summary: '`lost` if the answer led at some layer, `never-formed` if it never did, `none` if it did not fail.',
+  },
+  'collapse.layer': { want: 'number', summary: 'The layer at which the answer was lost (observed).' },
+  'density.share': { want: 'number', summary: 'Share of all varied and paraphrased runs that fail, from 0 to 1.' },
+};
+
+const MAX_TEXT = 1024 * 1024;
+const name = '^[A-Za-z][A-Za-z0-9_-]{0,63}$';
+const id = '^(v[0-9]{1,4}\\.[A-Z][A-Z0-9]*(-[A-Z0-9]+)*|[a-z0-9]+(-[a-z0-9]+)*)$';
+
+/** Chooses by the value's type, so that an error is told for the form that was meant. */
+function byType(forms: readonly (readonly [type: string, schema: JsonSchema])[], expected: string): JsonSchema {
+  const types = forms.map(([type]) => type);
+  return {
+    type: types,
+    'x-expected': expected,
+    allOf: forms.map(([type, schema]) => ({ if: { type }, then: schema })),
+  };
+}
+
+const text = (description?: string): JsonSchema => ({ type: 'string', maxLength: MAX_TEXT, ...(description ? { description } : {}) });
+
+const tokenId: JsonSchema = { type: 'integer', minimum: 0, maximum: 4194303, 'x-expected': 'a token id (a whole number from 0)' };
+
+const ids: JsonSchema = { type: 'array', minItems: 1, maxItems: 131072, items: tokenId, 'x-expected': 'a list of token ids' };
+
+const tokenPrompt: JsonSchema = {
+  type: 'object',
+  required: ['tokens'],
+  additionalProperties: false,
+  properties: {
+    tokens: { ...ids, description: 'Token ids, read as they are: nothing is added to them, BOS neither.' },
+    spans: {
+      type: 'object',
+      description: 'Spans by name: the first token and the one after the last.',
+      'x-expected': 'spans by name, such as {fact: [1, 3]}',
+      maxProperties: 64,
+      propertyNames: { pattern: name, 'x-expected-name': 'a span' },
+      additionalProperties: {
+        type: 'array',
+        minItems: 2,
+        maxItems: 2,
+        items: { type: 'integer', minimum: 0, 'x-expected': 'a token position (a whole number from 0)' },
+        'x-expected': 'two token positions, [start, end)',
+      },
+    },
+  },
+};
+
+const chat: JsonSchema = {
+  type: 'array',
+  minItems: 1,
+  maxItems: 1000,
+  items: {
+    type: 'object',
+    required: ['role', 'content'],
+    additionalProperties: false,
+    'x-expected': 'a message, {role, content}',
+    properties: {
+      role: { type: 'string', minLength: 1, maxLength: 64, description: 'Who speaks: system, user or assistant.' },
+      content: text('What is said. Spans and placeholders as in a text prompt.'),
+    },
+  },
+};
+
+const PROMPT = 'text, token ids ({tokens: […]}) or a list of messages ({role, content})';
+
+const prompt = (description: string): JsonSchema => ({
+  description,
+  ...byType(
+    [
+      ['string', { minLength: 1, maxLength: MAX_TEXT }],
+      ['object', tokenPrompt],
+      ['array', chat],
+    ],
+    PROMPT,
+  ),
+});
+
+const answerTokens: JsonSchema = { required: ['tokens'], additionalProperties: false, properties: { tokens: ids } };
+
+const answer = (description: string): JsonSchema => ({
+  description,
+  ...byType(
+    [
+      ['string', { minLength: 1, maxLength: 10000 }],
+      ['object', answerTokens],
+    ],
+    'text in quotes, such as " red", or {tokens: [ids…]}',
+  ),
+});
+
+const rivals: JsonSchema = {
+  type: 'array',
+  maxItems: 64,
+  items: answer('A text that the model may say instead.'),
+  description:
+    "What the model may say instead of the answer, written with the space in front of it. Without this list: the model's own top tokens.",
+  'x-expected': 'a list of texts, such as [" blue", " green"]',
+};
+
+const varyValue = byType(
+  [
+    ['string', { maxLength: MAX_TEXT }],
+    ['number', {}],
+    ['object', { minProperties: 1, maxProperties: 1, additionalProperties: text() }],
+  ],
+  'a text, a number, or a named text ({near: "…"})',
+);
+
+const vary: JsonSchema = {
+  type: 'object',
+  maxProperties: 8,
+  propertyNames: { pattern: name, 'x-expected-name': 'a placeholder' },
+  description: 'The shell is run once for each value: a dose-response curve. `{{name}}` in a prompt becomes the value.',
+  'x-expected': 'values by name, such as {walk: [0, 1, 2]}',
+  additionalProperties: {
+    ...byType(
+      [
+        ['array', { minItems: 1, maxItems: 1000, items: varyValue }],
+        [
+          'object',
+          {
+            minProperties: 1,
+            maxProperties: 1000,
+            // A map with `repeat` or `times` is a repeat; any other is values by their names.
+            if: { anyOf: [{ required: ['repeat'] }, { required: ['times'] }] },
+            then: {
+              required: ['repeat', 'times'],
+              additionalProperties: false,
+              properties: {
+                repeat: { ...text('The text that is written so many times.'), minLength: 1 },
+                times: {
+                  type: 'array',
+                  minItems: 1,
+                  maxItems: 1000,
+                  items: { type: 'integer', minimum: 0, maximum: 1000000 },
+                  description: 'How often the text is written, once per run.',
+                  'x-expected': 'a list of whole numbers, such as [0, 20, 40]',
+                },
+              },
+            },
+            else: { additionalProperties: text() },
+          },
+        ],
+      ],
+      'a list of values, {repeat: text, times: [numbers]}, or texts by name',
+    ),
+  },
+};
+
+const bound: JsonSchema = byType(
+  [
+    ['number', {}],
+    [
+      'object',
+      {
+        minProperties: 1,
+        additionalProperties: false,
+        properties: {
+          below: { type: 'number', description: 'Must be less than this.' },
+          above: { type: 'number', description: 'Must be more than this.' },
+          between: {
+            type: 'array',
+            minItems: 2,
+            maxItems: 2,
+            items: { type: 'number' },
+            description: 'Must be from the first to the second, both included.',
+            'x-expected': 'two numbers, [least, most]',
+          },
+          equals: { type: ['number', 'string', 'boolean'], description: 'Must be this.' },
+        },
+      },
+    ],
+  ],
+  'a number, or one of {below}, {above}, {between: [a, b]}, {equals}',
+);
+
+/** One expectation's schema by what it compares. */
+function wantSchema(want: 'present' | 'pattern' | 'number' | 'kind' | 'measure'): JsonSchema {
+  switch (want) {
+    case 'present':
+      return { type: 'string', enum: ['present', 'absent'] };
+    case 'pattern':
+      return { type: 'string', enum: Object.keys(PATTERNS).filter((key) => PATTERNS[key]!.detected) };
+    case 'kind':
+      return { type: 'string', enum: ['none', 'lost', 'never-formed'] };
+    case 'number':
+      return bound;
+    case 'measure':
+      return {
+        type: ['number', 'string', 'boolean', 'object'],
+        allOf: [{ if: { type: 'object' }, then: bound }],
+        'x-expected': 'a value, or one of {below}, {above}, {between: [a, b]}, {equals}',
+      };
+  }
+}
+
+/** A command's parameters as the schema has them: an object without unknown keys; nothing at all where no key is needed. */
+function paramSchema(command: CommandInfo): JsonSchema {
+  const required = command.params['required'];
+  const needs = Array.isArray(required) && required.length > 0;
+  return {
+    additionalProperties: false,
+    ...command.params,
+    type: needs ? 'object' : ['object', 'null'],
+    'x-expected': `the parameters of ${command.name}, such as {}`,
+  };
+}
+
+/** The JSON Schema (draft 2020-12) of a shell file in which these commands can be run. */
+export function buildShellSchema(commands: readonly CommandInfo[]): JsonSchema {
+  const expectations: Record<string, JsonSchema> = {};
+  for (const [path, { want, summary }] of Object.entries(EXPECTATIONS)) expectations[path] = { ...wantSchema(want), description: summary };
+  for (const command of commands) {
+    for (const [measure, { unit, summary }] of Object.entries(command.measures)) {
+      expectations[`${command.name}.${measure}`] = { ...wantSchema('measure'), description: unit ? `${summary} (${unit})` : summary };
+    }
+  }
+  const calls: Record<string, JsonSchema> = {};
+  for (const command of commands)
+    calls[command.name] = { description: command.summary, markdownDescription: command.docs, ...paramSchema(command) };
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: SCHEMA_ID,
+    title: 'Symbolic Residue shell, format 1',
+    description:
+      'A prompt built to make a language model fail in a controlled way, its matched control, and the commands that measure the failure.',
+    type: 'object',
+    required: ['format', 'shell', 'family', 'prompt', 'answer'],
+    additionalProperties: false,
+    'x-expected': 'a map of keys such as format, shell and prompt',
+    properties: {
+      format: { const: 1, description: 'The version of this file format: 1.' },
+      shell: {
+        type: 'string',
+        pattern: id,
+        maxLength: 80,
+        description: 'The shell’s id: v<number>.<NAME>, or a name of your own in lower case with dashes.',
+        'x-expected': 'v<number>.<NAME> such as v1.MEMTRACE, or lower-case words with dashes such as my-shell',
+      },
+      title: { type: 'string', minLength: 1, maxLength: 200, description: 'One line that says what the shell asks.' },
+      family: {
+        type: 'string',
+        enum: Object.keys(FAMILIES),
+        description: `What is probed: ${Object.keys(FAMILIES).join(', ')}.`,
+      },
+      motivation: { type: 'string', maxLength: 20000, description: 'Why the shell is as it is; shown in the panel.' },
+      model: {
+        type: 'string',
+        minLength: 1,
+        maxLength: 4096,
+        description: "A catalogue id such as pocket, or the path of a model's folder or file. Without it: the workspace's setting.",
+      },
+      prompt: prompt(
+        'What is probed. `[[name|text]]` marks a span, `{{name}}` is filled from `vary` or `let`; a backslash in front makes these characters themselves.',
+      ),
+      control: prompt('The matched prompt in which the model should succeed, so that the difference is the failure alone.'),
+      answer: answer(
+        'What the model should say next, with the space in front of it. Its first token is compared at every layer, the whole text at the output.',
+      ),
+      rivals,
+      let: {
+        type: 'object',
+        maxProperties: 64,
+        propertyNames: { pattern: name, 'x-expected-name': 'a placeholder' },
+        additionalProperties: { ...text(), 'x-expected': 'text' },
+        description: 'Texts by name, for use as `{{name}}` in prompts.',
+        'x-expected': 'texts by name, such as {place: "the lake"}',
+      },
+      vary,
+      paraphrases: {
+        type: 'array',
+        maxItems: 256,
+        description: 'Further prompts that should behave like the first; each may bring its own answer and rivals.',
+        'x-expected': 'a list of prompts',
+        items: byType(
+          [
+            ['string', { minLength: 1, maxLength: MAX_TEXT }],
+            ['array', chat],
+            [
+              'object',
+              {
+                if: { required: ['tokens'] },
+                then: tokenPrompt,
+                else: {
+                  required: ['prompt'],
+                  additionalProperties: false,
+                  properties: {
+                    prompt: prompt('The paraphrase.'),
+                    answer: answer("Its answer; default: the shell's."),
+                    rivals,
+                  },
+                },
+              },
+            ],
+          ],
+          `${PROMPT}, or {prompt, answer, rivals}`,
+        ),
+      },
+      run: {
+        type: 'array',
+        maxItems: 64,
+        description: `The commands, in order: ${commands.map((command) => command.name).join(', ')}.`,
+        'x-expected': 'a list of commands, such as [ANCHOR: {span: fact}]',
+        items: {
+          type: 'object',
+          minProperties: 1,
+          maxProperties: 1,
+          additionalProperties: false,
+          properties: calls,
+          'x-expected': 'one command with its parameters, such as ANCHOR: {span: fact}',
+        },
+      },
+      generate: {
+        type: 'object',
+        additionalProperties: false,
+        description: 'How the model’s own continuation is made.',
+        'x-expected': '{tokens, temperature, seed}',
+        properties: {
+          tokens: { type: 'integer', minimum: 1, maximum: 4096, default: 40, description: 'How many tokens at most.' },
+          temperature: {
+            type: 'number',
+            minimum: 0,
+            maximum: 10,
+            default: 0,
+            description: '0 takes the likeliest token every time; above, tokens are drawn.',
+          },
+          seed: { type: 'integer', minimum: 0, maximum: 4294967295, default: 0, description: 'Seed of the drawing.' },
+        },
+      },
+      expect: {
+        type: 'array',
+        maxItems: 256,
+        description: 'Assertions; each becomes a test result with a message at its line.',
+        'x-expected': 'a list of expectations, such as [failure: present]',
+        items: {
+          type: 'object',
+          minProperties: 1,
+          maxProperties: 1,
+          additionalProperties: false,
+          properties: expectations,
+          'x-expected': 'one expectation, such as failure: present',
+        },
+      },
+    },
+  };
+}
+
+export interface ShellValidator {
+  schema: JsonSchema;
+  validate: (value: unknown) => readonly ErrorObject[];
+}
+
+const validators = new WeakMap<readonly CommandInfo[], ShellValidator>();
+
+/** The compiled schema for a list of commands; made once per list. */
+export function shellValidator(commands: readonly CommandInfo[]): ShellValidator {
+  let known = validators.get(commands);
+  if (known === undefined) {
+    const schema = buildShellSchema(commands);
+    const ajv = new Ajv2020({
+      allErrors: true,
+      verbose: true,
+      allowUnionTypes: true,
+      strict: true,
+      strictRequired: false,
+      strictTypes: false,
+    });
+    ajv.addVocabulary(['x-span', 'x-expected', 'x-expected-name', 'markdownDescription']);
+    const validate: ValidateFunction = ajv.compile(schema);
+    known = { schema, validate: (value) => (validate(value) ? [] : [...(validate.errors ?? [])]) };
+    validators.set(commands, known);
+  }
+  return known;
+}
