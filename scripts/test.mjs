@@ -51,6 +51,7 @@ try {
   if (wanted('types')) {
     await check('types', process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', '.']);
     await check('types of the panel', process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'webview']);
+    await check('types of the browser tests', process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', join('test', 'e2e')]);
   }
   const built = await check('build', node, ['esbuild.mjs']);
   if (built && wanted('unit')) await vitest('unit and engine tests', [], { RESIDUE_SKIP_BUILD: '1' });
