@@ -1,0 +1,154 @@
+// `npm run bench`: measures against the targets and writes the figures into bench/README.md. Exit 1 when a target is missed.
+import { execFileSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { ensureInstalled, root, say } from '../scripts/setup.mjs';
+import { activation } from './activation.mjs';
+import { inFreshNode, median, paired, time } from './measure.mjs';
+import { benchModel, floatBytes, parameters, shape } from './model.mjs';
+
+const TOKENS = 128;
+const quick = process.argv.includes('--quick');
+const repeats = quick ? 3 : 15;
+const rows = [];
+
+function row(what, target, limit, value, unit, note = '') {
+  const met = value <= limit;
+  rows.push({ what, target, value: `${value < 10 ? value.toFixed(2) : Math.round(value)} ${unit}`.trim(), met, note });
+  say(`${what}: ${rows.at(-1).value} (target ${target}) ${met ? '✓' : '✗ missed'}${note ? ` · ${note}` : ''}`);
+}
+
+ensureInstalled();
+execFileSync(process.execPath, ['esbuild.mjs', '--production'], { cwd: root, stdio: 'ignore' });
+const library = pathToFileURL(join(root, 'dist', 'index.mjs')).href;
+const { openModel } = await import(library);
+say('Writing the model (once) …');
+const folder = benchModel();
+const ids = Array.from({ length: TOKENS }, (_, i) => 257 + ((i * 7919) % (shape.vocab - 257)));
+const mb = (bytes) => bytes / 1e6;
+
+// Load: from a fresh process's first request to a model that can run.
+const loads = [];
+for (let i = 0; i < (quick ? 1 : 5); i++) {
+  const script = `const { EngineClient } = await import(${JSON.stringify(library)});
+const client = new EngineClient();
+await client.info();
+const start = performance.now();
+await client.open({ model: ${JSON.stringify(folder)} });
+const load = performance.now() - start;
+const run = await client.run({ model: ${JSON.stringify(folder)} }, ${JSON.stringify(ids)}, { hooks: 'all', logits: 'all' });
+let traces = 0;
+for (const hook of [...run.hooks, 'logits']) traces += (await run.read(hook, { slice: [[0, 1]] })).data.byteLength;
+const { memory } = await client.info();
+console.log(JSON.stringify({ load, peak: memory.peak, traces }));
+await client.dispose();`;
+  loads.push(inFreshNode(script));
+}
+row(
+  'Load',
+  '≤ 2 s',
+  2,
+  median(loads.map((l) => l.load)) / 1000,
+  's',
+  `${(parameters / 1e6).toFixed(1)} M parameters, bf16 safetensors, file in the page cache`,
+);
+const { traces } = loads[0];
+const allowed = mb(floatBytes * 1.5 + traces);
+row(
+  'Peak memory of the engine',
+  `≤ ${Math.round(allowed)} MB`,
+  allowed,
+  mb(median(loads.map((l) => l.peak))),
+  'MB',
+  `float32 weights ${Math.round(mb(floatBytes))} MB × 1.5 + traces ${Math.round(mb(traces))} MB; after a run with every hook and all logits`,
+);
+
+// A traced forward against the same without taps, and what the caller's event loop feels meanwhile.
+const model = await openModel(folder);
+const forward = (hooks) => async () => {
+  const run = await model.run(ids, { hooks, logits: 'last' });
+  await run.release();
+};
+const traced = await paired(forward('all'), forward([]), repeats);
+row(
+  'Traced forward / same graph without taps',
+  '≤ 1.10',
+  1.1,
+  traced.ratio,
+  '',
+  `T = ${TOKENS}; ${Math.round(traced.a)} ms / ${Math.round(traced.b)} ms`,
+);
+const delay = monitorEventLoopDelay({ resolution: 1 });
+delay.enable();
+const run = await model.run(ids, { hooks: 'all', logits: 'all' });
+for (const hook of run.hooks) await run.read(hook);
+await run.logits();
+await run.release();
+await model.close();
+
+// The bundled shell: cold, as a user in a terminal meets it, then as the editor runs it.
+const shell = join(root, 'shells', 'v1-memtrace.shell.yaml');
+if (existsSync(shell)) {
+  const pocket = await openModel('pocket');
+  const { readFileSync } = await import('node:fs');
+  const partials = [];
+  await pocket.runShell(readFileSync(shell, 'utf8'), { file: shell, onPartial: (residue) => partials.push(residue.status) });
+  await pocket.close();
+  const cold = [];
+  for (let i = 0; i < (quick ? 1 : 5); i++) {
+    cold.push(
+      await time(() => {
+        try {
+          execFileSync(process.execPath, [join(root, 'dist', 'cli.cjs'), 'run', shell], { stdio: 'ignore' });
+        } catch (error) {
+          // 1 says that an expectation failed, which takes as long.
+          if (error.status !== 1) throw error;
+        }
+      }),
+    );
+  }
+  row('`residue run` on the bundled shell, cold', '≤ 3 s', 3, median(cold) / 1000, 's');
+} else throw new Error(`${shell} is missing.`);
+delay.disable();
+row(
+  "Longest hold-up of the caller's event loop",
+  '≤ 50 ms',
+  50,
+  delay.max / 1e6,
+  'ms',
+  'a traced run, reading all of its arrays, a shell with partial results',
+);
+
+row(
+  'Activation of the extension',
+  '≤ 50 ms',
+  50,
+  median(Array.from({ length: quick ? 1 : 7 }, activation)),
+  'ms',
+  'loading dist/extension.cjs and `activate`, in a fresh Node with a stand-in for `vscode`',
+);
+
+const cpu = cpus()[0]?.model.trim() ?? 'unknown';
+writeFileSync(
+  join(root, 'bench', 'README.md'),
+  `# Benchmarks
+
+Written by \`npm run bench\`; do not edit. Each ratio is taken in one run, in pairs of alternating order, as the median over pairs; the rest are medians over fresh processes.
+The model has SmolLM2-135M's exact shape (${shape.layers} layers, d ${shape.dModel}, ${shape.heads}/${shape.kvHeads} heads, vocabulary ${shape.vocab}) and random weights.
+
+${cpu}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform} ${process.arch}, Node ${process.versions.node}.
+
+| what | target | measured | met | how |
+| --- | --- | --- | --- | --- |
+${rows.map((r) => `| ${r.what} | ${r.target} | ${r.value} | ${r.met ? 'yes' : '**no**'} | ${r.note} |`).join('\n')}
+`,
+);
+execFileSync(
+  process.execPath,
+  [join(root, 'node_modules', 'prettier', 'bin', 'prettier.cjs'), '--write', join(root, 'bench', 'README.md')],
+  { stdio: 'ignore' },
+);
+process.exitCode = rows.every((r) => r.met) ? 0 : 1;
