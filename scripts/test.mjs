@@ -4,7 +4,10 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureInstalled, newerNode, root, run, say } from './setup.mjs';
 
-const only = process.argv.find((a) => a.startsWith('--only='))?.slice(7).split(',');
+const only = process.argv
+  .find((a) => a.startsWith('--only='))
+  ?.slice(7)
+  .split(',');
 const long = process.argv.includes('--long');
 const wanted = (step) => !only || only.includes(step);
 const results = join(root, 'test-results');
@@ -31,7 +34,14 @@ async function vitest(step, args, env = {}) {
   say(`${step} …`);
   const report = join(results, `${step.replaceAll(/\W+/g, '-')}.json`);
   rmSync(report, { force: true });
-  const command = [join('node_modules', 'vitest', 'vitest.mjs'), 'run', ...args, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const command = [
+    join('node_modules', 'vitest', 'vitest.mjs'),
+    'run',
+    ...args,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ];
   const code = await run(newerNode() ?? process.execPath, command, { env });
   if (!existsSync(report)) return count(step, 0, 1);
   const { numPassedTests, numFailedTests, numPendingTests, numFailedTestSuites, numTotalTests } = JSON.parse(readFileSync(report, 'utf8'));
@@ -51,7 +61,11 @@ try {
   if (wanted('types')) {
     await check('types', process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', '.']);
     await check('types of the panel', process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'webview']);
-    await check('types of the browser tests', process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', join('test', 'e2e')]);
+    await check('types of the browser tests', process.execPath, [
+      join('node_modules', 'typescript', 'bin', 'tsc'),
+      '-p',
+      join('test', 'e2e'),
+    ]);
   }
   const built = await check('build', node, ['esbuild.mjs']);
   if (built && wanted('unit')) await vitest('unit and engine tests', [], { RESIDUE_SKIP_BUILD: '1' });
