@@ -31,6 +31,8 @@ class Panel {
     readonly shell: Uri,
     readonly view: WebviewPanel,
     private readonly parts: PanelParts,
+    /** Whether the page has no state of its own from before a reload, and starts from what the host remembers of the shell's last one. */
+    private fresh: boolean,
   ) {
     const { webview } = view;
     const dist = Uri.joinPath(parts.extension.extensionUri, 'dist');
@@ -102,7 +104,8 @@ class Panel {
 
   async #sendState(): Promise<void> {
     if (!this.#ready) return;
-    const saved = this.parts.extension.workspaceState.get<PanelState['view']>(viewKey(this.shell));
+    const saved = this.fresh ? this.parts.extension.workspaceState.get<PanelState['view']>(viewKey(this.shell)) : undefined;
+    this.fresh = false;
     if (saved) this.#send({ type: 'view', view: saved });
     const residue = this.parts.runs.latest(this.shell) ?? (await this.parts.store.get(this.shell));
     if (residue) this.#send({ type: 'residue', residue, shellUri: this.shell.toString() });
@@ -148,7 +151,7 @@ export class Panels implements Disposable {
       window.registerWebviewPanelSerializer(panelType, {
         deserializeWebviewPanel: (view, state: unknown) => {
           const shell = (state as Partial<PanelState> | undefined)?.shellUri;
-          if (typeof shell === 'string') this.#adopt(Uri.parse(shell), view);
+          if (shell) this.#adopt(Uri.parse(shell), view, false);
           // Reloaded before the page had anything to show: nothing is lost with it.
           else view.dispose();
           return Promise.resolve();
@@ -164,7 +167,7 @@ export class Panels implements Disposable {
       if (!existing.view.visible) existing.view.reveal(undefined, true);
       return;
     }
-    this.#adopt(shell, window.createWebviewPanel(panelType, '', { viewColumn: ViewColumn.Beside, preserveFocus: true }));
+    this.#adopt(shell, window.createWebviewPanel(panelType, '', { viewColumn: ViewColumn.Beside, preserveFocus: true }), true);
   }
 
   /** The shell of the panel that has the focus. */
@@ -176,7 +179,7 @@ export class Panels implements Disposable {
     for (const disposable of this.#disposables) disposable.dispose();
   }
 
-  #adopt(shell: Uri, view: WebviewPanel): void {
+  #adopt(shell: Uri, view: WebviewPanel, fresh: boolean): void {
     const key = shell.toString();
     this.#panels.get(key)?.view.dispose();
     view.title = `Residue: ${
@@ -188,7 +191,7 @@ export class Panels implements Disposable {
     }`;
     const icons = Uri.joinPath(this.parts.extension.extensionUri, 'media', 'icons');
     view.iconPath = { light: Uri.joinPath(icons, 'shell-light.svg'), dark: Uri.joinPath(icons, 'shell-dark.svg') };
-    const panel = new Panel(shell, view, this.parts);
+    const panel = new Panel(shell, view, this.parts, fresh);
     this.#panels.set(key, panel);
     view.onDidChangeViewState(() => {
       if (!view.visible) panel.hidden();

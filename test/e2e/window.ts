@@ -1,4 +1,5 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type Browser, type FrameLocator, type Locator, type Page } from 'playwright-core';
@@ -15,12 +16,20 @@ export interface WindowOptions {
 
 /** A VS Code window in a real browser with the packaged extension, on a workspace of its own. */
 export class EditorWindow {
+  /** What the browser said against the pages' security policy. */
+  readonly complaints: string[] = [];
+
   private constructor(
     readonly page: Page,
     readonly folder: string,
     readonly server: EditorServer,
     private readonly browser: Browser,
-  ) {}
+  ) {
+    page.on('console', (message) => {
+      const { url } = message.location();
+      if (/Content Security Policy/i.test(message.text()) && /symbolic-residue|webview/.test(url)) this.complaints.push(message.text());
+    });
+  }
 
   static async open({ files = {}, settings = {}, trust = true }: WindowOptions = {}): Promise<EditorWindow> {
     const folder = mkdtempSync(join(tmpdir(), 'residue-workspace-'));
@@ -81,8 +90,78 @@ export class EditorWindow {
     return this.page.frameLocator('iframe.webview.ready').frameLocator('iframe#active-frame');
   }
 
-  notifications(): Locator {
-    return this.page.locator('.notifications-toasts .notification-list-item');
+  panelTab(): Locator {
+    return this.page.locator('.tab', { hasText: 'Residue: ' }).first();
+  }
+
+  charts(): Promise<number> {
+    return this.panel().locator('canvas').count();
+  }
+
+  /** Text of the active editor, as far as it is in view. */
+  async editorText(): Promise<string> {
+    const lines = await this.page.locator('.editor-group-container.active .view-line').allInnerTexts();
+    return lines.join('\n').replaceAll('\u00a0', ' ');
+  }
+
+  /** Canvases of the panel on which nothing is drawn, by their labels. */
+  blankCharts(): Promise<string[]> {
+    return this.panel()
+      .locator('canvas')
+      .evaluateAll((canvases: HTMLCanvasElement[]) => {
+        const blank = (canvas: HTMLCanvasElement): boolean => {
+          const pixels = canvas.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+          const colours = new Set<number>();
+          for (let i = 0; i + 3 < pixels.length && colours.size < 4; i += 4) {
+            colours.add(((pixels[i] ?? 0) << 16) | ((pixels[i + 1] ?? 0) << 8) | (pixels[i + 2] ?? 0) | ((pixels[i + 3] ?? 0) << 24));
+          }
+          return colours.size < 4;
+        };
+        return canvases.filter(blank).map((canvas) => canvas.getAttribute('aria-label') ?? canvas.className);
+      });
+  }
+
+  toast(text: string | RegExp): Locator {
+    return this.page.locator('.notification-toast', { hasText: text });
+  }
+
+  /** Waits until no run is under way. */
+  async runsEnded(): Promise<void> {
+    await this.page.waitForFunction(
+      () => ![...document.querySelectorAll('.notification-toast')].some((n) => n.textContent?.includes('Running ')),
+      null,
+      {
+        timeout: 90_000,
+      },
+    );
+  }
+
+  statusBar(label: string): Locator {
+    return this.page.locator(`.statusbar-item[aria-label*="${label}"], .statusbar-item:has([aria-label*="${label}"])`).first();
+  }
+
+  /** Puts the cursor on a line of the active editor. */
+  async goToLine(line: number): Promise<void> {
+    await this.page.keyboard.press('Control+G');
+    await this.page.locator('.quick-input-widget input').fill(`:${line}`);
+    await this.page.keyboard.press('Enter');
+    await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
+  }
+
+  /** Changes user settings; VS Code watches the file. */
+  set(settings: Record<string, unknown>): void {
+    const path = join(this.server.data, 'user', 'User', 'settings.json');
+    const all = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+    writeFileSync(path, JSON.stringify({ ...all, ...settings }, null, 2));
+  }
+
+  /** Process ids of the engines under this window's server. */
+  engines(): number[] {
+    const rows = execFileSync('ps', ['-A', '-o', 'pid=,pgid=,args='], { encoding: 'utf8' }).split('\n');
+    return rows
+      .map((row) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(row))
+      .filter((match) => match && Number(match[2]) === this.server.pid && match[3]?.includes('engine.cjs'))
+      .map((match) => Number(match?.[1]));
   }
 
   async screenshot(name: string): Promise<void> {
