@@ -43,7 +43,7 @@ export function checkCommand(args: readonly string[]): number {
       bad += 1;
     }
   }
-  for (const { file, text, lines } of [...new Set(files)].map(diagnose)) {
+  for (const { file, text, lines } of expandFiles(files).map(diagnose)) {
     for (const line of lines) process.stderr.write(`${line}\n`);
     if (text === null) bad += 1;
     else {
