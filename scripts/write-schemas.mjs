@@ -7,7 +7,10 @@ import prettier from 'prettier';
 import { root } from './setup.mjs';
 
 /** Module, its export (a schema, or a function that makes one), and the file. */
-const schemas = [['src/residue/schema.ts', 'residueSchema', 'media/schemas/residue.schema.json']];
+const schemas = [
+  ['src/residue/schema.ts', 'residueSchema', 'media/schemas/residue.schema.json'],
+  ['src/shell/published.ts', 'shellSchema', 'media/schemas/shell.schema.json'],
+];
 
 let stale = 0;
 for (const [source, name, target] of schemas) {

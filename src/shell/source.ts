@@ -1,5 +1,5 @@
 import { isAlias, isMap, isScalar, isSeq, Lexer, LineCounter, parseDocument } from 'yaml';
-import type { Alias, Node, ParsedNode, Scalar, YAMLMap, YAMLSeq } from 'yaml';
+import type { Alias, Document, Node, ParsedNode, Scalar, YAMLMap, YAMLSeq } from 'yaml';
 import type { Diagnostic, Range, Severity } from './types.js';
 
 /** Largest shell file, in bytes of UTF-8. */
@@ -10,6 +10,8 @@ const MAX_DEPTH = 32;
 const MAX_ALIASES = 100;
 const MAX_VALUES = 200_000;
 export const MAX_DIAGNOSTICS = 100;
+
+const YAML_OPTIONS = { prettyErrors: false, uniqueKeys: false, logLevel: 'error', version: '1.2', schema: 'core', merge: false } as const;
 
 /** Path of a value in the file: keys and indexes. */
 export type Path = readonly (string | number)[];
@@ -98,14 +100,7 @@ export function readSource(findings: Findings): Source | null {
     return null;
   }
   if (!checkShape(findings)) return null;
-  const document = parseDocument(text, {
-    prettyErrors: false,
-    uniqueKeys: false,
-    logLevel: 'error',
-    version: '1.2',
-    schema: 'core',
-    merge: false,
-  });
+  const document = parseDocument(text, YAML_OPTIONS);
   for (const problem of [...document.errors, ...document.warnings].slice(0, MAX_DIAGNOSTICS)) {
     const [start, end] = problem.pos;
     findings.error({ start, end }, yamlMessage(problem.code, problem.message));
@@ -122,6 +117,13 @@ export function readSource(findings: Findings): Source | null {
     value: document.contents.range ? { start: document.contents.range[0], end: document.contents.range[1] } : whole,
   });
   return { value, ranges: reader.ranges };
+}
+
+/** The document of a text that may be unfinished, for completion; null where the parser should not be let near it. */
+export function parseUnfinished(text: string): Document.Parsed | null {
+  const findings = new Findings(text);
+  if (Buffer.byteLength(text) > MAX_FILE_BYTES || !checkShape(findings)) return null;
+  return parseDocument(text, YAML_OPTIONS);
 }
 
 /**

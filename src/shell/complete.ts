@@ -1,0 +1,313 @@
+import { isMap, isScalar, isSeq } from 'yaml';
+import type { Node } from 'yaml';
+import { COMMANDS } from '../commands/table.js';
+import { cursorAt, keysAt, nodeAt, spanNames, textsAt } from './cursor.js';
+import type { Cursor } from './cursor.js';
+import { FAMILIES, buildShellSchema } from './schema.js';
+import type { CommandInfo, JsonSchema } from './schema.js';
+import { Findings, parseUnfinished } from './source.js';
+import type { Path } from './source.js';
+
+export type CompletionKind = 'snippet' | 'key' | 'value' | 'command' | 'span' | 'name';
+
+/** One entry of a completion list. Offsets are UTF-16 units of the text. */
+export interface CompletionItem {
+  label: string;
+  kind: CompletionKind;
+  /** In snippet syntax: `${1:fact}`. */
+  insertText: string;
+  /** What [start, end) is replaced. */
+  start: number;
+  end: number;
+  detail?: string;
+  /** Markdown. */
+  documentation?: string;
+  /** Order in the list. */
+  sortText: string;
+}
+
+export interface Hover {
+  markdown: string;
+  start: number;
+  end: number;
+}
+
+/** A code lens. `command`: index into `run`, null for the whole shell. */
+export interface Lens {
+  title: string;
+  kind: 'shell' | 'command';
+  command: number | null;
+  line: number;
+  column: number;
+}
+
+const WHOLE_SHELL = `format: 1
+shell: \${1:my-shell}
+title: \${2:What does the model forget?}
+family: \${3|memory,value,salience,temporal,instruction|}
+
+prompt: |-
+  \${4:Tom has a [[fact|red]] ball. {{walk\\}\\}Q: What color is Tom's ball? A:}
+control: |-
+  \${5:Tom has a [[fact|red]] ball. Q: What color is Tom's ball? A:}
+answer: "\${6: red}"
+rivals: ["\${7: blue}", "\${8: green}"]
+
+vary:
+  walk: { repeat: "\${9:They walk for a while. }", times: [0, 20, 40] }
+
+run:
+  - ANCHOR: { span: fact }
+  - RECALL: {}
+  - INHIBIT: { span: fact }
+generate: { tokens: 40, temperature: 0 }
+
+expect:
+  - failure: present
+$0`;
+
+/** What a key is completed with, where its name and a colon are not enough. */
+const KEY_SNIPPETS: Readonly<Record<string, string>> = {
+  format: 'format: 1',
+  prompt: 'prompt: |-\n  $0',
+  control: 'control: |-\n  $0',
+  answer: 'answer: "${1: red}"',
+  rivals: 'rivals: ["${1: blue}", "${2: green}"]',
+  let: 'let:\n  ${1:name}: "$0"',
+  vary: 'vary:\n  ${1:walk}: { repeat: "${2:They walk for a while. }", times: [${3:0, 20, 40}] }',
+  paraphrases: 'paraphrases:\n  - prompt: "$0"\n    answer: "${1: red}"',
+  run: 'run:\n  - $0',
+  generate: 'generate: { tokens: ${1:40}, temperature: ${2:0} }',
+  expect: 'expect:\n  - $0',
+  motivation: 'motivation: >\n  $0',
+};
+
+const BOUNDS = ['{ below: ${1:0} }', '{ above: ${1:0} }', '{ between: [${1:0}, ${2:1}] }'];
+
+const schemas = new WeakMap<readonly CommandInfo[], JsonSchema>();
+
+function schemaOf(commands: readonly CommandInfo[]): JsonSchema {
+  let schema = schemas.get(commands);
+  if (schema === undefined) {
+    schema = buildShellSchema(commands);
+    schemas.set(commands, schema);
+  }
+  return schema;
+}
+
+/** What can be written at `offset` of a shell file, however unfinished it is. */
+export function completions(text: string, offset: number, commands: readonly CommandInfo[] = COMMANDS): CompletionItem[] {
+  const blank = text.replace(/^\uFEFF?(\s|#[^\n]*(\n|$))*/, '') === '';
+  const mark = /(\{\{\s*|\[\[)([\w-]*)$/.exec(text.slice(Math.max(0, offset - 100), offset));
+  if (blank) {
+    const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset);
+    return line.trim() === '' ? [list('snippet', 'shell', WHOLE_SHELL, offset, offset, { detail: 'A whole shell' })] : [];
+  }
+  const cursor = cursorAt(text, offset);
+  if (cursor === null) return [];
+  if (mark !== null) return markItems(mark[1]!.startsWith('{{'), mark[2]!, text, offset, cursor);
+  return cursor.at === 'key' ? keyItems(cursor, commands) : valueItems(cursor, commands, text);
+}
+
+function list(
+  kind: CompletionKind,
+  label: string,
+  insertText: string,
+  start: number,
+  end: number,
+  more: Partial<CompletionItem> = {},
+): CompletionItem {
+  return { label, kind, insertText, start, end, sortText: label, ...more };
+}
+
+/** Inside `{{`: names of vary and let. Inside `[[`: spans that other prompts mark. */
+function markItems(placeholder: boolean, word: string, text: string, offset: number, { file }: Cursor): CompletionItem[] {
+  const start = offset - word.length;
+  if (!placeholder) return spanNames(file.root).map((name) => list('span', name, `${name}|`, start, offset, { detail: 'Span' }));
+  const close = text.slice(offset).trimStart().startsWith('}}') ? '' : '}}';
+  return (['vary', 'let'] as const).flatMap((from) =>
+    keysAt(file.root, [from]).map((name) =>
+      list('name', name, name + close.replaceAll('}', '\\}'), start, offset, {
+        detail: from,
+        documentation: preview(textsAt(file.root, [from, name])),
+      }),
+    ),
+  );
+}
+
+function preview(texts: readonly string[]): string | undefined {
+  return texts.length === 0
+    ? undefined
+    : texts
+        .slice(0, 4)
+        .map((text) => `\`${text.slice(0, 80).replaceAll('`', "'")}\``)
+        .join('  \n');
+}
+
+function keyItems(cursor: Cursor, commands: readonly CommandInfo[]): CompletionItem[] {
+  const { path, start, end } = cursor;
+  // A key under `run:` or `expect:` whose dash has not been written yet.
+  const dash = path.length === 1 && (path[0] === 'run' || path[0] === 'expect') ? '- ' : '';
+  const where: Path = dash ? [...path, 0] : path;
+  if (where.length === 2 && (where[0] === 'run' || where[0] === 'expect') && cursor.siblings.length > 0 && !dash) return [];
+  const items: CompletionItem[] = [];
+  const seen = new Set(cursor.siblings);
+  for (const schema of schemasAt(schemaOf(commands), where)) {
+    Object.entries((schema['properties'] as Record<string, JsonSchema> | undefined) ?? {}).forEach(([key, property], i) => {
+      if (seen.has(key)) return;
+      seen.add(key);
+      const command = where[0] === 'run' && where.length === 2 ? commands.find(({ name }) => name === key) : undefined;
+      const insert = command?.snippet ?? (where.length === 0 ? KEY_SNIPPETS[key] : undefined) ?? `${key}: `;
+      items.push(
+        list(command ? 'command' : 'key', key, dash + insert, start, end, {
+          detail: command?.summary,
+          documentation: command?.docs ?? docsOf(property),
+          sortText: String(i).padStart(3, '0'),
+        }),
+      );
+    });
+  }
+  return items;
+}
+
+function docsOf(schema: JsonSchema): string | undefined {
+  const docs = schema['markdownDescription'] ?? schema['description'];
+  return typeof docs === 'string' ? docs : undefined;
+}
+
+function valueItems(cursor: Cursor, commands: readonly CommandInfo[], text: string): CompletionItem[] {
+  const { path, start, end, file } = cursor;
+  const items: CompletionItem[] = [];
+  const seen = new Set<string>();
+  const add = (kind: CompletionKind, label: string, more: Partial<CompletionItem> = {}): void => {
+    if (seen.has(label)) return;
+    seen.add(label);
+    items.push(list(kind, label, label, start, end, { ...more, sortText: String(items.length).padStart(3, '0') }));
+  };
+  const schemas = schemasAt(schemaOf(commands), path);
+  for (const schema of schemas) {
+    if (schema['x-span'] === true) for (const name of spanNames(file.root)) add('span', name, { detail: 'Span of the prompt' });
+    for (const value of (schema['enum'] as unknown[] | undefined) ?? ('const' in schema ? [schema['const']] : [])) {
+      add('value', String(value), path[0] === 'family' ? { documentation: FAMILIES[value as keyof typeof FAMILIES] } : {});
+    }
+    if ([schema['type']].flat().includes('boolean') && ![schema['type']].flat().includes('string'))
+      ['true', 'false'].forEach((value) => add('value', value));
+    if (typeof schema['default'] === 'number' || typeof schema['default'] === 'string')
+      add('value', String(schema['default']), { detail: 'Default' });
+  }
+  if (path.length === 1 && path[0] === 'model') add('value', 'pocket', { detail: 'The bundled model' });
+  if (path[0] === 'expect' && path.length === 3 && schemas.some((schema) => 'properties' in schema)) {
+    for (const bound of BOUNDS) add('snippet', bound.replace(/\$\{\d:([^}]*)\}/g, '$1'), { insertText: bound });
+  }
+  // `- ` of `run` and `expect`: the entry is a key that has not begun.
+  if (path.length === 2 && typeof path[1] === 'number') {
+    const fresh: Cursor = { ...cursor, at: 'key', siblings: [] };
+    items.push(...keyItems(fresh, commands).filter(() => text.slice(0, start).endsWith('- ')));
+  }
+  return items;
+}
+
+/** Every schema that may hold at a path: all forms of a choice that fit the path's own keys and indexes. */
+function schemasAt(root: JsonSchema, path: Path): JsonSchema[] {
+  let schemas = forms(root);
+  for (const part of path) {
+    const next: JsonSchema[] = [];
+    for (const schema of schemas) {
+      if (typeof part === 'number') {
+        if (typeof schema['items'] === 'object') next.push(schema['items'] as JsonSchema);
+        continue;
+      }
+      const properties = schema['properties'] as Record<string, JsonSchema> | undefined;
+      if (properties && Object.hasOwn(properties, part)) next.push(properties[part]!);
+      else if (typeof schema['additionalProperties'] === 'object') next.push(schema['additionalProperties'] as JsonSchema);
+    }
+    schemas = next.flatMap(forms);
+  }
+  return schemas;
+}
+
+function forms(schema: JsonSchema): JsonSchema[] {
+  const parts = [schema];
+  for (const key of ['allOf', 'anyOf', 'oneOf'])
+    for (const part of (schema[key] as JsonSchema[] | undefined) ?? []) parts.push(...forms(part));
+  for (const key of ['then', 'else']) if (typeof schema[key] === 'object') parts.push(...forms(schema[key] as JsonSchema));
+  return parts;
+}
+
+/** What the word under the cursor means: a key, a command, a family, or what a placeholder becomes. */
+export function hoverAt(text: string, offset: number, commands: readonly CommandInfo[] = COMMANDS): Hover | null {
+  const document = parseUnfinished(text);
+  if (document === null) return null;
+  const lineStart = text.lastIndexOf('\n', offset - 1) + 1;
+  for (const match of text
+    .slice(lineStart, lineStart + 10_000)
+    .split('\n', 1)[0]!
+    .matchAll(/\{\{\s*([A-Za-z][\w-]*)\s*\}\}/g)) {
+    const start = lineStart + match.index;
+    const end = start + match[0].length;
+    if (offset < start || offset > end) continue;
+    const from = (['vary', 'let'] as const).find((key) => keysAt(document.contents, [key]).includes(match[1]!));
+    if (from === undefined) return null;
+    const values = preview(textsAt(document.contents, [from, match[1]!]));
+    return { markdown: `**${match[1]!}** is filled from \`${from}\`${values ? `:\n\n${values}` : '.'}`, start, end };
+  }
+  const found = keyUnder(document.contents, [], offset);
+  if (found === null) return null;
+  const { path, key, node } = found;
+  const range = { start: node.range![0], end: node.range![1] };
+  const command = path[0] === 'run' && path.length === 2 ? commands.find(({ name }) => name === key) : undefined;
+  if (command) return { ...range, markdown: `${command.docs}\n\n\`${command.snippet.replace(/\$\{\d:([^}]*)\}/g, '$1')}\`` };
+  if (found.value) {
+    const family =
+      path.length === 1 && path[0] === 'family' && Object.hasOwn(FAMILIES, key) ? FAMILIES[key as keyof typeof FAMILIES] : undefined;
+    return family === undefined ? null : { ...range, markdown: family };
+  }
+  const docs = schemasAt(schemaOf(commands), [...path, key])
+    .map(docsOf)
+    .find((one) => one !== undefined);
+  return docs === undefined ? null : { ...range, markdown: `**${key}**: ${docs}` };
+}
+
+function keyUnder(node: Node | null, path: Path, offset: number): { path: Path; key: string; node: Node; value: boolean } | null {
+  if (node === null || !node.range || offset < node.range[0] || offset > node.range[2]) return null;
+  if (isScalar(node)) return offset <= node.range[1] ? { path, key: String(node.value), node, value: true } : null;
+  if (isSeq(node)) {
+    for (const [i, item] of node.items.entries()) {
+      const found = keyUnder(item as Node | null, [...path, i], offset);
+      if (found) return found;
+    }
+  }
+  if (isMap(node)) {
+    for (const pair of node.items) {
+      const key = pair.key as Node | null;
+      if (!isScalar(key) || !key.range) continue;
+      const name = String(key.value);
+      if (offset >= key.range[0] && offset <= key.range[1]) return { path, key: name, node: key, value: false };
+      const found = keyUnder(pair.value as Node | null, [...path, name], offset);
+      if (found) return found;
+    }
+  }
+  return null;
+}
+
+/** Code lenses of a shell file: one over its id, one over each command that exists; also in a file that has errors. */
+export function lenses(text: string, commands: readonly CommandInfo[] = COMMANDS): Lens[] {
+  const document = parseUnfinished(text);
+  if (document === null) return [];
+  const root = document.contents;
+  const findings = new Findings(text);
+  const out: Lens[] = [];
+  const place = (node: Node): { line: number; column: number } => findings.position(node.range?.[0] ?? 0);
+  if (isMap(root)) {
+    const id = root.items.find((pair) => isScalar(pair.key) && pair.key.value === 'shell');
+    if (id) out.push({ title: 'Run shell', kind: 'shell', command: null, ...place(id.key as Node) });
+  }
+  const run = nodeAt(root, ['run']);
+  if (!isSeq(run)) return out;
+  run.items.forEach((item, command) => {
+    const key = isMap(item) ? (item.items[0]?.key as Node | undefined) : undefined;
+    if (!isScalar(key) || !commands.some(({ name }) => name === key.value)) return;
+    out.push({ title: `Run ${String(key.value)}`, kind: 'command', command, ...place(key) });
+  });
+  return out;
+}
