@@ -44,7 +44,7 @@ export class Page {
         h(
           'section',
           { class: 'section', id: section.id, attrs: { 'aria-labelledby': id } },
-          h('h2', { id }, section.title),
+          h('h2', { id, class: section.id === 'verdict' ? 'sr' : '' }, section.title),
           h('div', { class: section.columns ? 'columns-2' : '' }, ...this.drawn[i]!.map((d) => d.element)),
         ),
       );
@@ -216,16 +216,12 @@ export class Page {
         'div',
         { class: 'bar-title', title: shell.motivation || shell.title },
         h('h1', null, h('bdi', null, shell.title || shell.id)),
-        shell.title ? h('bdi', { class: 'muted shell-id' }, shell.id) : '',
+        shell.title ? h('bdi', { class: 'muted shell-id' }, shell.id) : null,
       ),
-      h(
-        'div',
-        { class: 'bar-controls' },
-        ...controls,
-        running
-          ? ''
-          : button('Run again', () => this.send({ type: 'run' }), { secondary: true, key: 'run-again', title: 'Run the shell again' }),
-      ),
+      running
+        ? ''
+        : button('Run again', () => this.send({ type: 'run' }), { secondary: true, key: 'run-again', title: 'Run the shell again' }),
+      h('div', { class: 'bar-controls' }, ...controls),
     );
     if (focused) this.bar.querySelector<HTMLElement>(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   }

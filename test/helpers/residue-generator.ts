@@ -216,7 +216,7 @@ function generateRun({ next, name, label, T, fails, vary, x, whole, layers, head
     const rise = l <= peak ? (3 * l) / peak - 0.6 : 2.4 + ((final - 2.4) * (l - peak)) / (layers - peak);
     return l === layers ? final : round(rise + 0.3 * (next() - 0.5));
   });
-  const answerLogprob = margin.map((m, l) => round(-1 - (layers - l) * 0.7 + m / 2));
+  const answerLogprob = margin.map((m, l) => round(-2.2 - (layers - l) * 0.7 + m / 3));
   const collapsed = margin.findIndex((m, l) => l > peak && margin.slice(l).every((v) => v < 0) && m < 0);
   const candidate = (text: string, logprob: number, rank: number): NonNullable<RunTrace['scores']>['answer'] => ({
     text,

@@ -9,7 +9,7 @@ export function number(value: number | null | undefined, digits = 3): string {
   const size = Math.abs(value);
   if (size === 0) return '0';
   let text: string;
-  if (size >= 1e6 || size < 1e-3) text = value.toExponential(Math.max(0, digits - 2)).replace(/e\+?(-?)/, 'e$1');
+  if (size >= 1e6 || size < 1e-3) text = value.toExponential(Math.max(0, digits - 2)).replace(/\.?0*e\+?(-?)/, 'e$1');
   else if (size >= 1000) text = value.toFixed(0);
   else text = String(Number(value.toPrecision(digits)));
   return text.replace(/-/g, MINUS);

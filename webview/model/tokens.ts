@@ -41,9 +41,9 @@ const WHOLE = 96;
 const SHORTEST_FOLD = 8;
 
 const SHADE_NAMES: Record<Shading, { name: string; unit: string }> = {
-  attention: { name: 'attention from the answer position, mean over heads', unit: 'share' },
-  'value-weighted': { name: 'value-weighted attention ‖α·v·W_O‖, summed over heads', unit: 'share' },
-  contribution: { name: 'contribution to the margin through all heads', unit: 'nats' },
+  attention: { name: 'attention, mean over heads', unit: 'share' },
+  'value-weighted': { name: '‖α·v·W_O‖, summed over heads', unit: 'share' },
+  contribution: { name: 'contribution through all heads', unit: 'nats' },
 };
 
 function shades(run: RunTrace, shading: Shading): number[] | null {

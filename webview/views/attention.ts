@@ -20,7 +20,7 @@ export function attentionView(context: Context): HTMLElement | null {
   const n = pattern.length;
   let drawn: Chart | null = null;
   const data = (from: number, to: number): { x: number; y: number }[] => pattern.slice(from, to).map((y, i) => ({ x: from + i, y }));
-  const view = new Columns(n, 13, 58, 190, `Attention of ${name}`, (from, to) => {
+  const view = new Columns(n, 16, 58, 190, `Attention of ${name}`, (from, to) => {
     if (!drawn) return null;
     drawn.data.datasets[0]!.data = data(from, to);
     Object.assign(drawn.options.scales!.x!, { min: from - 0.5, max: to - 0.5 });
@@ -65,14 +65,14 @@ export function attentionView(context: Context): HTMLElement | null {
             afterBuildTicks: (scale: { ticks: { value: number }[] }) => {
               scale.ticks = Array.from({ length: view.to - view.from }, (_, i) => ({ value: view.from + i }));
             },
-            ticks: { callback: (value: number) => text(value), minRotation: 0, maxRotation: 90, autoSkipPadding: 2 },
+            ticks: { callback: (value: number) => text(value), minRotation: 0, maxRotation: 90, autoSkipPadding: 0 },
           }),
           y: axis(palette, 'attention (share)', {
             type: 'linear',
             min: 0,
-            max: Math.max(...pattern, 1e-9) * 1.05,
+            suggestedMax: Math.max(...pattern, 1e-9),
             afterFit: (scale: { width: number }) => (scale.width = 50),
-            ticks: { maxTicksLimit: 5, callback: (v: number) => String(Number(v.toPrecision(2))) },
+            ticks: { maxTicksLimit: 5 },
           }),
         } as never,
       },

@@ -13,6 +13,7 @@ import {
 } from 'chart.js';
 import { MatrixController, MatrixElement } from 'chartjs-chart-matrix';
 import { h } from '../dom.js';
+import { number } from '../model/format.js';
 import type { Mark } from '../model/view.js';
 import { alpha, type Palette } from '../theme.js';
 import type { Context } from './context.js';
@@ -55,16 +56,28 @@ export interface Items {
 }
 
 /** Axis title and ticks in the theme's colours. */
-export function axis(palette: Palette, title: string, more: Record<string, unknown> = {}): Record<string, unknown> {
+export function axis(palette: Palette, title: string, more: Record<string, unknown> = {}, vertical = false): Record<string, unknown> {
   const font = { family: palette.font, size: palette.size };
+  const numbers = more.type === 'linear' ? { callback: (value: number) => number(value, 4) } : {};
   const { ticks, ...rest } = more;
   return {
-    title: { display: title !== '', text: title, color: palette.muted, font, padding: 2 },
+    title: { display: title !== '', text: vertical ? lines(title) : title, color: palette.muted, font, padding: 2 },
     grid: { color: palette.kind === 'contrast' ? alpha(palette.foreground, 0.4) : palette.grid, drawTicks: false },
     border: { color: palette.border },
     ...rest,
-    ticks: { color: palette.muted, font, padding: 4, autoSkip: true, ...(ticks as object | undefined) },
+    ticks: { color: palette.muted, font, padding: 4, autoSkip: true, ...numbers, ...(ticks as object | undefined) },
   };
+}
+
+/** A long axis title in lines, since a chart cuts what does not fit. */
+function lines(title: string, limit = 24): string[] {
+  const out: string[] = [];
+  for (const word of title.split(' ')) {
+    const last = out[out.length - 1];
+    if (last !== undefined && last.length + word.length < limit) out[out.length - 1] = `${last} ${word}`;
+    else out.push(word);
+  }
+  return out;
 }
 
 /** Items along one axis of numbers: for lines and bars. */

@@ -15,7 +15,10 @@ export function commandsView(context: Context): HTMLElement[] {
       ? [missing(context, 'Commands', 80)]
       : [h('p', { class: 'note' }, 'This shell has no commands: causes are not checked.')];
   }
-  return outcomes.map((outcome, i) => commandElement(context, outcome, i));
+  return [
+    h('h3', { class: 'caption-title' }, 'What the commands found'),
+    ...outcomes.map((outcome, i) => commandElement(context, outcome, i)),
+  ];
 }
 
 function commandElement(context: Context, outcome: CommandOutcome, index: number): HTMLElement {
@@ -40,21 +43,28 @@ function commandElement(context: Context, outcome: CommandOutcome, index: number
           { class: 'values' },
           ...values.flatMap(([k, v]) => [
             h('dt', { title: `${outcome.name}.${k} in expect` }, k),
-            h('dd', null, typeof v === 'number' ? number(v, 4) : h('bdi', null, visible(String(v), 60))),
+            h(
+              'dd',
+              null,
+              typeof v === 'number' ? number(v, 4) : h('bdi', null, typeof v === 'boolean' ? (v ? 'yes' : 'no') : visible(String(v), 60)),
+            ),
           ]),
         )
       : null,
-    ...outcome.curves.map((curve, c) => curveElement(context, outcome, curve, `${index}.${c}`)),
-    ...outcome.tables.map((table, t) => {
-      const data = { columns: table.columns.map((c) => (c.unit ? `${c.label} (${c.unit})` : c.label)), rows: table.rows };
-      return figure(context, {
-        id: `command-${index}-table-${t}`,
-        title: table.title,
-        evidence: null,
-        body: [dataTable(data, table.title, 40), table.rows.length > 40 ? null : null],
-        table: undefined,
-      });
-    }),
+    h(
+      'div',
+      { class: 'command-figures' },
+      ...outcome.curves.map((curve, c) => curveElement(context, outcome, curve, `${index}.${c}`)),
+      ...outcome.tables.map((table, t) => {
+        const data = { columns: table.columns.map((c) => (c.unit ? `${c.label} (${c.unit})` : c.label)), rows: table.rows };
+        return figure(context, {
+          id: `command-${index}-table-${t}`,
+          title: table.title,
+          evidence: null,
+          body: [dataTable(data, table.title, 200)],
+        });
+      }),
+    ),
   );
 }
 
@@ -94,7 +104,12 @@ function curveElement(context: Context, outcome: CommandOutcome, curve: CommandO
         layout: { padding: { top: 6, right: 8 } },
         scales: {
           x: axis(palette, curve.xLabel, { type: 'linear', ticks: { maxRotation: 0, maxTicksLimit: 9 } }),
-          y: axis(palette, curve.unit ? `${curve.yLabel} (${curve.unit})` : curve.yLabel, { type: 'linear', ticks: { maxTicksLimit: 6 } }),
+          y: axis(
+            palette,
+            curve.unit ? `${curve.yLabel} (${curve.unit})` : curve.yLabel,
+            { type: 'linear', ticks: { maxTicksLimit: 6 } },
+            true,
+          ),
         } as never,
       },
     },

@@ -116,13 +116,22 @@ export function dataTable(table: Table, label: string, limit = 1200): HTMLElemen
             ? 'yes'
             : 'no'
           : visible(value, 80);
+  const numeric = table.columns.map((_, c) => rows.length > 0 && rows.every((r) => r[c] === null || typeof r[c] === 'number'));
   return h(
     'div',
     { class: 'table-box', attrs: { tabindex: 0, role: 'region', 'aria-label': `${title(label)}: table` } },
     h(
       'table',
       { class: 'table' },
-      h('thead', null, h('tr', null, ...table.columns.map((c) => h('th', { attrs: { scope: 'col' } }, c)))),
+      h(
+        'thead',
+        null,
+        h(
+          'tr',
+          null,
+          ...table.columns.map((c, i) => h('th', { class: numeric[i] ? 'num' : '', attrs: { scope: 'col' } }, h('bdi', null, c))),
+        ),
+      ),
       h(
         'tbody',
         null,

@@ -36,6 +36,8 @@ function scatter(context: Context, model: HeadsModel, picker: HTMLElement | null
   const { points, span } = model;
   const x = (p: HeadPoint): number => p.attention ?? p.layer;
   const largest = Math.max(1e-9, ...points.map((p) => Math.abs(p.contribution))) * 1.15;
+  // Room to the right of the most attending head, within the share's range.
+  const reach = Math.min(1, Math.max(0.1, Math.ceil(Math.max(0, ...points.map((p) => p.attention ?? 0)) * 11) / 10));
   const colour = (p: HeadPoint): string => (p.contribution < 0 ? palette.negative : palette.positive);
   const { box, canvas } = drawChart(context, {
     key: 'heads',
@@ -54,6 +56,7 @@ function scatter(context: Context, model: HeadsModel, picker: HTMLElement | null
             pointBackgroundColor: alpha(palette.background, 0.5),
             pointBorderColor: points.map(colour),
             pointBorderWidth: 1.5,
+            clip: false,
           },
         ],
       },
@@ -62,11 +65,15 @@ function scatter(context: Context, model: HeadsModel, picker: HTMLElement | null
         scales: {
           x: axis(palette, span === null ? 'block (no span is marked)' : `attention to ${span} (share)`, {
             type: 'linear',
-            ...(span === null ? {} : { min: 0 }),
-            grace: '6%',
+            ...(span === null ? {} : { min: 0, max: reach }),
             ticks: { maxRotation: 0, maxTicksLimit: 6 },
           }),
-          y: axis(palette, 'contribution (nats)', { type: 'linear', min: -largest, max: largest, ticks: { maxTicksLimit: 7 } }),
+          y: axis(palette, 'contribution (nats)', {
+            type: 'linear',
+            suggestedMin: -largest,
+            suggestedMax: largest,
+            ticks: { maxTicksLimit: 7 },
+          }),
         } as never,
       },
       plugins: [scatterLabels(context, model)],
@@ -200,13 +207,14 @@ function scatterLabels(context: Context, model: HeadsModel): Plugin {
 const COLUMNS: { key: HeadKey; text: string; title: string }[] = [
   { key: 'head', text: 'head', title: 'Layer and head, both from 0 (blocks.N)' },
   { key: 'attention', text: 'attention', title: 'Mass of attention from the answer position on the span (share)' },
-  { key: 'flow', text: 'flow', title: 'Norm of the value-weighted sum over the span, ‖Σ α·v·W_O‖' },
-  { key: 'fromSpan', text: 'from span', title: 'Contribution to the margin from the span’s tokens alone (nats)' },
   {
     key: 'contribution',
     text: 'contribution',
-    title: 'Contribution to the margin from all tokens (nats), direct logit attribution; also the predicted loss if the head were removed',
+    title:
+      'Contribution to the margin from all tokens (nats), direct logit attribution; also what is predicted to be lost without the head',
   },
+  { key: 'fromSpan', text: 'from span', title: 'Contribution to the margin from the span’s tokens alone (nats)' },
+  { key: 'flow', text: 'flow', title: 'Norm of the value-weighted sum over the span, ‖Σ α·v·W_O‖' },
 ];
 
 function table(context: Context, model: HeadsModel): HTMLElement {

@@ -2,9 +2,11 @@ import type { Plugin } from 'chart.js';
 import { h } from '../dom.js';
 import { densityText, doseModel, dotModel, type DoseModel, type DotModel } from '../model/hold.js';
 import { nats, probability } from '../model/format.js';
+import { place } from '../model/place.js';
 import { alongX, axis, drawChart, setFont, type Items } from './chart.js';
 import type { Context } from './context.js';
 import { figure, missing } from './figure.js';
+import { lineBoxes, sweep } from './margin.js';
 
 /** Dose-response, paraphrases, densities: does it hold? */
 export function holdView(context: Context): HTMLElement[] {
@@ -62,14 +64,13 @@ const doseAxis = (context: Context, model: DoseModel): Record<string, unknown> =
     },
   });
 
-/** Draws the zero line with its name. */
-function zeroLine(context: Context, text: string): Plugin {
+/** Draws the zero line, and its name where it covers neither line nor points. */
+function zeroLine(context: Context, text: string, model: DoseModel): Plugin {
   return {
     id: 'zero',
     beforeDatasetsDraw(chart) {
       const { ctx, chartArea: a, scales } = chart;
       const y = Math.round(scales.y!.getPixelForValue(0)) + 0.5;
-      if (y < a.top || y > a.bottom) return;
       ctx.save();
       ctx.strokeStyle = context.palette.foreground;
       ctx.lineWidth = 1;
@@ -78,12 +79,17 @@ function zeroLine(context: Context, text: string): Plugin {
       ctx.lineTo(a.right, y);
       ctx.stroke();
       setFont(chart, context.palette);
+      ctx.textBaseline = 'top';
+      const w = Math.ceil(ctx.measureText(text).width) + 2;
+      const h = context.palette.size + 3;
+      const px = (i: number, value: number): { x: number; y: number } => ({
+        x: scales.x!.getPixelForValue(model.x[i]!),
+        y: scales.y!.getPixelForValue(value),
+      });
+      const at = sweep(a.left + 6, a.right - w - 6).flatMap((x) => [y - h - 2, y + 3].map((top) => ({ x, y: top })));
+      const box = place([{ w, h, at }], { x: a.left, y: a.top, w: a.right - a.left, h: a.bottom - a.top }, lineBoxes(model.margin, px))[0];
       ctx.fillStyle = context.palette.foreground;
-      // Where no point lies: the corner away from the data at that end.
-      const first = chart.getDatasetMeta(0).data[0];
-      const above = !first || first.y > y;
-      ctx.textBaseline = above ? 'bottom' : 'top';
-      if (!first || Math.abs(first.y - y) > 20) ctx.fillText(text, a.left + 6, above ? y - 3 : y + 3);
+      if (box) ctx.fillText(text, box.x, box.y + 1);
       ctx.restore();
     },
   };
@@ -122,13 +128,13 @@ function doseFigure(context: Context, model: DoseModel): HTMLElement {
           x: doseAxis(context, model),
           y: axis(palette, 'margin (nats)', {
             type: 'linear',
-            min: Math.min(...all) - pad,
-            max: Math.max(...all) + pad,
+            suggestedMin: Math.min(...all) - pad,
+            suggestedMax: Math.max(...all) + pad,
             ticks: { maxTicksLimit: 6 },
           }),
         } as never,
       },
-      plugins: [zeroLine(context, 'answer and rival equal')],
+      plugins: [zeroLine(context, 'answer and rival equal', model)],
     },
     items: doseItems(model, (i) => [
       model.labels[i] ?? '',
@@ -285,8 +291,8 @@ function dotFigure(context: Context, model: DotModel): HTMLElement {
         scales: {
           x: axis(palette, 'margin (nats); 0: answer and rival equal', {
             type: 'linear',
-            min: Math.min(...all) - pad,
-            max: Math.max(...all) + pad,
+            suggestedMin: Math.min(...all) - pad,
+            suggestedMax: Math.max(...all) + pad,
             ticks: { maxTicksLimit: 7, maxRotation: 0 },
           }),
           y: { display: false, min: -0.7, max: top + 0.7 },

@@ -23,7 +23,6 @@ export function mapView(context: Context): HTMLElement {
   const { palette, link } = context;
   const colours = rampColours(palette.background, palette.positive, STEPS);
   const columns = model.positions.length;
-  const wordy = columns > 1 ? 30 : 60;
   const height = Math.max(200, Math.min(460, model.rows * (model.rows > 16 ? 9 : 16))) + 84;
   let drawn: Chart | null = null;
   const cells = (from: number, to: number): Cell[] => {
@@ -31,7 +30,7 @@ export function mapView(context: Context): HTMLElement {
     for (let y = 0; y < model.rows; y++) for (let x = from; x < to; x++) out.push({ x, y, v: model.values[y]?.[x] ?? NaN });
     return out;
   };
-  const view = new Columns(columns, columns > 48 ? 13 : wordy > 30 ? 16 : 13, 58, height, 'Layer by position map', (from, to) => {
+  const view = new Columns(columns, 16, 58, height, 'Layer by position map', (from, to) => {
     if (!drawn) return null;
     drawn.data.datasets[0]!.data = cells(from, to) as never;
     Object.assign(drawn.options.scales!.x!, { min: from - 0.5, max: to - 0.5 });
@@ -80,7 +79,7 @@ export function mapView(context: Context): HTMLElement {
               callback: (value: number) => model.labels[value] ?? '',
               minRotation: 0,
               maxRotation: 90,
-              autoSkipPadding: 2,
+              autoSkipPadding: 0,
               align: 'center',
             },
           }),
@@ -88,6 +87,7 @@ export function mapView(context: Context): HTMLElement {
             type: 'linear',
             min: -0.5,
             max: model.rows - 0.5,
+            reverse: false,
             offset: false,
             grid: { display: false },
             afterFit: (scale: { width: number }) => (scale.width = 50),

@@ -42,7 +42,7 @@ export function marginView(context: Context): HTMLElement {
   });
   const { box, canvas } = drawChart(context, {
     key: 'margin',
-    height: 220,
+    height: 200,
     aria: model.aria,
     config: {
       type: 'line',
@@ -61,7 +61,12 @@ export function marginView(context: Context): HTMLElement {
             max: model.rows.length - 1,
             ticks: { stepSize: 1, precision: 0, maxRotation: 0 },
           }),
-          y: axis(palette, 'margin (nats)', { type: 'linear', min: low - pad, max: high + pad, ticks: { maxTicksLimit: 7 } }),
+          y: axis(palette, 'margin (nats)', {
+            type: 'linear',
+            suggestedMin: low - pad,
+            suggestedMax: high + pad,
+            ticks: { maxTicksLimit: 7 },
+          }),
         } as never,
       },
       plugins: [tint(context, model), labels(context, model)],
@@ -163,7 +168,7 @@ function labels(context: Context, model: MarginModel): Plugin {
       const zero = scales.y!.getPixelForValue(model.tau);
       add(model.tau === 0 ? ZERO : `threshold τ = ${model.tau}`, palette.foreground, (w) => {
         const ys = [zero - h - 1, zero + 3];
-        return [a.left + 4, a.right - w - 4, (a.left + a.right - w) / 2].flatMap((x) => ys.map((y) => ({ x, y })));
+        return sweep(a.left + 4, a.right - w - 4).flatMap((x) => ys.map((y) => ({ x, y })));
       });
       const end = (name: string, data: (number | null)[], colour: string): void => {
         const last = data.length - 1;
@@ -183,6 +188,10 @@ function labels(context: Context, model: MarginModel): Plugin {
       );
       boxes.forEach((box, i) => {
         if (!box) return;
+        if (palette.kind === 'contrast') {
+          ctx.fillStyle = palette.background;
+          ctx.fillRect(box.x, box.y, box.w, box.h);
+        }
         ctx.fillStyle = texts[i]!.colour;
         ctx.fillText(texts[i]!.text, box.x + 2, box.y + 1);
       });
@@ -190,6 +199,9 @@ function labels(context: Context, model: MarginModel): Plugin {
     },
   };
 }
+
+/** Places from left to right along which a label may slide. */
+export const sweep = (from: number, to: number): number[] => Array.from({ length: 25 }, (_, i) => from + ((to - from) * i) / 24);
 
 /** Small boxes along a polyline, for labels to keep clear of. */
 export function lineBoxes(data: readonly (number | null)[], px: (row: number, value: number) => { x: number; y: number }): Box[] {

@@ -17,13 +17,23 @@ export function salienceView(context: Context): HTMLElement {
       height: 150,
       aria: m.aria,
       config: {
-        type: 'bar',
-        data: { labels: model.blocks, datasets: m.series.map((s, i) => bars(context.palette, m, s, i)) as never },
+        type: 'line',
+        data: { datasets: m.series.map((s, i) => curve(context.palette, m, s, i)) as never },
         options: {
-          layout: { padding: { top: 4, right: 4 } },
+          layout: { padding: { top: 4, right: 8 } },
           scales: {
-            x: axis(context.palette, 'block', { ticks: { maxRotation: 0 }, grid: { display: false } }),
-            y: axis(context.palette, m.unit, { beginAtZero: true, ticks: { maxTicksLimit: 5 }, ...(m.id === 'flow' ? { min: 0 } : {}) }),
+            x: axis(context.palette, 'block', {
+              type: 'linear',
+              min: 0,
+              max: Math.max(1, model.blocks.length - 1),
+              ticks: { precision: 0, maxRotation: 0, maxTicksLimit: 8 },
+            }),
+            y: axis(context.palette, m.unit, {
+              type: 'linear',
+              beginAtZero: true,
+              ticks: { maxTicksLimit: 5 },
+              ...(m.id === 'flow' ? { min: 0 } : {}),
+            }),
           } as never,
         },
       },
@@ -60,26 +70,30 @@ export function salienceView(context: Context): HTMLElement {
       h(
         'div',
         { class: 'legend' },
-        h('span', { class: 'key' }, h('i', { class: 'swatch bar-attention' }), 'attention'),
-        h('span', { class: 'key' }, h('i', { class: 'swatch bar-mlp' }), 'MLP'),
-        h('span', { class: 'key' }, 'outlined: read off; filled: tested by intervention'),
+        h('span', { class: 'key' }, h('i', { class: 'swatch series-0' }), 'attention'),
+        h('span', { class: 'key' }, h('i', { class: 'swatch series-1' }), 'MLP'),
+        h('span', { class: 'key' }, 'hollow, dashed: read off; filled, solid: tested by intervention'),
       ),
     ],
   });
 }
 
-/** Bars: hollow and dashed-looking for what is observed, filled for what is caused. */
-function bars(palette: Palette, m: Multiple, series: Multiple['series'][number], i: number): object {
+/** A curve: dashed with hollow marks for what is observed, solid with filled marks for what is caused. */
+function curve(palette: Palette, m: Multiple, series: Multiple['series'][number], i: number): object {
   const colour = i === 0 ? palette.foreground : palette.spans[0]!;
+  const caused = m.evidence === 'caused';
   return {
     label: series.label,
-    data: series.y,
-    backgroundColor: m.evidence === 'caused' ? colour : 'rgba(0, 0, 0, 0)',
+    data: series.y.map((y, x) => ({ x, y })),
     borderColor: colour,
+    borderDash: caused ? [] : [4, 3],
     borderWidth: 1.5,
-    borderSkipped: false,
-    categoryPercentage: 0.85,
-    barPercentage: 0.9,
+    pointStyle: i === 0 ? 'circle' : 'rect',
+    pointRadius: series.y.length > 16 ? 2 : 3.5,
+    pointBackgroundColor: caused ? colour : palette.background,
+    pointBorderColor: colour,
+    pointBorderWidth: 1.5,
+    clip: false,
   };
 }
 

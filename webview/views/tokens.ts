@@ -48,9 +48,9 @@ export function tokensView(context: Context): HTMLElement {
         ),
         h(
           'span',
-          { class: 'note' },
+          { class: 'note', title: 'From the answer position, relative to the largest of the prompt. Hover a token for its value.' },
           model.legend
-            ? `shaded by ${model.legend}`
+            ? model.legend
             : context.residue.status === 'running'
               ? 'shading: being computed'
               : 'shading: not computed for this run',

@@ -29,6 +29,7 @@ for (const [name, residue] of residues)
       await panel.page.mouse.move(2, 2);
       await panel.page.waitForTimeout(150);
       await panel.page.screenshot({ path: `test-results/panel-${name}-${theme}-${width}.png`, fullPage: true });
+      await panel.page.evaluate(() => scrollTo(0, 0));
       if (width === 480) await panel.page.screenshot({ path: `test-results/panel-${name}-${theme}-first.png` });
       process.stdout.write(`${name} ${theme} ${width}: ${time} ms ${panel.faults.join(' | ')}\n`);
       await panel.close();
