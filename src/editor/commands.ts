@@ -1,0 +1,96 @@
+import { commands, Uri, window, workspace, type Disposable, type LogOutputChannel, type TextDocument } from 'vscode';
+import type { Engine } from './engine.js';
+import { chooseModel } from './models.js';
+import { openMethods, openShell } from './navigate.js';
+import type { Panels } from './panel.js';
+import { probeSelection } from './probe.js';
+import type { Runs } from './runs.js';
+import { saveResidue } from './save.js';
+import { isShell, isShellUri } from './selector.js';
+import { shellInView } from './status.js';
+import type { ResidueStore } from './store.js';
+
+export interface CommandParts {
+  extension: Uri;
+  engine: Engine;
+  runs: Runs;
+  panels: Panels;
+  store: ResidueStore;
+  log: LogOutputChannel;
+}
+
+type Handler = (parts: CommandParts, ...args: unknown[]) => unknown;
+
+/** Every command of the extension by the last part of its name. Arguments come from code lenses, menus and keybindings. */
+const table: Record<string, Handler> = {
+  runShell: async (parts, target) => {
+    const document = await shellOf(target);
+    if (document) return run(parts, document);
+  },
+  runCommand: async (parts, target, index) => {
+    const document = await shellOf(target);
+    if (!document) return;
+    const chosen = typeof index === 'number' ? index : await pickCommand(document);
+    if (chosen !== undefined) return run(parts, document, [chosen]);
+  },
+  cancel: ({ runs }, target) => (target instanceof Uri ? runs.cancel(target) : runs.cancelAll()),
+  showPanel: async ({ panels }, target) => {
+    const document = await shellOf(target);
+    if (document) panels.show(document.uri);
+  },
+  probeSelection: (parts) => probeSelection((document) => run(parts, document)),
+  saveResidue: async ({ panels, store }) => {
+    const shell = panels.active() ?? (await shellOf(undefined))?.uri;
+    if (shell) await saveResidue(shell, store);
+  },
+  chooseModel: ({ extension }) => chooseModel(extension),
+  openMethods: ({ extension }, anchor) => openMethods(extension, typeof anchor === 'string' ? anchor : ''),
+  restartEngine: async ({ engine, runs }) => {
+    runs.cancelAll();
+    await engine.restart();
+    void window.setStatusBarMessage('The engine was ended; the next run starts it again.', 3000);
+  },
+  showLog: ({ log }) => log.show(),
+};
+
+export function registerCommands(parts: CommandParts): Disposable[] {
+  return Object.entries(table).map(([name, handler]) =>
+    commands.registerCommand(`symbolicResidue.${name}`, async (...args: unknown[]) => {
+      try {
+        return await handler(parts, ...args);
+      } catch (error) {
+        // A fault of the program: the log has its stack, the user one sentence.
+        parts.log.error(error instanceof Error ? error : String(error));
+        void window.showErrorMessage(`Symbolic Residue: ${error instanceof Error ? error.message : String(error)}`);
+        return undefined;
+      }
+    }),
+  );
+}
+
+function run({ panels, runs }: CommandParts, document: TextDocument, only?: readonly number[]): Promise<unknown> {
+  if (workspace.isTrusted) panels.show(document.uri);
+  return runs.run(document, only);
+}
+
+/** The shell meant: the one named by a menu or lens, else the one in view. Says so when there is none. */
+async function shellOf(target: unknown): Promise<TextDocument | undefined> {
+  const uri = target instanceof Uri ? target : undefined;
+  const document = uri ? await openShell(uri) : shellInView();
+  if (document && (isShell(document) || isShellUri(document.uri))) return document;
+  if (!uri) void window.showInformationMessage('Open a shell (a *.shell.yaml file) first.');
+  return undefined;
+}
+
+/** Asks for one of the shell's commands. */
+async function pickCommand(document: TextDocument): Promise<number | undefined> {
+  const { lenses } = await import('../shell/complete.js');
+  const items = lenses(document.getText()).flatMap(({ title, command, line }) =>
+    command === null ? [] : [{ label: title, description: `line ${line}`, index: command }],
+  );
+  if (items.length === 0) {
+    void window.showInformationMessage('This shell has no command under `run` that could be run.');
+    return undefined;
+  }
+  return (await window.showQuickPick(items, { title: 'Run one command of the shell' }))?.index;
+}
