@@ -1,0 +1,122 @@
+import { InputError } from '../../errors.js';
+import type { ModelSpec } from '../../model/spec.js';
+import type { Edit } from '../api.js';
+import { layersOf, rowsOf, tokensOf } from './edits.js';
+import type { Extent } from './edits.js';
+import { floatTensor } from './sessions.js';
+import type { Tensor } from './sessions.js';
+
+type Knockout = Extract<Edit, { kind: 'knockout' }>;
+type ScaleValues = Extract<Edit, { kind: 'scale-values' }>;
+type AttentionEdit = Knockout | ScaleValues;
+
+/** One number [1, 1, 1, 1] that changes nothing. */
+export const neutral = (value: 0 | 1, rank: number): Tensor => floatTensor(Float32Array.of(value), new Array<number>(rank).fill(1));
+
+/**
+ * The mask and the scale of values of every layer of one run. Layers that share their edits share the arrays.
+ * Layouts: mask [B|1, H|1, T, S]; value scale [B|1, H|1, T, S], or one neutral number.
+ */
+export class AttentionFeeds {
+  private readonly causal: Tensor;
+  private readonly made = new Map<string, Tensor>();
+  private readonly knockouts: { edit: Knockout; layers: Set<number> }[];
+  private readonly scales: { edit: ScaleValues; layers: Set<number> }[];
+
+  constructor(
+    private readonly spec: ModelSpec,
+    edits: readonly Edit[],
+    private readonly extent: Extent,
+  ) {
+    const at = <E extends AttentionEdit>(edit: E) => ({ edit, layers: new Set(layersOf(edit.layers, spec.nLayers)) });
+    this.knockouts = edits.filter((e) => e.kind === 'knockout').map(at);
+    this.scales = edits.filter((e) => e.kind === 'scale-values').map(at);
+    this.causal = floatTensor(this.causalMask(), [1, 1, extent.tokens, extent.past + extent.tokens]);
+    this.made.set('scale:', neutral(1, 4));
+  }
+
+  /** Scores' mask: 0 where a query may look, −inf where it may not. Throws InputError when a query is left with nothing. */
+  mask(layer: number): Tensor {
+    const own = this.knockouts.filter((k) => k.layers.has(layer));
+    if (own.length === 0) return this.causal;
+    const name = `mask:${own.map((k) => this.knockouts.indexOf(k)).join()}`;
+    return this.remember(name, () => {
+      const edits = own.map((k) => k.edit);
+      const tensor = this.spread(edits, this.causal.data as Float32Array, () => -Infinity);
+      this.refuseBlind(tensor, edits, layer);
+      return tensor;
+    });
+  }
+
+  /** What the pattern is multiplied by before it meets the values. */
+  valueScale(layer: number): Tensor {
+    const own = this.scales.filter((s) => s.layers.has(layer));
+    const name = `scale:${own.map((s) => this.scales.indexOf(s)).join()}`;
+    return this.remember(name, () => {
+      const { tokens, past } = this.extent;
+      const ones = new Float32Array(tokens * (past + tokens)).fill(1);
+      return this.spread(
+        own.map((s) => s.edit),
+        ones,
+        (old, edit) => old * (edit as ScaleValues).scale,
+      );
+    });
+  }
+
+  private remember(name: string, make: () => Tensor): Tensor {
+    const known = this.made.get(name);
+    if (known) return known;
+    const tensor = make();
+    this.made.set(name, tensor);
+    return tensor;
+  }
+
+  private causalMask(): Float32Array {
+    const { tokens, past } = this.extent;
+    const attended = past + tokens;
+    const mask = new Float32Array(tokens * attended);
+    for (let q = 0; q < tokens; q++) mask.fill(-Infinity, q * attended + past + q + 1, (q + 1) * attended);
+    return mask;
+  }
+
+  /** `base` [T, S] for every row and head that some edit singles out, changed where an edit says so. */
+  private spread(edits: readonly AttentionEdit[], base: Float32Array, change: (old: number, edit: AttentionEdit) => number): Tensor {
+    const { batch, tokens, past, origin } = this.extent;
+    const attended = past + tokens;
+    const rows = edits.some((e) => e.row !== undefined) ? batch : 1;
+    const heads = edits.some((e) => e.heads !== 'all') ? this.spec.nHeads : 1;
+    const data = new Float32Array(rows * heads * base.length);
+    for (let copy = 0; copy < rows * heads; copy++) data.set(base, copy * base.length);
+    for (const edit of edits) {
+      const queries = tokensOf(edit.queries, this.extent).map((q) => q.token);
+      const keys = edit.keys.map((key) => key + origin).filter((key) => key >= 0 && key < attended);
+      for (const row of rowsOf(edit, rows)) {
+        for (const head of heads === 1 ? [0] : layersOf(edit.heads, heads)) {
+          for (const query of queries) {
+            const start = ((row * heads + head) * tokens + query) * attended;
+            for (const key of keys) data[start + key] = change(data[start + key]!, edit);
+          }
+        }
+      }
+    }
+    return floatTensor(data, [rows, heads, tokens, attended]);
+  }
+
+  private refuseBlind(mask: Tensor, edits: readonly Knockout[], layer: number): void {
+    const { tokens, past, origin } = this.extent;
+    const data = mask.data as Float32Array;
+    const attended = past + tokens;
+    const queries = new Set(edits.flatMap((e) => tokensOf(e.queries, this.extent).map((q) => q.token)));
+    for (let start = 0; start < data.length; start += tokens * attended) {
+      for (const query of queries) {
+        const row = data.subarray(start + query * attended, start + (query + 1) * attended);
+        if (row.every((x) => x === -Infinity)) {
+          throw new InputError(
+            `The knockout leaves position ${query + past - origin} nothing to attend to in layer ${layer}: leave it at least one key at or before it.`,
+            { field: 'edits' },
+          );
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,91 @@
+import { availableParallelism } from 'node:os';
+import { InputError, throwIfAborted } from '../../errors.js';
+import type { LoadedModel } from '../../model/types.js';
+import type { EngineInfo, GenerateOptions, LensRequest, Model, OpenOptions, RunOptions, RunResult } from '../api.js';
+import { defaultBudget } from './budget.js';
+import { ownCache } from './cache.js';
+import { forward } from './forward.js';
+import type { Engine } from './forward.js';
+import { generate } from './generate.js';
+import { lens, unembed } from './lens.js';
+import { Parts } from './parts.js';
+import { onnxruntimeVersion } from './sessions.js';
+import { checkTokens } from './validate.js';
+
+export { listProviders, onnxruntimeVersion } from './sessions.js';
+
+const MAX_DEFAULT_THREADS = 8;
+
+export interface LocalOptions extends OpenOptions {
+  /** False leaves hook points out of the graphs, so that only logits, caches and resid_post can be had: to measure what they cost. */
+  taps?: boolean;
+}
+
+/** Opens a loaded model in this process. Its weights stay mapped from the user's files until it is closed. */
+export async function openLocal(loaded: LoadedModel, options: LocalOptions = {}): Promise<Model> {
+  throwIfAborted(options.signal);
+  const threads = options.threads ?? Math.min(availableParallelism(), MAX_DEFAULT_THREADS);
+  if (!Number.isInteger(threads) || threads < 1 || threads > 256) {
+    throw new InputError(`The number of threads ${threads} is not a whole number from 1 to 256.`, { field: 'threads' });
+  }
+  const memoryBudget = options.memoryBudget ?? defaultBudget();
+  if (!(memoryBudget > 0))
+    throw new InputError(`The memory budget ${memoryBudget} is not a number of bytes above 0.`, { field: 'memoryBudget' });
+  const parts = new Parts(loaded, threads, options.provider ?? 'cpu', options.taps ?? true);
+  try {
+    await parts.open(options);
+  } catch (error) {
+    await parts.close();
+    throw error;
+  }
+  const { provider } = parts.sessions;
+  return new LocalModel(loaded, parts, memoryBudget, { onnxruntime: onnxruntimeVersion(), provider, threads });
+}
+
+class LocalModel implements Model {
+  private readonly engine: Engine;
+
+  constructor(
+    readonly loaded: LoadedModel,
+    parts: Parts,
+    memoryBudget: number,
+    readonly info: EngineInfo,
+  ) {
+    this.engine = { loaded, parts, memoryBudget, owner: this };
+  }
+
+  get spec() {
+    return this.loaded.spec;
+  }
+
+  get tokenizer() {
+    return this.loaded.tokenizer;
+  }
+
+  get weights() {
+    return this.loaded.weights;
+  }
+
+  async run(tokens: readonly number[] | readonly (readonly number[])[], options: RunOptions = {}): Promise<RunResult> {
+    const rows = checkTokens(this.spec, tokens);
+    return forward(this.engine, { rows, options, cache: ownCache(options.cache, this, rows.length) });
+  }
+
+  lens(run: RunResult, request: LensRequest, row = 0) {
+    return lens(this.engine, run, request, row);
+  }
+
+  unembed(vectors: Float32Array, n: number) {
+    return unembed(this.engine, vectors, n);
+  }
+
+  async generate(tokens: readonly number[], options: GenerateOptions) {
+    const [row] = checkTokens(this.spec, [tokens]);
+    return generate(this.engine, row!, options);
+  }
+
+  async close(): Promise<void> {
+    await this.engine.parts.close();
+    this.loaded.close();
+  }
+}

@@ -1,0 +1,81 @@
+import { InputError, throwIfAborted } from '../../errors.js';
+import { buildBlock } from '../../graph/block.js';
+import { buildFinalNorm, buildHead, buildStatistics } from '../../graph/head.js';
+import { Initializers } from '../../graph/initializers.js';
+import type { Source } from '../../graph/layers.js';
+import type { LoadedModel } from '../../model/types.js';
+import type { OpenOptions } from '../api.js';
+import { Sessions } from './sessions.js';
+import type { Part } from './sessions.js';
+
+/** The sessions of an open model: each block, the final norm, the unembedding and the lens's statistics. */
+export class Parts {
+  private readonly made = new Map<string, Promise<Part>>();
+  private readonly source: Source;
+  readonly sessions: Sessions;
+  private closed = false;
+
+  constructor(
+    private readonly loaded: LoadedModel,
+    threads: number,
+    provider: string,
+    /** False leaves the hook points out of the blocks' graphs. */
+    private readonly taps: boolean,
+  ) {
+    const initializers = new Initializers(loaded.weights);
+    this.source = { spec: loaded.spec, weights: loaded.weights, initializers };
+    this.sessions = new Sessions(initializers.folder, threads, provider);
+  }
+
+  /** Makes every part that each run needs. */
+  async open(options: Pick<OpenOptions, 'signal' | 'onProgress'>): Promise<void> {
+    const { nLayers } = this.source.spec;
+    const total = nLayers + 1;
+    for (let layer = 0; layer < nLayers; layer++) {
+      throwIfAborted(options.signal);
+      options.onProgress?.({ stage: 'opening the model', done: layer, total });
+      await this.block(layer);
+    }
+    throwIfAborted(options.signal);
+    options.onProgress?.({ stage: 'opening the model', done: nLayers, total });
+    await this.head();
+    options.onProgress?.({ stage: 'opening the model', done: total, total });
+  }
+
+  block(layer: number): Promise<Part> {
+    return this.part(`block ${layer}`, () => buildBlock(this.source, layer, this.taps));
+  }
+
+  head(): Promise<Part> {
+    return this.part('head', () => buildHead(this.source));
+  }
+
+  finalNorm(): Promise<Part> {
+    return this.part('final norm', () => buildFinalNorm(this.source));
+  }
+
+  statistics(): Promise<Part> {
+    return this.part('statistics', () => buildStatistics(this.source.spec.vocabSize));
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    for (const part of this.made.values()) await (await part.catch(() => null))?.release();
+    this.made.clear();
+  }
+
+  private part(name: string, build: () => Uint8Array): Promise<Part> {
+    if (this.closed) throw new InputError('The model is closed.');
+    const known = this.made.get(name);
+    if (known) return known;
+    const part = Promise.resolve().then(() => this.sessions.create(build()));
+    this.made.set(name, part);
+    part.catch(() => this.made.delete(name));
+    return part;
+  }
+
+  /** The model's file, for messages. */
+  get path(): string {
+    return this.loaded.path;
+  }
+}

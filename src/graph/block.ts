@@ -1,0 +1,161 @@
+import { GraphBuilder } from './builder.js';
+import type { Value } from './builder.js';
+import { blockTaps } from './hooks.js';
+import { activate, headNorm, linear, norm, pairsToHalves } from './layers.js';
+import type { Source } from './layers.js';
+import { DataType } from './onnx-proto.js';
+
+/**
+ * Inputs of a block's graph. B rows, T tokens, P tokens cached before them, S = P + T. Every dimension of an edit may be 1 where it
+ * is the same all along, so an edit that is not used is one neutral number.
+ *
+ *   resid_pre [B, T, d_model] · cos, sin [B|1, T, 1, rotary_dim / 2] (RoPE only) ·
+ *   past_k, past_v [B|1, kv_head, P, d_head] ·
+ *   mask [B|1, H|1, T, S] added to the scores (causal, knockouts) ·
+ *   value_scale [B|1, H|1, T|1, S|1] times the pattern after the softmax; hook_pattern stays as it was ·
+ *   z_mul, z_add [B|1, T|1, H|1, d_head|1] · attn_mul, attn_add, mlp_mul, mlp_add [B|1, T|1, d_model|1]
+ *
+ * Outputs: each hook point of the block under its own name, and present_k, present_v [B, kv_head, S, d_head].
+ */
+export const BLOCK_EDITS = ['value_scale', 'z_mul', 'z_add', 'attn_mul', 'attn_add', 'mlp_mul', 'mlp_add'] as const;
+export type BlockEdit = (typeof BLOCK_EDITS)[number];
+
+/** The ONNX file of one block. `taps` false leaves out every hook point but resid_post (what a plain forward pass costs). */
+export function buildBlock(from: Source, layer: number, taps = true): Uint8Array {
+  const { spec } = from;
+  const name = `blocks.${layer}`;
+  const g = new GraphBuilder(name);
+  const out = new Map<string, Value>();
+  const x = g.input('resid_pre', DataType.FLOAT, ['B', 'T', spec.dModel]);
+  const edit = (which: BlockEdit): Value => {
+    const rank = which.startsWith('attn') || which.startsWith('mlp') ? 3 : 4;
+    return g.input(
+      which,
+      DataType.FLOAT,
+      Array.from({ length: rank }, (_, i) => `${which}_${i}`),
+    );
+  };
+  const edited = (value: Value, at: 'z' | 'attn' | 'mlp'): Value => g.add(g.mul(value, edit(`${at}_mul`)), edit(`${at}_add`));
+  const rows = (value: Value, width: number): Value => g.reshape(value, [-1, width]);
+  const batchTime = g.shapeOf(x, 0, 2);
+  const tokens = (value: Value): Value => g.reshape(value, [batchTime, spec.dModel]);
+
+  const ln1 = norm(g, from, x, `${name}.ln1`);
+  out.set('ln1.hook_scale', ln1.scale).set('ln1.hook_normalized', ln1.normalized);
+  const z = edited(attention(g, from, name, rows(ln1.out, spec.dModel), batchTime, edit('value_scale'), out), 'z');
+  out.set('attn.hook_z', z);
+  const attnOut = edited(tokens(linear(g, from, rows(z, spec.nHeads * spec.dHead), `${name}.attn.W_O`, `${name}.attn.b_O`)), 'attn');
+  out.set('hook_attn_out', attnOut);
+
+  const residMid = g.add(x, attnOut);
+  if (!spec.parallelResidual) out.set('hook_resid_mid', residMid);
+  const ln2 = norm(g, from, spec.parallelResidual ? x : residMid, `${name}.ln2`);
+  out.set('ln2.hook_scale', ln2.scale).set('ln2.hook_normalized', ln2.normalized);
+  const post = mlp(g, from, name, rows(ln2.out, spec.dModel));
+  out.set('mlp.hook_post', g.reshape(post, [batchTime, spec.dMlp]));
+  const mlpOut = edited(tokens(linear(g, from, post, `${name}.mlp.W_out`, `${name}.mlp.b_out`)), 'mlp');
+  out.set('hook_mlp_out', mlpOut).set('hook_resid_post', g.add(residMid, mlpOut));
+
+  for (const tap of taps ? blockTaps(spec) : ['hook_resid_post']) g.output(tap, out.get(tap)!, tapDims(tap));
+  for (const present of ['present_k', 'present_v']) g.output(present, out.get(present)!, ['B', spec.nKvHeads, 'S', spec.dHead]);
+  return g.finish();
+}
+
+const tapDims = (tap: string): string[] => Array.from({ length: /_(q|k|v|z|scores|pattern)$/.test(tap) ? 4 : 3 }, (_, i) => `${tap}_${i}`);
+
+/** Attention up to z [B, T, head, d_head], from normalised rows [B·T, d_model]. */
+function attention(
+  g: GraphBuilder,
+  from: Source,
+  name: string,
+  rows: Value,
+  batchTime: Value,
+  valueScale: Value,
+  out: Map<string, Value>,
+): Value {
+  const { spec } = from;
+  const { nHeads, nKvHeads, dHead } = spec;
+  const { q, k, v } = queryKeyValue(g, from, name, rows, batchTime);
+  out.set('attn.hook_q', q).set('attn.hook_k', k).set('attn.hook_v', v);
+  let turnedQ = spec.qkNorm ? headNorm(g, from, q, `${name}.attn.q_norm`) : q;
+  let turnedK = spec.qkNorm ? headNorm(g, from, k, `${name}.attn.k_norm`) : k;
+  if (spec.position.kind === 'rope') {
+    const { rotaryDim } = spec.position;
+    const cos = g.input('cos', DataType.FLOAT, ['rope_B', 'T', 1, rotaryDim / 2]);
+    const sin = g.input('sin', DataType.FLOAT, ['rope_B', 'T', 1, rotaryDim / 2]);
+    turnedQ = rotate(g, turnedQ, cos, sin, rotaryDim, dHead);
+    turnedK = rotate(g, turnedK, cos, sin, rotaryDim, dHead);
+    out.set('attn.hook_rot_q', turnedQ).set('attn.hook_rot_k', turnedK);
+  }
+
+  const keys = withPast(g, 'past_k', g.transpose(turnedK, [0, 2, 1, 3]), nKvHeads, dHead);
+  const values = withPast(g, 'past_v', g.transpose(v, [0, 2, 1, 3]), nKvHeads, dHead);
+  out.set('present_k', keys).set('present_v', values);
+
+  // Grouped heads: the queries of a group are stacked along the token axis and share one product with their key head.
+  const group = nHeads / nKvHeads;
+  const heads = g.transpose(turnedQ, [0, 2, 1, 3]);
+  const oneBatch = g.shapeOf(turnedQ, 0, 1);
+  const stacked = group === 1 ? heads : g.reshape(heads, [oneBatch, nKvHeads, -1, dHead]);
+  const products = g.op('MatMul', [stacked, g.transpose(keys, [0, 1, 3, 2])]);
+  const attended = g.shapeOf(keys, 2, 3);
+  const time = g.shapeOf(turnedQ, 1, 2);
+  const perHead = group === 1 ? products : g.reshape(products, [oneBatch, nHeads, time, attended]);
+  const mask = g.input('mask', DataType.FLOAT, ['mask_B', 'mask_H', 'T', 'S']);
+  const scores = g.add(g.mul(perHead, g.scalar(spec.attentionScale)), mask);
+  const pattern = g.op('Softmax', [scores], { axis: -1 });
+  out.set('attn.hook_attn_scores', scores).set('attn.hook_pattern', pattern);
+
+  const weighted = g.mul(pattern, valueScale);
+  const grouped = group === 1 ? weighted : g.reshape(weighted, [oneBatch, nKvHeads, -1, attended]);
+  const mixed = g.op('MatMul', [grouped, values]);
+  const z = group === 1 ? mixed : g.reshape(mixed, [oneBatch, nHeads, time, dHead]);
+  return g.transpose(z, [0, 2, 1, 3]);
+}
+
+/** The cached keys or values, one row of them serving every batch row if need be, with the new ones behind: [B, kv_head, S, d_head]. */
+function withPast(g: GraphBuilder, name: string, current: Value, kvHeads: number, dHead: number): Value {
+  const past = g.input(name, DataType.FLOAT, ['past_B', kvHeads, 'P', dHead]);
+  const rows = g.op('Concat', [g.shapeOf(current, 0, 1), g.ints([1, 1, 1])], { axis: 0 });
+  return g.op('Concat', [g.op('Expand', [past, rows]), current], { axis: 2 });
+}
+
+/** Queries [B, T, head, d_head], keys and values [B, T, kv_head, d_head], before q/k norms and RoPE, in half-split RoPE order. */
+function queryKeyValue(g: GraphBuilder, from: Source, name: string, rows: Value, batchTime: Value): { q: Value; k: Value; v: Value } {
+  const { nHeads, nKvHeads, dHead } = from.spec;
+  const heads = (value: Value, count: number): Value => g.reshape(value, [batchTime, count, dHead]);
+  const fusedName = `${name}.attn.W_QKV`;
+  if (from.weights.has(fusedName)) {
+    const all = linear(g, from, rows, fusedName, `${name}.attn.b_QKV`);
+    if (from.weights.get(fusedName).fused === 'per_head') {
+      const [q, k, v] = g.split(g.reshape(all, [batchTime, nHeads, 3 * dHead]), 3, [dHead, dHead, dHead]);
+      return { q: q!, k: k!, v: v! };
+    }
+    const [q, k, v] = g.split(all, 1, [nHeads * dHead, nKvHeads * dHead, nKvHeads * dHead]);
+    return { q: heads(q!, nHeads), k: heads(k!, nKvHeads), v: heads(v!, nKvHeads) };
+  }
+  const projected = (which: 'Q' | 'K' | 'V', count: number): Value => {
+    const matrix = `${name}.attn.W_${which}`;
+    const x = heads(linear(g, from, rows, matrix, `${name}.attn.b_${which}`), count);
+    return from.weights.get(matrix).pairs ? pairsToHalves(g, x, count, dHead) : x;
+  };
+  return { q: projected('Q', nHeads), k: projected('K', nKvHeads), v: projected('V', nKvHeads) };
+}
+
+/** RoPE (Su 2021) on the first `rotaryDim` dimensions of each head, half-split as in transformers' rotate_half. */
+function rotate(g: GraphBuilder, x: Value, cos: Value, sin: Value, rotaryDim: number, dHead: number): Value {
+  const half = rotaryDim / 2;
+  const sizes = rotaryDim < dHead ? [half, half, dHead - rotaryDim] : [half, half];
+  const [a, b, rest] = g.split(x, 3, sizes) as [Value, Value, Value | undefined];
+  const turned = [g.op('Sub', [g.mul(a, cos), g.mul(b, sin)]), g.add(g.mul(b, cos), g.mul(a, sin))];
+  return g.op('Concat', rest === undefined ? turned : [...turned, rest], { axis: 3 });
+}
+
+/** The MLP up to what its output projection reads [B·T, d_mlp]. */
+function mlp(g: GraphBuilder, from: Source, name: string, rows: Value): Value {
+  const { gated, activation } = from.spec.mlp;
+  const up = linear(g, from, rows, `${name}.mlp.W_in`, `${name}.mlp.b_in`);
+  if (!gated) return activate(g, up, activation);
+  const gate = linear(g, from, rows, `${name}.mlp.W_gate`, `${name}.mlp.b_gate`);
+  return g.mul(activate(g, gate, activation), up);
+}

@@ -1,0 +1,174 @@
+import { AttributeType, DataType, encodeModel } from './onnx-proto.js';
+import type { AttributeProto, ModelProto, TensorProto, ValueInfoProto } from './onnx-proto.js';
+
+/** The name of a tensor in a graph. */
+export type Value = string;
+
+/** A dimension: a size, or the name of one that is known only when the graph runs. */
+export type Dim = number | string;
+
+/** An attribute of a node; numbers that are no integers by their nature are given as `{ float }`. */
+export type Attribute = number | string | readonly number[] | { float: number };
+
+/** ONNX operators' version (all used here exist since it) and file version. */
+const OPSET = 20;
+const IR_VERSION = 9;
+
+const text = new TextEncoder();
+
+/**
+ * Makes an ONNX graph node by node. Every method that adds a node gives back the name of its (first) output. Constants of equal
+ * value are kept once.
+ */
+export class GraphBuilder {
+  private readonly graph: ModelProto['graph'];
+  private readonly constants = new Map<string, Value>();
+  private readonly taken = new Set<string>();
+  /** Outputs of nodes, and the names under which some of them leave the graph. */
+  private readonly made = new Set<Value>();
+  private readonly renamed = new Map<Value, string>();
+  private readonly copies: [Value, string][] = [];
+  private count = 0;
+
+  constructor(name: string) {
+    this.graph = { name, node: [], initializer: [], input: [], output: [] };
+  }
+
+  input(name: string, type: DataType, dims: readonly Dim[]): Value {
+    this.taken.add(name);
+    this.graph.input.push(valueInfo(name, type, dims));
+    return name;
+  }
+
+  /** Gives a value out of the graph under `name`. */
+  output(name: string, value: Value, dims: readonly Dim[], type: DataType = DataType.FLOAT): void {
+    this.taken.add(name);
+    this.graph.output.push(valueInfo(name, type, dims));
+    // A node's output simply takes the new name; what is given out twice, or comes from outside, needs a node of its own.
+    if (!this.renamed.has(value) && this.made.has(value)) this.renamed.set(value, name);
+    else this.copies.push([value, name]);
+  }
+
+  initializer(tensor: TensorProto): Value {
+    if (this.taken.has(tensor.name)) throw new Error(`Two values are named ${tensor.name}.`);
+    this.taken.add(tensor.name);
+    this.graph.initializer.push(tensor);
+    return tensor.name;
+  }
+
+  /** A float32 scalar or small array in the graph itself. */
+  floats(values: readonly number[] | Float32Array, dims: readonly number[] = [values.length]): Value {
+    const data = Float32Array.from(values);
+    return this.constant(`f:${dims.join()}:${data.join()}`, DataType.FLOAT, dims, data);
+  }
+
+  scalar(value: number): Value {
+    return this.floats([value], []);
+  }
+
+  ints(values: readonly number[]): Value {
+    return this.constant(`i:${values.join()}`, DataType.INT64, [values.length], BigInt64Array.from(values, BigInt));
+  }
+
+  longScalar(value: number): Value {
+    return this.constant(`l:${value}`, DataType.INT64, [], BigInt64Array.of(BigInt(value)));
+  }
+
+  private constant(key: string, dataType: DataType, dims: readonly number[], data: Float32Array | BigInt64Array): Value {
+    const known = this.constants.get(key);
+    if (known !== undefined) return known;
+    const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const name = this.initializer({ name: `const:${this.constants.size}`, dims: [...dims], dataType, rawData });
+    this.constants.set(key, name);
+    return name;
+  }
+
+  /** A node with one output. */
+  op(opType: string, input: readonly Value[], attributes: Readonly<Record<string, Attribute>> = {}): Value {
+    return this.ops(opType, input, 1, attributes)[0]!;
+  }
+
+  /** A node with several outputs. An empty name stands for an input left out. */
+  ops(opType: string, input: readonly Value[], outputs: number, attributes: Readonly<Record<string, Attribute>> = {}): Value[] {
+    const name = `${opType}:${this.count++}`;
+    const output = Array.from({ length: outputs }, (_, i) => `${name}:${i}`);
+    const attribute = Object.entries(attributes).map(([key, value]) => toAttribute(key, value));
+    output.forEach((value) => this.made.add(value));
+    this.graph.node.push({ opType, name, input: [...input], output, attribute });
+    return output;
+  }
+
+  add(a: Value, b: Value): Value {
+    return this.op('Add', [a, b]);
+  }
+
+  mul(a: Value, b: Value): Value {
+    return this.op('Mul', [a, b]);
+  }
+
+  transpose(x: Value, perm: readonly number[]): Value {
+    return this.op('Transpose', [x], { perm });
+  }
+
+  /** Sizes of some dimensions, as a vector for `reshape`. */
+  shapeOf(x: Value, start: number, end: number): Value {
+    return this.op('Shape', [x], { start, end });
+  }
+
+  /** New shape: parts are sizes or vectors of sizes made by `shapeOf`. −1 in one place stands for the rest. */
+  reshape(x: Value, parts: readonly (number | Value)[]): Value {
+    const pieces: Value[] = [];
+    let sizes: number[] = [];
+    const flush = () => {
+      if (sizes.length > 0) pieces.push(this.ints(sizes));
+      sizes = [];
+    };
+    for (const part of parts) {
+      if (typeof part === 'number') sizes.push(part);
+      else {
+        flush();
+        pieces.push(part);
+      }
+    }
+    flush();
+    const shape = pieces.length === 1 ? pieces[0]! : this.op('Concat', pieces, { axis: 0 });
+    return this.op('Reshape', [x, shape]);
+  }
+
+  split(x: Value, axis: number, sizes: readonly number[]): Value[] {
+    return this.ops('Split', [x, this.ints(sizes)], sizes.length, { axis });
+  }
+
+  mean(x: Value): Value {
+    return this.op('ReduceMean', [x, this.ints([-1])], { keepdims: 1 });
+  }
+
+  /** The bytes of the ONNX file. */
+  finish(): Uint8Array {
+    for (const [value, name] of this.copies)
+      this.graph.node.push({ opType: 'Identity', name: `copy:${name}`, input: [value], output: [name], attribute: [] });
+    const final = (value: Value) => this.renamed.get(value) ?? value;
+    for (const node of this.graph.node) {
+      node.input = node.input.map(final);
+      node.output = node.output.map(final);
+    }
+    return encodeModel({
+      irVersion: IR_VERSION,
+      producerName: 'symbolic-residue',
+      opsetImport: [{ domain: '', version: OPSET }],
+      graph: this.graph,
+    });
+  }
+}
+
+function toAttribute(name: string, value: Attribute): AttributeProto {
+  if (typeof value === 'number') return { name, type: AttributeType.INT, i: value };
+  if (typeof value === 'string') return { name, type: AttributeType.STRING, s: text.encode(value) };
+  if ('float' in value) return { name, type: AttributeType.FLOAT, f: value.float };
+  return { name, type: AttributeType.INTS, ints: [...value] };
+}
+
+function valueInfo(name: string, elemType: DataType, dims: readonly Dim[]): ValueInfoProto {
+  const dim = dims.map((d) => (typeof d === 'number' ? { dimValue: d } : { dimParam: d }));
+  return { name, type: { tensorType: { elemType, shape: { dim } } } };
+}
