@@ -7,15 +7,22 @@ import type { EngineLimits, Handle, ModelSettings } from './protocol.js';
 
 export type OpenProgress = (event: { stage: string; done: number; total: number }) => void;
 
+export interface ModelPlace {
+  /** What the model is called. */
+  id: string;
+  /** Absolute. */
+  path: string;
+}
+
 /** How the cache gets at models: files first (cheap, no onnxruntime), then sessions. */
 export interface Opener {
-  load(path: string): LoadedModel | Promise<LoadedModel>;
+  load(path: string, options: { id: string }): Promise<LoadedModel>;
   open(loaded: LoadedModel, settings: ModelSettings & { signal: AbortSignal; onProgress: OpenProgress }): Promise<Model>;
 }
 
 interface Entry {
   key: string;
-  path: string;
+  place: ModelPlace;
   model: Promise<Model>;
   /** Set when `model` has resolved. */
   opened: Model | null;
@@ -63,14 +70,14 @@ export class Models {
 
   /** Does `work` with a model when its turn comes. */
   async use<T>(
-    path: string,
+    place: ModelPlace,
     settings: ModelSettings,
     signal: AbortSignal,
     onProgress: OpenProgress,
     work: (model: Model) => Promise<T>,
   ): Promise<T> {
     throwIfAborted(signal);
-    const entry = this.entry(path, settings);
+    const entry = this.entry(place, settings);
     let waits = true;
     const leave = () => {
       if (!waits) return;
@@ -149,8 +156,7 @@ export class Models {
       .filter((e) => e.opened)
       .reverse()
       .map((e) => ({
-        id: e.opened?.loaded.id ?? '',
-        path: e.path,
+        ...e.place,
         bytes: e.bytes,
         handles: [...this.kept.values()].filter((k) => k.entry === e).length,
       }));
@@ -166,8 +172,8 @@ export class Models {
   }
 
   /** The model's entry, moved to the most recent place; opened if it is not, or if its files have changed since. */
-  private entry(path: string, settings: ModelSettings): Entry {
-    const key = keyOf(path, settings);
+  private entry(place: ModelPlace, settings: ModelSettings): Entry {
+    const key = keyOf(place.path, settings);
     const known = this.entries.get(key);
     if (known && (!known.opened || known.stamp === stampOf(known.opened.loaded))) {
       this.entries.delete(key);
@@ -177,7 +183,7 @@ export class Models {
     if (known) void this.evict(known);
     const entry: Entry = {
       key,
-      path,
+      place,
       opened: null,
       bytes: 0,
       stamp: '',
@@ -202,11 +208,11 @@ export class Models {
     throwIfAborted(signal);
     const onProgress: OpenProgress = (event) => entry.listeners.forEach((listener) => listener(event));
     onProgress({ stage: 'reading the model', done: 0, total: 1 });
-    const loaded = await this.opener.load(entry.path);
+    const loaded = await this.opener.load(entry.place.path, { id: entry.place.id });
     try {
       throwIfAborted(signal);
       entry.bytes = loaded.weights.parameters * 4;
-      await this.makeRoom(entry, loaded.id);
+      await this.makeRoom(entry);
       entry.stamp = stampOf(loaded);
       entry.opened = await this.opener.open(loaded, { ...settings, signal, onProgress });
       return entry.opened;
@@ -216,11 +222,11 @@ export class Models {
     }
   }
 
-  private async makeRoom(entry: Entry, id: string): Promise<void> {
+  private async makeRoom(entry: Entry): Promise<void> {
     if (entry.bytes > this.weightsBudget) {
       throw new InputError(
-        `The weights of model ${id} take ${gigabytes(entry.bytes)} in memory (float32) and ${gigabytes(this.weightsBudget)} are allowed: use a smaller model.`,
-        { file: entry.path },
+        `The weights of model ${entry.place.id} take ${gigabytes(entry.bytes)} in memory (float32) and ${gigabytes(this.weightsBudget)} are allowed: use a smaller model.`,
+        { file: entry.place.path },
       );
     }
     for (;;) {

@@ -5,16 +5,17 @@ import type { Residue } from '../residue/types.js';
 import type { RunShell } from '../run/types.js';
 import type { Shell } from '../shell/types.js';
 import type { KvCache, Model } from './api.js';
-import { Models, type Opener } from './models.js';
-import type { EngineEvent, EngineLimits, FromEngine, Handle, Method, Methods, ModelInfo, ModelRef } from './protocol.js';
+import { DEFAULT_MODEL } from '../model/catalog.js';
+import { Models, type ModelPlace, type Opener } from './models.js';
+import type { EngineEvent, EngineLimits, FromEngine, Handle, Method, Methods, ModelInfo, ModelRef, ModelSettings } from './protocol.js';
 import type { ProcessInfo, Request, RunShellParams, ShellSource, WireError } from './protocol.js';
 import { parseMessage } from './requests.js';
 import { sliceArray } from './slice.js';
 
 /** What the server is made of; worker.ts gives it the real parts. */
 export interface Backend extends Opener {
-  /** Absolute path of a catalogue id, or of a path taken from `folder`. Throws InputError when there is none. */
-  resolve(model: string, folder: string): string;
+  /** A catalogue id, or a path taken from `folder`, as an absolute path and what to call it. Throws InputError when there is none. */
+  resolve(model: string, folder: string): ModelPlace;
   versions(): Pick<ProcessInfo, 'onnxruntime' | 'providers'>;
   /** Throws InputError with the place of the first error. */
   parse(source: ShellSource): Shell;
@@ -25,8 +26,6 @@ export interface Backend extends Opener {
 
 /** Floats per chunk of an array that crosses: small enough that the receiver's event loop is never held up by one. */
 const CHUNK = 1 << 18;
-
-const DEFAULT_MODEL = 'pocket';
 
 type ShellSettings = Pick<RunShellParams, 'model' | 'defaultModel' | 'settings' | 'seed' | 'commands' | 'npz'>;
 
@@ -90,7 +89,9 @@ export class Server {
 
     open: (ref, call) => this.use(ref, call, async (model) => describe(model)),
 
-    close: async ({ model, settings }) => ({ closed: await this.models.close(this.backend.resolve(model, process.cwd()), settings ?? {}) }),
+    close: async ({ model, settings }) => ({
+      closed: await this.models.close(this.backend.resolve(model, process.cwd()).path, settings ?? {}),
+    }),
 
     encode: ({ text, addSpecial, ...ref }, call) => this.use(ref, call, async (model) => model.tokenizer.encode(text, { addSpecial })),
 
@@ -150,10 +151,12 @@ export class Server {
   };
 
   /** Runs a parsed shell next to the arrays; with `npz` each run's arrays go from here to their file. */
-  private shell(shell: Shell, source: ShellSource, params: ShellSettings, call: Call): Promise<Residue> {
-    const model = params.model ?? this.modelOf(shell, source) ?? params.defaultModel ?? DEFAULT_MODEL;
+  private async shell(shell: Shell, source: ShellSource, params: ShellSettings, call: Call): Promise<Residue> {
+    const fallback = params.defaultModel ?? DEFAULT_MODEL;
+    const named = params.model === undefined ? this.modelOf(shell, source) : null;
+    const place = named ?? this.backend.resolve(params.model ?? fallback, process.cwd());
     const { npz, seed, commands, settings } = params;
-    return this.use({ model, settings }, call, (open) =>
+    return this.useAt(place, settings, call, (open) =>
       this.backend.runShell(
         open,
         shell,
@@ -171,14 +174,22 @@ export class Server {
   }
 
   /** A path in a shell is relative to the shell's own folder. */
-  private modelOf(shell: Shell, { baseFolder, file }: ShellSource): string | null {
+  private modelOf(shell: Shell, { baseFolder, file }: ShellSource): ModelPlace | null {
     if (shell.model === null) return null;
     return this.backend.resolve(shell.model, baseFolder ?? (file === null ? process.cwd() : dirname(resolve(file))));
   }
 
-  private use<T>({ model, settings = {} }: ModelRef, { signal, emit }: Call, work: (model: Model) => Promise<T>): Promise<T> {
-    const path = this.backend.resolve(model, process.cwd());
-    return this.models.use(path, settings, signal, (event) => void emit({ kind: 'progress', ...event }), work);
+  private async use<T>({ model, settings }: ModelRef, call: Call, work: (model: Model) => Promise<T>): Promise<T> {
+    return this.useAt(this.backend.resolve(model, process.cwd()), settings, call, work);
+  }
+
+  private useAt<T>(
+    place: ModelPlace,
+    settings: ModelSettings = {},
+    { signal, emit }: Call,
+    work: (model: Model) => Promise<T>,
+  ): Promise<T> {
+    return this.models.use(place, settings, signal, (event) => void emit({ kind: 'progress', ...event }), work);
   }
 
   private cacheOf(handle: Handle | undefined, model: Model): KvCache | undefined {
