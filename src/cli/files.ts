@@ -53,7 +53,7 @@ export function expandFiles(args: readonly string[]): string[] {
   return [...files.values()];
 }
 
-/** The text of a shell file. Throws InputError when it cannot be read, is too large or is not UTF-8. */
+/** The text of a shell file, byte for byte (its hash is that of the file). Throws InputError when it cannot be read, is too large or is not UTF-8. */
 export function readShell(file: string): string {
   const { size } = statSync(file);
   if (size > MAX_SHELL_BYTES)
@@ -65,7 +65,7 @@ export function readShell(file: string): string {
     throw new InputError('the file cannot be read.', { file });
   }
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     throw new InputError('the file is not UTF-8 text.', { file });
   }

@@ -124,6 +124,13 @@ async function main(): Promise<number> {
   return code;
 }
 
+// A reader that has gone away (`residue --help | head -1`) is no error.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error;
+  });
+}
+
 void main().then(
   (code) => {
     process.exitCode = code;

@@ -19,12 +19,10 @@ export interface Progress {
   clear(): void;
 }
 
-type Stream = NodeJS.WriteStream & { fd: number };
-
 const DRAW_EVERY_MS = 50;
 const CLEAR_LINE = '\r\u001b[2K';
 
-/** `[#####-----] 12/40 probe, walk = 40: forward`, no wider than the terminal. */
+/** `━━━━╌╌╌╌  40 % probe, walk = 40: forward`, no wider than the terminal. */
 export function bar({ stage, done, total }: RunProgress, label: string, width: number): string {
   const room = 20;
   const part = total > 0 ? Math.max(0, Math.min(1, done / total)) : 0;
@@ -33,18 +31,17 @@ export function bar({ stage, done, total }: RunProgress, label: string, width: n
   return cut(printable(text), width - 1);
 }
 
-class BarProgress implements Progress {
+export class BarProgress implements Progress {
   private shown = false;
   private last = 0;
 
-  constructor(private readonly stream: Stream) {}
+  constructor(private readonly stream: Pick<NodeJS.WriteStream, 'write' | 'columns'>) {}
 
   update(event: RunProgress, label = ''): void {
-    const now = Date.now();
-    if (this.shown && now - this.last < DRAW_EVERY_MS) return;
-    this.last = now;
+    if (this.shown && Date.now() - this.last < DRAW_EVERY_MS) return;
     this.shown = true;
     this.stream.write(CLEAR_LINE + bar(event, label, this.stream.columns || 80));
+    this.last = Date.now();
   }
 
   clear(): void {
@@ -53,7 +50,7 @@ class BarProgress implements Progress {
   }
 }
 
-class LineProgress implements Progress {
+export class LineProgress implements Progress {
   private last = '';
 
   constructor(private readonly write: (line: string) => void) {}
@@ -82,15 +79,11 @@ function wantsColor(stream: NodeJS.WriteStream, asked: boolean): boolean {
  */
 export function processTerminal(options: { color: boolean; onGone: () => void }): Terminal {
   let gone = false;
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error;
-      if (stream === process.stdout && !gone) {
-        gone = true;
-        options.onGone();
-      }
-    });
-  }
+  process.stdout.on('error', () => {
+    if (gone) return;
+    gone = true;
+    options.onGone();
+  });
   const err = (line: string) => {
     progress.clear();
     process.stderr.write(`${line}\n`);

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseResidue } from '../../src/residue/read.js';
@@ -76,8 +76,8 @@ describe('run --npz on token ids, against PyTorch', () => {
         expect(distance(run?.lens?.margin ?? [], reference.arrays(`${which}/lens.margin`).data)).toBeLessThanOrEqual(TOLERANCE);
       }
     }
-    const { attribution } = residue.runs[0] ?? {};
-    if (attribution?.rival?.id === reference.json.prompts.probe.rivals[0]) {
+    const attribution = residue.runs[0]?.attribution;
+    if (attribution && attribution.rival?.id === reference.json.prompts.probe.rivals[0]) {
       expect(distance(attribution.head.flat(), reference.arrays('probe/dla.head').data)).toBeLessThanOrEqual(TOLERANCE);
       expect(distance(attribution.mlp, reference.arrays('probe/dla.mlp').data)).toBeLessThanOrEqual(TOLERANCE);
     }
@@ -92,7 +92,6 @@ describe('run --npz on token ids, against PyTorch', () => {
     writeFileSync(join(folder, 'b.shell.yaml'), shell('b'));
     const ended = await cli(['run', folder, '--npz', join(folder, 'npz'), '--json']);
     expect(ended.code, ended.stderr).toBe(0);
-    const { readdirSync } = await import('node:fs');
     expect(readdirSync(join(folder, 'npz')).sort()).toEqual(['a', 'b']);
     expect(readdirSync(join(folder, 'npz', 'a')).sort()).toEqual(['probe.walk=0.npz', 'probe.walk=2.npz']);
     expect(
