@@ -69,6 +69,25 @@ function stageRuntime(stage, target) {
   });
 }
 
+const mit = (holder) => `MIT License
+
+Copyright (c) ${holder}
+
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation files
+(the "Software"), to deal in the Software without restriction, including without limitation the rights to use, copy, modify, merge,
+publish, distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is furnished to do so,
+subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all copies or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF
+MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE
+FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION
+WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
+
+/** Packages whose npm archive says MIT and brings no text. */
+const withoutText = { '@microsoft/': 'Microsoft Corporation', 'onnxruntime-': 'Microsoft Corporation' };
+
 /** Licences of every package whose code is in the bundles, and of those that travel beside them. */
 function notices(inputs) {
   const inBundles = inputs.map((path) => /^node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1]).filter(Boolean);
@@ -77,10 +96,13 @@ function notices(inputs) {
     const folder = join(root, 'node_modules', name);
     const { version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
     const files = readdirSync(folder).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file) && statSync(join(folder, file)).isFile());
-    const text = files.map((file) => readFileSync(join(folder, file), 'utf8').trim()).join('\n\n');
-    return `## ${name} ${version}\n\nLicence: ${license ?? 'see below'}\n${text ? `\n\`\`\`\`text\n${text}\n\`\`\`\`\n` : ''}`;
+    const holder = license === 'MIT' && Object.entries(withoutText).find(([start]) => name.startsWith(start))?.[1];
+    const text =
+      files.length > 0 ? files.map((file) => readFileSync(join(folder, file), 'utf8').trim()).join('\n\n') : holder && mit(holder);
+    if (!text) throw new Error(`${name} is in the package, but its licence has no text: add its holder to scripts/package.mjs.`);
+    return `## ${name} ${version}\n\nLicence: ${license ?? 'see below'}\n\n\`\`\`\`text\n${text}\n\`\`\`\`\n`;
   });
-  return `# Third-party notices\n\nSymbolic Residue contains code of these packages, each under its own licence.\n\n${parts.join('\n')}`;
+  return `# Third-party notices\n\nSymbolic Residue contains code of these packages, each under its own licence. What is\nlinked into onnxruntime itself is listed in https://github.com/microsoft/onnxruntime/blob/main/ThirdPartyNotices.txt.\n\n${parts.join('\n')}`;
 }
 
 /**

@@ -12,10 +12,10 @@ declare module 'vitest' {
   }
 }
 
-/** Packs the extension once, as users get it; every file of the suite installs that. */
+/** Packs the extension once, as users get it; every file of the suite installs that. `RESIDUE_VSIX=path` takes one that is packed. */
 export default async function setup(project: TestProject): Promise<void> {
   mkdirSync('test-results', { recursive: true });
   await ensureCodeServer();
   project.provide('chromium', await ensureChromium());
-  project.provide('vsix', await packageExtension());
+  project.provide('vsix', process.env.RESIDUE_VSIX ?? (await packageExtension()));
 }
