@@ -1,16 +1,6 @@
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { packageRoot } from '../paths.js';
+import { bundledModels } from '../model/catalog.js';
 import { table } from '../residue/report/text.js';
 import { EXIT, inSession } from './session.js';
-
-/** Ids of the models that come with the package. */
-function bundled(): string[] {
-  return readdirSync(join(packageRoot(), 'media', 'models'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => entry.name)
-    .sort();
-}
 
 const mega = (n: number) => (n >= 1e9 ? `${(n / 1e9).toFixed(2)} G` : `${(n / 1e6).toFixed(1)} M`);
 
@@ -18,7 +8,7 @@ const mega = (n: number) => (n >= 1e9 ? `${(n / 1e9).toFixed(2)} G` : `${(n / 1e
 export function modelsCommand(options: { color: boolean }): Promise<number> {
   return inSession(options.color, async ({ terminal, engine, signal }) => {
     const rows: string[][] = [];
-    for (const id of bundled()) {
+    for (const { id } of bundledModels()) {
       const info = await engine.open({ model: id }, { signal, onProgress: (event) => terminal.progress.update(event, id) });
       const { spec } = info;
       rows.push([

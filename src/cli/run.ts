@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { CancelledError, InputError } from '../errors.js';
+import { DEFAULT_MODEL } from '../model/catalog.js';
 import { formatJUnit, type JUnitEntry } from '../residue/junit.js';
 import { formatReport } from '../residue/report.js';
 import type { Residue } from '../residue/types.js';
@@ -24,9 +25,6 @@ export interface ProbeCommandOptions extends ModelOptions {
   npz?: string;
   out?: string;
 }
-
-/** Model used when neither `--model` nor the shell names one. */
-const DEFAULT_MODEL = 'pocket';
 
 /**
  * A folder for a run's arrays inside the asked one. Its files move out when the run is whole; a run that is stopped takes it away,
