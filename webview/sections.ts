@@ -133,7 +133,7 @@ export const SECTIONS: Section[] = [
   {
     id: 'almost',
     title: 'What did it almost say?',
-    columns: true,
+    columns: false,
     slots: [
       {
         id: 'map',
@@ -149,7 +149,7 @@ export const SECTIONS: Section[] = [
           c.selection.shown?.looping,
           ...open(c, 'almost', 'generation'),
         ],
-        draw: (c) => [almostView(c), generationView(c)],
+        draw: (c) => [h('div', { class: 'pair' }, almostView(c), generationView(c))],
       },
     ],
   },

@@ -65,7 +65,14 @@ function scatter(context: Context, model: HeadsModel, picker: HTMLElement | null
         scales: {
           x: axis(palette, span === null ? 'block (no span is marked)' : `attention to ${span} (share)`, {
             type: 'linear',
-            ...(span === null ? {} : { min: 0, max: reach }),
+            ...(span === null
+              ? {}
+              : {
+                  // A little room left of zero, where most heads are.
+                  min: -0.03 * reach,
+                  max: reach,
+                  afterBuildTicks: (scale: { ticks: { value: number }[] }) => (scale.ticks = scale.ticks.filter((t) => t.value >= 0)),
+                }),
             ticks: { maxRotation: 0, maxTicksLimit: 6 },
           }),
           y: axis(palette, 'contribution (nats)', {

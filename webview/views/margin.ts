@@ -184,7 +184,7 @@ function labels(context: Context, model: MarginModel): Plugin {
       const boxes = place(
         texts.map((t) => t.label),
         { x: a.left, y: a.top, w: a.right - a.left, h: a.bottom - a.top },
-        obstacles,
+        [...obstacles, { x: a.left, y: zero - 1, w: a.right - a.left, h: 2 }],
       );
       boxes.forEach((box, i) => {
         if (!box) return;

@@ -1,0 +1,283 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Residue } from '../../src/residue/types.js';
+import { headsModel, labelled, patternOf, sortHeads } from '../../webview/model/heads.js';
+import { densityText, doseModel, dotModel } from '../../webview/model/hold.js';
+import { cellTip, FLOOR, mapModel, ramp } from '../../webview/model/map.js';
+import { marginModel } from '../../webview/model/margin.js';
+import { salienceModel } from '../../webview/model/salience.js';
+import { stripModel, type StripItem } from '../../webview/model/tokens.js';
+import { closest, headline, verdictModel } from '../../webview/model/verdict.js';
+import { rowName, select } from '../../webview/model/view.js';
+import { generateResidue } from '../helpers/residue-generator.js';
+
+const failing = (): Residue => generateResidue({ seed: 2, runs: 5, paraphrases: 8 });
+const texts = (residue: Residue): string[] => verdictModel(residue).chips.map((c) => c.text);
+
+describe('verdict', () => {
+  it('says where it was lost, and marks it observed', () => {
+    const residue = failing();
+    const model = verdictModel(residue);
+    const layer = residue.runs[residue.primary]!.collapse!.layer;
+    expect(model.failed).toBe(true);
+    expect(model.headline).toBe('Failed: says " blue", should say " red"');
+    expect(model.chips[0]).toMatchObject({ kind: 'observed', text: `lost at layer ${layer} of 6 (observed)` });
+    expect(model.chips.filter((c) => c.kind === 'caused').map((c) => c.text)).toEqual(residue.verdict!.confirmed);
+  });
+
+  it('shows a shell that did not fail as plainly, with the closest approach', () => {
+    const residue = generateResidue({ failed: false });
+    const run = residue.runs[0]!;
+    run.lens!.margin = [-1, 0.5, 2, 0.3, 1, 2, 2.1];
+    const model = verdictModel(residue);
+    expect(model.failed).toBe(false);
+    expect(model.headline).toMatch(/^Did not fail: /);
+    expect(model.chips[0]!.text).toBe('closest at layer 3 (0.3 nats)');
+    expect(closest([-1, -2], 0)).toBeNull();
+    expect(headline(run)).toMatch(/^Did not fail: “·red” wins by/);
+  });
+
+  it('says what was not checked', () => {
+    const residue = failing();
+    residue.verdict!.confirmed = [];
+    expect(texts(residue)).toContain('cause: not checked');
+    expect(texts(residue)).toContain('not checked: null calibration');
+    expect(verdictModel(residue).chips.find((c) => c.text === 'cause: not checked')?.kind).toBe('unchecked');
+  });
+
+  it('counts paraphrases that agree with the headline, whichever way it went', () => {
+    const residue = failing();
+    const agree = residue.paraphrases.filter((p) => p.scores!.failed).length;
+    expect(texts(residue)).toContain(`${agree} of 8 paraphrases agree`);
+    residue.verdict!.failed = false;
+    expect(texts(residue)).toContain(`${8 - agree} of 8 paraphrases agree`);
+  });
+
+  it('warns of a control that fails, of broken expectations and of broken identities', () => {
+    const residue = failing();
+    residue.control!.scores!.failed = true;
+    residue.expectations[0]!.passed = false;
+    residue.checks[0]!.passed = false;
+    const warnings = verdictModel(residue).chips.filter((c) => c.kind === 'warning');
+    expect(warnings.map((c) => c.text)).toEqual([
+      expect.stringMatching(/^the control fails too/),
+      '1 of 1 expectations fail',
+      '1 identity checks fail',
+    ]);
+    expect(warnings[1]!.action).toEqual({ reveal: 24 });
+  });
+
+  it('has a headline from the scores before the verdict is written, and none before them', () => {
+    const residue = failing();
+    delete residue.verdict;
+    expect(verdictModel(residue).headline).toBe('Failed: says “·blue”, should say “·red”');
+    for (const run of residue.runs) delete run.scores;
+    expect(verdictModel(residue).headline).toBeNull();
+  });
+});
+
+describe('selection', () => {
+  it('falls back where a kept view does not fit the residue', () => {
+    const residue = failing();
+    const s = select(residue, { run: 99, prompt: 'elsewhere', shading: 'pink', head: '77.1', row: -1, token: 1.5, span: 'nowhere' });
+    expect(s).toMatchObject({
+      index: residue.primary,
+      prompt: 'probe',
+      shading: 'attention',
+      span: 'fact',
+      pinned: { row: null, head: null, token: null },
+    });
+    expect(select(residue, { run: 0, head: '5.7', row: 6, token: 3, prompt: 'control' })).toMatchObject({
+      index: 0,
+      prompt: 'control',
+      shown: residue.control,
+      pinned: { row: 6, head: [5, 7], token: 3 },
+    });
+  });
+
+  it('names rows after the block that wrote them', () => {
+    expect(rowName(0, 6)).toBe('layer 0 (embeddings)');
+    expect(rowName(4, 6)).toBe('layer 4 of 6 (after blocks.3)');
+  });
+});
+
+describe('token strip', () => {
+  const indexes = (items: StripItem[]): number[] =>
+    items.flatMap((i) => (i.kind === 'token' ? [i.index] : Array.from({ length: i.to - i.from }, (_, k) => i.from + k)));
+
+  it('shows a short prompt whole, with spans and the shading relative to the largest', () => {
+    const run = generateResidue({ length: 40 }).runs[0]!;
+    const model = stripModel(run, 'contribution', new Set(), null);
+    expect(model.items.every((i) => i.kind === 'token')).toBe(true);
+    const shades = model.items.map((i) => (i.kind === 'token' ? i.shade! : 0));
+    expect(Math.max(...shades.map(Math.abs))).toBeCloseTo(1, 10);
+    const at = shades.findIndex((s) => Math.abs(s) === Math.max(...shades.map(Math.abs)));
+    expect(Math.sign(shades[at]!)).toBe(Math.sign(run.attribution!.byToken[at]!));
+    expect(model.items.filter((i) => i.kind === 'token' && i.spans.includes('fact'))).toHaveLength(2);
+    expect(model.legend).toContain('nats');
+    expect(model.candidates.map((c) => c.role)).toEqual(['answer', 'rival', 'rival']);
+    expect(model.candidates[1]!.strongest).toBe(true);
+  });
+
+  it('folds unmarked stretches of a long prompt, never a span, an end or the pinned token; unfolding shows them', () => {
+    const run = generateResidue({ length: 1024 }).runs[0]!;
+    const model = stripModel(run, 'attention', new Set(), 500);
+    const folds = model.items.filter((i) => i.kind === 'fold');
+    expect(folds.length).toBeGreaterThan(0);
+    expect(model.items.length).toBeLessThan(100);
+    const shown = new Set(model.items.flatMap((i) => (i.kind === 'token' ? [i.index] : [])));
+    for (const must of [0, 1023, 500, ...run.spans.fact!.map((x, k) => x - k)]) expect(shown).toContain(must);
+    const first = folds[0]!;
+    const open = stripModel(run, 'attention', new Set([first.from]), 500);
+    expect(open.items.filter((i) => i.kind === 'fold')).toHaveLength(folds.length - 1);
+  });
+
+  it('covers every token exactly once, in order (property)', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 400 }),
+        fc.integer({ min: 0, max: 1000 }),
+        fc.option(fc.integer({ min: 0, max: 399 })),
+        (length, seed, pinned) => {
+          const run = generateResidue({ seed, length, layers: 2, heads: 2 }).runs[0]!;
+          const { items } = stripModel(run, 'value-weighted', new Set(), pinned !== null && pinned < length ? pinned : null);
+          expect(indexes(items)).toEqual(run.tokens.map((_, i) => i));
+        },
+      ),
+      { seed: 11, numRuns: 60 },
+    );
+  });
+
+  it('has no shading where there is none', () => {
+    const run = generateResidue().runs[0]!;
+    delete run.attention;
+    const model = stripModel(run, 'attention', new Set(), null);
+    expect(model.legend).toBeNull();
+    expect(model.items.every((i) => i.kind === 'token' && i.shade === null)).toBe(true);
+  });
+});
+
+describe('margin', () => {
+  it('holds both lines, the collapse point and what each row says', () => {
+    const residue = failing();
+    const run = residue.runs[residue.primary]!;
+    const model = marginModel(run, residue.control, 6)!;
+    expect(model.rows).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(model.probe).toBe(run.lens!.margin);
+    expect(model.control).toBe(residue.control!.lens!.margin);
+    expect(model.collapse).toEqual({
+      row: run.collapse!.layer,
+      margin: run.lens!.margin[run.collapse!.layer!],
+      label: `lost at layer ${run.collapse!.layer}`,
+    });
+    expect(model.tips[3]![0]).toBe('layer 3 of 6 (after blocks.2)');
+    expect(model.aria).toMatch(/Read off/);
+    expect(model.table.rows).toHaveLength(7);
+  });
+
+  it('marks no collapse where there was none, and is null before the lens', () => {
+    const residue = generateResidue({ failed: false, control: false });
+    expect(marginModel(residue.runs[0]!, null, 6)).toMatchObject({ collapse: null, control: null });
+    delete residue.runs[0]!.lens;
+    expect(marginModel(residue.runs[0]!, null, 6)).toBeNull();
+  });
+});
+
+describe('parts', () => {
+  it('keeps observed and caused salience apart', () => {
+    const model = salienceModel(failing().runs[0]!)!;
+    expect(model.multiples.map((m) => [m.id, m.evidence])).toEqual([
+      ['direct', 'observed'],
+      ['flow', 'observed'],
+      ['causal', 'caused'],
+    ]);
+    const run = failing().runs[0]!;
+    run.salience!.flow = null;
+    expect(salienceModel(run)!.multiples.map((m) => m.id)).toEqual(['direct', 'causal']);
+  });
+
+  it('has every head with its attention to the chosen span', () => {
+    const run = failing().runs[0]!;
+    const model = headsModel(run, 'fact')!;
+    expect(model.points).toHaveLength(48);
+    const p = model.points.find((x) => x.layer === 2 && x.head === 3)!;
+    expect(p.attention).toBe(run.attention!.spans.fact!.attention[2]![3]);
+    expect(p.contribution).toBe(run.attribution!.head[2]![3]);
+    expect(headsModel(run, null)!.points.every((x) => x.attention === null)).toBe(true);
+  });
+
+  it('sorts by any column, both ways, missing last, and loses none (property)', () => {
+    const { points } = headsModel(failing().runs[0]!, 'fact')!;
+    points[5]!.attention = null;
+    for (const key of ['head', 'attention', 'flow', 'fromSpan', 'contribution'] as const)
+      for (const descending of [true, false]) {
+        const sorted = sortHeads(points, key, descending);
+        expect(new Set(sorted)).toEqual(new Set(points));
+        const values = sorted.map((p) => (key === 'head' ? p.layer * 100 + p.head : p[key])).filter((v) => v !== null);
+        expect(values).toEqual([...values].sort((a, b) => (descending ? b - a : a - b)));
+        if (key === 'attention') expect(sorted[sorted.length - 1]).toBe(points[5]);
+      }
+    expect(labelled(points, 2).length).toBeLessThanOrEqual(6);
+  });
+
+  it('finds the pattern of a head, or says it has none', () => {
+    const run = failing().runs[0]!;
+    const row = run.attention!.rows[3]!;
+    expect(patternOf(run, [row.layer, row.head])).toBe(row.pattern);
+    run.attention!.rows = [];
+    expect(patternOf(run, [0, 0])).toBeNull();
+  });
+});
+
+describe('map', () => {
+  it('puts log-probabilities on one log ramp with a floor', () => {
+    expect(ramp(0)).toBe(1);
+    expect(ramp(FLOOR)).toBe(0);
+    expect(ramp(FLOOR * 2)).toBe(0);
+    expect(ramp(FLOOR / 2)).toBeCloseTo(0.5);
+    expect(ramp(null)).toBe(0);
+    expect(ramp(NaN)).toBe(0);
+  });
+
+  it('labels columns by token and knows the answer position', () => {
+    const run = generateResidue({ length: 20, layers: 3 }).runs[0]!;
+    run.map = {
+      positions: [3, 19],
+      complete: false,
+      answerLogprob: [
+        [-9, -8],
+        [-7, -6],
+        [-5, -4],
+        [-3, -0.5],
+      ],
+    };
+    const model = mapModel(run)!;
+    expect(model).toMatchObject({ rows: 4, answerColumn: 1, complete: false });
+    expect(model.aria).toContain('at layer 3, position 19');
+    expect(cellTip(model, run, 3, 1).join(' ')).toContain('60.7 %');
+  });
+});
+
+describe('does it hold', () => {
+  it('has a dose per run at its number, with the interval of its density', () => {
+    const residue = failing();
+    const model = doseModel(residue)!;
+    expect(model.numeric).toBe(true);
+    expect(model.x).toEqual([0, 20, 40, 60, 80]);
+    expect(model.labels[2]).toBe('walk = 40');
+    expect(model.density![4]!.interval).toEqual(residue.density!.byRun[4]!.interval);
+    expect(model.table.rows).toHaveLength(5);
+    residue.runs[1]!.x = null;
+    expect(doseModel(residue)).toMatchObject({ numeric: false, x: [0, 1, 2, 3, 4] });
+    expect(doseModel(generateResidue())).toBeNull();
+  });
+
+  it('has the headline’s run among the paraphrases', () => {
+    const residue = failing();
+    const model = dotModel(residue)!;
+    expect(model.dots).toHaveLength(9);
+    expect(model.dots.filter((d) => d.headline)).toHaveLength(1);
+    expect(dotModel(generateResidue())).toBeNull();
+    expect(densityText(residue)).toMatch(/^\d+ of 13 runs fail: /);
+  });
+});
