@@ -50,6 +50,7 @@ interface Kept {
 export class Models {
   /** In order of use, least recent first. */
   private readonly entries = new Map<string, Entry>();
+  private readonly owners = new WeakMap<Model, Entry>();
   private readonly kept = new Map<Handle, Kept>();
   private keptBytes = 0;
   private nextHandle = 1;
@@ -102,9 +103,8 @@ export class Models {
 
   /** Keeps a run under a handle until it is released or its model closed. */
   keep(model: Model, result: RunResult): Handle {
-    const entry = [...this.entries.values()].find((e) => e.opened === model);
-    // The model was closed while it ran; its arrays are as good as released.
-    if (!entry) throw new InputError('The model was closed while it ran.');
+    const entry = this.owners.get(model);
+    if (!entry) throw new Error('A run of a model that was not opened here.');
     const bytes = result.hooks.reduce((sum, hook) => sum + result.get(hook).data.byteLength, result.logits?.data.byteLength ?? 0);
     if (this.keptBytes + bytes > this.tracesBudget && this.kept.size > 0) {
       throw new InputError(
@@ -215,6 +215,7 @@ export class Models {
       await this.makeRoom(entry);
       entry.stamp = stampOf(loaded);
       entry.opened = await this.opener.open(loaded, { ...settings, signal, onProgress });
+      this.owners.set(entry.opened, entry);
       return entry.opened;
     } catch (error) {
       loaded.close();

@@ -84,7 +84,11 @@ export class EngineProcess {
     this.ready.catch(() => undefined);
     this.child.stderr?.setEncoding('utf8').on('data', (text: string) => this.log(text));
     this.child.on('message', (message: unknown) => this.receive(message));
-    this.child.on('error', (error) => this.end(new EngineError('start', `The engine could not be started: ${error.message}.`)));
+    this.child.on('error', (error) => {
+      this.end(new EngineError('start', `The engine could not be started: ${error.message}.`));
+      // What was never there will not end.
+      if (this.child.pid === undefined) goneResolve();
+    });
     const ended = (code: number | null, signal: NodeJS.Signals | null) => {
       this.end(explainExit(code, signal, this.stderrTail, this.isReady));
       goneResolve();
