@@ -92,6 +92,8 @@ export function runCommand(args: readonly string[], options: RunCommandOptions):
   return inSession(options.color, async (session) => {
     const { terminal } = session;
     const files = expandFiles(args);
+    // The engine's process starts while the files are checked; what keeps it from starting is told by the first request.
+    session.engine.info({ signal: session.signal }).catch(() => undefined);
     const checked = files.map((file) => diagnose(file));
     // Every file is checked before a model is opened: what is wrong with the last one is not told after minutes of work.
     for (const { lines } of checked) for (const line of lines) terminal.err(line);
