@@ -9,6 +9,7 @@ import { saveResidue } from './save.js';
 import { isShell, isShellUri } from './selector.js';
 import { shellInView } from './status.js';
 import type { ResidueStore } from './store.js';
+import { mayRun } from './trust.js';
 
 export interface CommandParts {
   extension: Uri;
@@ -29,7 +30,7 @@ const table: Record<string, Handler> = {
   },
   runCommand: async (parts, target, index) => {
     const document = await shellOf(target);
-    if (!document) return;
+    if (!document || !mayRun()) return;
     const chosen = typeof index === 'number' ? index : await pickCommand(document);
     if (chosen !== undefined) return run(parts, document, [chosen]);
   },

@@ -27,9 +27,7 @@ describe('the packaged extension in a real browser', () => {
   beforeAll(async () => {
     window = await EditorWindow.open({ files: { 'broken.shell.yaml': broken, 'notes.txt': notes } });
   });
-  afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail') await window?.screenshot(`failed-${task.name.replaceAll(/\W+/g, '-').slice(0, 60)}`);
-  });
+  afterEach(({ task }) => window?.keepIfFailed(task));
   afterAll(async () => {
     await window?.close();
   });
@@ -223,6 +221,7 @@ describe('a folder that is not trusted', () => {
   beforeAll(async () => {
     window = await EditorWindow.open({ trust: false });
   });
+  afterEach(({ task }) => window?.keepIfFailed(task));
   afterAll(async () => {
     await window?.close();
   });

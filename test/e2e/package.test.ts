@@ -12,7 +12,7 @@ const allowed = [
   /^extension\/dist\/node_modules\/onnxruntime-common\/(package\.json|dist\/cjs\/[\w-]+\.js|dist\/cjs\/package\.json)$/,
   /^extension\/docs\/(methods|numbers|terms)\.md$/,
   /^extension\/media\/icons\/(icon\.svg|icon\.png|shell-light\.svg|shell-dark\.svg)$/,
-  /^extension\/media\/language\/residue-(shell|marks)\.(tmLanguage|language-configuration)\.json$/,
+  /^extension\/media\/language\/residue-shell\.(tmLanguage|language-configuration)\.json$/,
   /^extension\/media\/schemas\/(residue|shell)\.schema\.json$/,
   /^extension\/media\/models\/pocket\/(README\.md|accuracy\.txt|(config|generation_config|tokenizer|tokenizer_config)\.json|model\.safetensors)$/,
   /^extension\/shells\/[\w-]+\.(shell\.yaml|md)$/,

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { chromium, type Browser, type FrameLocator, type Locator, type Page } from 'playwright-core';
 import { inject } from 'vitest';
 import { chromiumArguments } from '../../scripts/chromium.mjs';
@@ -32,7 +32,8 @@ export class EditorWindow {
   }
 
   static async open({ files = {}, settings = {}, trust = true }: WindowOptions = {}): Promise<EditorWindow> {
-    const folder = mkdtempSync(join(tmpdir(), 'residue-workspace-'));
+    const scratch = mkdtempSync(join(tmpdir(), 'residue-workspace-'));
+    const folder = join(scratch, 'shells');
     cpSync('shells', folder, { recursive: true });
     for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
     const server = await serveEditor({
@@ -59,7 +60,7 @@ export class EditorWindow {
   async close(): Promise<void> {
     await this.browser.close();
     await this.server.stop();
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(dirname(this.folder), { recursive: true, force: true, maxRetries: 5 });
   }
 
   async openFile(name: string): Promise<void> {
@@ -76,8 +77,7 @@ export class EditorWindow {
     await this.page.keyboard.press('F1');
     const input = this.page.locator('.quick-input-widget input');
     await input.fill(`>${title}`);
-    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().waitFor();
-    await this.page.keyboard.press('Enter');
+    await this.page.locator('.quick-input-list .monaco-list-row').getByText(title, { exact: true }).first().click();
   }
 
   /** The code lens with this text. */
@@ -162,6 +162,11 @@ export class EditorWindow {
       .map((row) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(row))
       .filter((match) => match && Number(match[2]) === this.server.pid && match[3]?.includes('engine.cjs'))
       .map((match) => Number(match?.[1]));
+  }
+
+  /** For `afterEach`: keeps a picture of the window in which a test failed. */
+  async keepIfFailed(task: { name: string; result?: { state: string } }): Promise<void> {
+    if (task.result?.state === 'fail') await this.screenshot(`failed-${task.name.replaceAll(/\W+/g, '-').slice(0, 60)}`);
   }
 
   async screenshot(name: string): Promise<void> {
