@@ -122,6 +122,8 @@ export class Page {
   }
 
   private save(tell: boolean): void {
+    // Before the page knows its shell there is nothing that could be given back.
+    if (!this.shellUri) return;
     this.host.save({ shellUri: this.shellUri, view: this.view, residue: this.residue }, tell);
   }
 

@@ -52,23 +52,26 @@ describe('messages between host and page', () => {
       for (const key of ['scores', 'lens', 'attribution', 'attention', 'map', 'salience', 'commands'] as const) delete run[key];
     delete partial.verdict;
     expect(isResidue(partial)).toBe(true);
-    const breakers: ((r: Record<string, any>) => void)[] = [
-      // eslint-disable-line @typescript-eslint/no-explicit-any
-      (r) => delete r.runs,
-      (r) => (r.runs[0].tokens = 'Tom has'),
-      (r) => (r.runs[0].lens.margin = null),
-      (r) => (r.runs[0].attribution.head = [[1], 2]),
-      (r) => (r.runs[0].spans.fact = [1]),
-      (r) => (r.control = 3),
-      (r) => (r.status = 'done'),
-      (r) => delete r.provenance.model,
-      (r) => (r.runs[0].commands[0].findings = [1]),
-      (r) => (r.notes = [{}]),
+    const breaks: [path: string, value: unknown][] = [
+      ['runs', undefined],
+      ['runs.0.tokens', 'Tom has'],
+      ['runs.0.lens.margin', null],
+      ['runs.0.attribution.head', [[1], 2]],
+      ['runs.0.spans.fact', [1]],
+      ['control', 3],
+      ['status', 'done'],
+      ['provenance.model', undefined],
+      ['runs.0.commands.0.findings', [1]],
+      ['notes', [{}]],
     ];
-    for (const breaks of breakers) {
-      const copy = structuredClone(residue);
-      breaks(copy);
-      expect(isResidue(copy), breaks.toString()).toBe(false);
+    for (const [path, value] of breaks) {
+      const copy: unknown = structuredClone(residue);
+      const keys = path.split('.');
+      const last = keys.pop()!;
+      const at = keys.reduce<Record<string, unknown>>((o, k) => o[k] as Record<string, unknown>, copy as Record<string, unknown>);
+      expect(at).toHaveProperty(last);
+      at[last] = value;
+      expect(isResidue(copy), path).toBe(false);
     }
   });
 

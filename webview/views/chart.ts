@@ -120,8 +120,10 @@ function markPlugin(context: Context, items: Items): Plugin {
         c.lineWidth = pinned ? 2 : 1;
         if (!pinned) c.setLineDash([2, 2]);
         c.beginPath();
-        c.moveTo(at.x, top);
-        c.lineTo(at.x, bottom);
+        // On the pixel grid, so that one pixel is not two faint ones.
+        const x = Math.round(at.x) + (pinned ? 0 : 0.5);
+        c.moveTo(x, top);
+        c.lineTo(x, bottom);
         c.stroke();
         c.restore();
       };
