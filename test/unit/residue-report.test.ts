@@ -19,12 +19,13 @@ describe('report', () => {
     const order = [
       'v1.MEMTRACE',
       'Failed: says " blue", should say " red".',
-      'lost at layer 2 of 2, after a lead of +3.00 nats at 1 (read off)',
       '1 of 2 paraphrases agree',
+      'fails in 2 of 4 runs (50 %, 95 % interval 15 % to 85 %)',
       'The prompt',
       '⟦fact: red⟧',
       'Where was it lost',
       '◇',
+      'Lost at layer 2 of 2 (read off), after its best margin: +3.00 nats at layer 1, noise there 0.40.',
       'Dose and response',
       'Which heads did it',
       'Layer salience',
@@ -64,7 +65,7 @@ describe('report', () => {
     const text = formatReport(residue);
     expect(text).toContain('Did not fail: " red" wins by 4 nats; closest at layer 0 (0.5).');
     expect(text).toContain('did not fail');
-    expect(text).not.toContain('lost at layer');
+    expect(text).not.toContain('Lost at layer');
   });
 
   it('shows a failed identity check and its worst run', () => {

@@ -1,7 +1,7 @@
 import type { CommandOutcome, Residue, RunTrace } from '../types.js';
 import { marginChart, sparkline } from './chart.js';
 import { cut, nats, percent, plain, printable, quote, share, table, wrap, type Column, type Look, type Paint } from './text.js';
-import { paraphrasesOf, runLabel } from './verdict.js';
+import { collapseWords, paraphrasesOf, runLabel } from './verdict.js';
 
 const READ_OFF = 'read off';
 const TESTED = 'tested by intervention';
@@ -14,6 +14,8 @@ export function lostLines(residue: Residue, run: RunTrace, look: Look, paint: Pa
   if (run.collapse?.layer != null) legend.push('◇ collapse (observed)');
   const lines = marginChart({ probe: run.lens.margin, control, collapse: run.collapse?.layer ?? null }, look, paint);
   lines.push(`  ${paint.faint(cut(legend.join('   '), look.width - 2))}`);
+  const words = collapseWords(run, residue.provenance.model.layers);
+  if (words) lines.push(...wrap(words, look.width - 2).map((l) => `  ${l}`));
   return lines;
 }
 

@@ -1,3 +1,4 @@
+import stringWidth from 'string-width';
 import type { Residue, RunTrace } from '../types.js';
 import { nats, percent, plain, printable, quote, share, table, wrap, type Look, type Paint } from './text.js';
 
@@ -38,7 +39,6 @@ export function verdictLines(residue: Residue, look: Look, paint: Paint): string
   const lines = wrap(printable(verdict.sentence), look.width).map((line) => tone(line));
   const chips: string[] = [];
   if (residue.runs.length > 1) chips.push(`at ${printable(runLabel(run))}`);
-  if (run.collapse && run.collapse.kind !== 'none') chips.push(collapseWords(run, residue.provenance.model.layers));
   if (verdict.drop !== null) chips.push(`${nats(-verdict.drop)} nats against the control`);
   chips.push(
     ...(verdict.confirmed.length
@@ -61,7 +61,7 @@ export function verdictLines(residue: Residue, look: Look, paint: Paint): string
       `pattern ${printable(pattern.name)}, score ${pattern.score.toFixed(2)}${pattern.evidence ? `: ${printable(pattern.evidence)}` : ''}`,
     );
   }
-  lines.push(...wrap(chips.join('  ·  '), look.width - 2, 0).map((line) => `  ${line}`));
+  lines.push(...chipLines(chips, look.width - 2).map((line) => `  ${line}`));
   if (verdict.controlSucceeded === false) {
     lines.push(
       ...wrap('The control failed too: the comparison with it says nothing about the probe.', look.width - 2).map(
@@ -72,14 +72,25 @@ export function verdictLines(residue: Residue, look: Look, paint: Paint): string
   return lines;
 }
 
-function collapseWords(run: RunTrace, layers: number): string {
-  const collapse = run.collapse;
-  if (!collapse) return '';
-  if (collapse.kind === 'lost')
-    return `lost at layer ${collapse.layer ?? '?'} of ${layers}, after a lead of ${nats(collapse.peakMargin)} nats at ${collapse.peak} (read off)`;
-  return collapse.layer === null
-    ? 'never led beyond noise (read off)'
-    : `never formed; the control leads from layer ${collapse.layer} of ${layers} (read off)`;
+/** Chips side by side as far as they fit, each whole where it can be. */
+function chipLines(chips: readonly string[], width: number): string[] {
+  const lines: string[] = [];
+  for (const chip of chips) {
+    const last = lines.at(-1);
+    const joined = `${last}  ·  ${chip}`;
+    if (last !== undefined && stringWidth(joined) <= width) lines[lines.length - 1] = joined;
+    else lines.push(...wrap(chip, width, 2));
+  }
+  return lines;
+}
+
+/** Where the observed collapse is, and what it rests on. Null when nothing collapsed. */
+export function collapseWords({ collapse }: RunTrace, layers: number): string | null {
+  if (!collapse || collapse.kind === 'none') return null;
+  const lead = `${nats(collapse.peakMargin)} nats at layer ${collapse.peak}, noise there ${nats(collapse.noise).replace('+', '')}`;
+  if (collapse.kind === 'lost') return `Lost at layer ${collapse.layer ?? '?'} of ${layers} (read off), after its best margin: ${lead}.`;
+  const control = collapse.layer === null ? '' : ` The control leads from layer ${collapse.layer} of ${layers} on.`;
+  return `Never formed (read off): its best margin is ${lead}.${control}`;
 }
 
 /** The prompt's tokens, spans marked `⟦name: …⟧`; a long stretch without a span is folded. */
