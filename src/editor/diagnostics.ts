@@ -69,8 +69,14 @@ export function diagnostics(runs: Runs): Disposable {
     workspace.onDidCloseTextDocument(forget),
     runs.onDidChange((event) => {
       if (event.type === 'started') ran.delete(event.uri);
-      else if (event.type === 'failed') ran.set(event.uri, failure(event.uri, event.failure));
-      else if (event.type === 'residue' && event.residue.status !== 'running') ran.set(event.uri, unmet(event.uri, event.residue));
+      else if (event.type === 'failed') {
+        // What the checker has marked already is not marked twice.
+        const marked = new Set(written.get(event.uri)?.map(({ message }) => message));
+        ran.set(
+          event.uri,
+          failure(event.uri, event.failure).filter(({ message }) => !marked.has(message)),
+        );
+      } else if (event.type === 'residue' && event.residue.status !== 'running') ran.set(event.uri, unmet(event.uri, event.residue));
     }),
   ];
   for (const document of workspace.textDocuments) later(document, 0);

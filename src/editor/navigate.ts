@@ -3,7 +3,10 @@ import { commands, Position, Range, Selection, TextEditorRevealType, Uri, ViewCo
 /** The document of a shell, opened if need be; says so and resolves with undefined when it is gone. */
 export async function openShell(shell: Uri): Promise<TextDocument | undefined> {
   try {
-    return await workspace.openTextDocument(shell);
+    // Opening an untitled text that is gone would make a new, empty one.
+    const known = workspace.textDocuments.find((document) => document.uri.toString() === shell.toString());
+    if (known || shell.scheme !== 'untitled') return known ?? (await workspace.openTextDocument(shell));
+    throw new Error('closed');
   } catch {
     void window.showErrorMessage(`${shell.path.split('/').at(-1)} is no longer there: open or write a shell and run it again.`);
     return undefined;

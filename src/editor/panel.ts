@@ -38,7 +38,8 @@ class Panel {
     const dist = Uri.joinPath(parts.extension.extensionUri, 'dist');
     webview.options = { enableScripts: true, localResourceRoots: [dist] };
     webview.onDidReceiveMessage((message: unknown) => {
-      if (isToHost(message)) void this.#receive(message);
+      if (isToHost(message))
+        this.#receive(message).catch((error: unknown) => parts.log.error(error instanceof Error ? error : String(error)));
       else parts.log.warn('A message of the residue panel was dropped: it is not of the protocol.');
     });
     webview.html = panelHtml({

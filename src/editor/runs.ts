@@ -13,6 +13,7 @@ import { CancelledError, InputError, type Place } from '../errors.js';
 import type { Residue } from '../residue/types.js';
 import type { RunProgress } from '../run/types.js';
 import type { Engine } from './engine.js';
+import { revealInShell } from './navigate.js';
 import { settings } from './settings.js';
 import { mayRun } from './trust.js';
 
@@ -166,8 +167,12 @@ export class Runs implements Disposable {
     this.#changes.fire({ uri: document.uri, type: 'failed', failure: { message, place: input ? error.place : null } });
     const again = 'Run Again';
     const log = 'Show Log';
-    void window.showErrorMessage(message, ...(input ? [log] : [again, log])).then((choice) => {
+    const show = 'Show Place';
+    const line = input && (!error.place.file || error.place.file === document.uri.fsPath) ? error.place.line : undefined;
+    const choices = !input ? [again, log] : line === undefined ? [log] : [show, log];
+    void window.showErrorMessage(message, ...choices).then((choice) => {
       if (choice === again) void this.run(document, only);
+      if (choice === show && line !== undefined) void revealInShell(document.uri, line, (input && error.place.column) || 1);
       if (choice === log) this.log.show();
     });
   }
