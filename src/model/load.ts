@@ -3,15 +3,13 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { InputError } from '../errors.js';
 import { bindWeights } from './bind.js';
 import type { Bound } from './bind.js';
-import { ConfigReader, harmlessConfigKey, NEUTRAL } from './config.js';
 import { widen } from './dequant.js';
+import { describeConfig } from './describe.js';
 import type { FileTensor } from './dtypes.js';
-import { FAMILIES } from './families/index.js';
-import type { Description, FamilyDefinition, TensorNames } from './families/family.js';
+import type { Description, TensorNames } from './families/family.js';
 import { openFile } from './file.js';
 import { readGguf } from './gguf.js';
 import { describeGguf } from './gguf-config.js';
-import { readJsonObject, show } from './json.js';
 import { readLlama2c } from './llama2c.js';
 import { readSafetensors, readShardedSafetensors } from './safetensors.js';
 import { findWeights } from './source.js';
@@ -19,10 +17,9 @@ import type { WeightSource } from './source.js';
 import { FileWeightStore, valueCount } from './store.js';
 import { loadTokenizer } from './tokenizer.js';
 import type { TokenizerSource } from './tokenizer.js';
+import type { ModelSpec } from './spec.js';
 import type { LoadedModel, ModelFile } from './types.js';
 import type { StoredTensor, Weight } from './weights.js';
-
-const MAX_CONFIG = 16 * 1024 * 1024;
 
 /** What a reader of one format hands on. */
 interface Opened {
@@ -40,19 +37,40 @@ interface Opened {
   notes: string[];
 }
 
+/** A model's weights, found, described and checked, without its tokenizer. */
+export interface OpenedWeights {
+  spec: ModelSpec;
+  weights: FileWeightStore;
+  /** Dtype of most parameters. */
+  dtype: string;
+  notes: string[];
+  opened: Opened;
+}
+
 /**
- * Opens a model: a folder in Hugging Face layout, or a .safetensors (with its config.json and tokenizer.json beside it), .gguf or
- * llama2.c .bin file. Everything but the weights' values is read and checked; those are looked at when they are read.
- * Throws InputError, in one sentence naming the file and the field, for anything that is damaged or not supported.
+ * The weights of a model: a folder in Hugging Face layout, or a .safetensors (with its config.json beside it), .gguf or llama2.c
+ * .bin file. Everything but the weights' values is read and checked; those are looked at when they are read. Throws InputError,
+ * in one sentence naming the file and the field, for anything that is damaged or not supported.
  */
-export async function loadModel(path: string, options: { id?: string } = {}): Promise<LoadedModel> {
-  const absolute = resolve(path);
-  const opened = open(findWeights(absolute));
+export function openWeights(path: string): OpenedWeights {
+  const opened = open(findWeights(path));
   const { spec } = opened.description;
   const bound = bindWeights(opened.source, opened.description, opened.tensors, opened.names);
   const notes = [...opened.notes];
   settleHead(bound, notes);
   spec.tiedEmbeddings = bound.tied;
+  const dtype = mainDtype(bound.weights);
+  if (opened.claimedDtype !== null && opened.claimedDtype !== dtype) {
+    notes.push(`config.json says ${opened.claimedDtype}, but the weights are stored as ${dtype}; the file's values are used.`);
+  }
+  const bytes = opened.weightFiles.reduce((sum, file) => sum + file.bytes, 0);
+  return { spec, weights: new FileWeightStore(opened.source, spec, bound.weights, bytes), dtype, notes, opened };
+}
+
+/** Opens a model: its weights (see openWeights) and its tokenizer. */
+export async function loadModel(path: string, options: { id?: string } = {}): Promise<LoadedModel> {
+  const absolute = resolve(path);
+  const { spec, weights, dtype, notes, opened } = openWeights(absolute);
   const tokenizer = await loadTokenizer(opened.tokenizer);
   if (tokenizer.size > spec.vocabSize) {
     const file = opened.tokenizerFiles[0] ?? opened.source;
@@ -62,13 +80,6 @@ export async function loadModel(path: string, options: { id?: string } = {}): Pr
     );
   }
   settleSpecialIds(opened, tokenizer.eosIds, notes);
-  notes.push(...(tokenizer.notes ?? []));
-  const dtype = mainDtype(bound.weights);
-  if (opened.claimedDtype !== null && opened.claimedDtype !== dtype) {
-    notes.push(`config.json says ${opened.claimedDtype}, but the weights are stored as ${dtype}; the file's values are used.`);
-  }
-  const bytes = opened.weightFiles.reduce((sum, file) => sum + file.bytes, 0);
-  const weights = new FileWeightStore(opened.source, spec, bound.weights, bytes);
   return {
     id: options.id ?? basename(absolute),
     path: absolute,
@@ -77,7 +88,7 @@ export async function loadModel(path: string, options: { id?: string } = {}): Pr
     tokenizer,
     files: listFiles(opened),
     dtype,
-    notes,
+    notes: [...notes, ...(tokenizer.notes ?? [])],
     close: () => weights.close(),
   };
 }
@@ -104,13 +115,8 @@ function openFolder(folder: string, source: string, tensors: FileTensor[], weigh
   if (!existsSync(configFile)) {
     throw new InputError(`${basename(source)} has no config.json beside it, which says what kind of model it is.`, { file: configFile });
   }
-  const values = readJsonObject(configFile, MAX_CONFIG);
-  const config = new ConfigReader(configFile, new Map(Object.entries(values)));
-  const family = familyOf(config);
-  const description = family.describe(config);
-  config.finish(NEUTRAL, harmlessConfigKey);
+  const { family, description, dtype } = describeConfig(configFile);
   const present = (...names: string[]): string[] => names.map((name) => join(folder, name)).filter((file) => existsSync(file));
-  const dtype = values['dtype'] ?? values['torch_dtype'];
   return {
     source,
     description,
@@ -120,35 +126,9 @@ function openFolder(folder: string, source: string, tensors: FileTensor[], weigh
     configFiles: [configFile, ...indexes, ...present('generation_config.json')],
     tokenizerFiles: [join(folder, 'tokenizer.json'), ...present('tokenizer_config.json', 'special_tokens_map.json', 'chat_template.jinja')],
     tokenizer: { kind: 'folder', path: folder },
-    claimedDtype: typeof dtype === 'string' ? (DTYPE_NAMES[dtype] ?? null) : null,
+    claimedDtype: dtype,
     notes: [],
   };
-}
-
-const DTYPE_NAMES: Readonly<Record<string, string>> = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' };
-
-/** The family by `model_type`; where that is missing, by `architectures`. */
-function familyOf(config: ConfigReader): FamilyDefinition {
-  const architectures = config.raw('architectures') ?? null;
-  if (architectures !== null && !(Array.isArray(architectures) && architectures.every((a) => typeof a === 'string'))) {
-    throw config.fail('architectures', `"architectures" is ${show(architectures)}, but must be a list of names`);
-  }
-  const named = (architectures ?? []) as string[];
-  const type = config.text('model_type');
-  const family = FAMILIES.find((f) => (type === null ? named.some((a) => f.architectures.includes(a)) : f.modelTypes.includes(type)));
-  if (!family) {
-    const supported = FAMILIES.flatMap((f) => f.modelTypes).join(', ');
-    throw type === null
-      ? config.fail('model_type', `"model_type" is missing; ${supported} are supported`)
-      : config.fail('model_type', `"model_type" is ${show(type)}, which is not supported; ${supported} are`);
-  }
-  if (named.length > 0 && !named.some((a) => family.architectures.includes(a))) {
-    throw config.fail(
-      'architectures',
-      `"architectures" is ${show(named)}, but a ${family.family} language model is a ${family.architectures[0]}`,
-    );
-  }
-  return family;
 }
 
 function openGguf(file: string): Opened {
