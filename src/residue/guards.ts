@@ -104,7 +104,7 @@ const run = shape({
   'salience?': shape({
     direct: shape({ attention: numbers, mlp: numbers }),
     flow: orNull(shape({ span: isString, share: numbers })),
-    causal: shape({ attention: numbers, mlp: numbers }),
+    causal: orNull(shape({ attention: numbers, mlp: numbers })),
   }),
   'map?': shape({ positions: numbers, complete: isBoolean, answerLogprob: matrix }),
   'almostSaid?': list(shape({ text: isString, layer: isNumber, peakProb: isNumber, finalProb: isNumber })),

@@ -86,8 +86,8 @@ function inconsistencyOf(run: RunTrace, layers: number, heads: number): string |
     'salience.direct.attention': salience?.direct.attention,
     'salience.direct.mlp': salience?.direct.mlp,
     'salience.flow.share': salience?.flow?.share,
-    'salience.causal.attention': salience?.causal.attention,
-    'salience.causal.mlp': salience?.causal.mlp,
+    'salience.causal.attention': salience?.causal?.attention,
+    'salience.causal.mlp': salience?.causal?.mlp,
   };
   const perToken = { 'attention.meanByToken': attention?.meanByToken, 'attention.valueWeightedByToken': attention?.valueWeightedByToken };
   // `lens.margin` is empty where there is no rival to take a margin against.

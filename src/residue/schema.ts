@@ -185,7 +185,7 @@ const sections: Record<string, Schema> = {
   Salience: object({
     direct: object({ attention: list(nats), mlp: list(nats) }),
     flow: nullable(object({ span: string, share: list(share) })),
-    causal: object({ attention: list(nats), mlp: list(nats) }),
+    causal: nullable(object({ attention: list(nats), mlp: list(nats) })),
   }),
   LensMap: object({ positions: list(count), complete: boolean, answerLogprob: matrix }),
   AlmostSaid: object({

@@ -192,8 +192,8 @@ export interface Salience {
   direct: { attention: number[]; mlp: number[] };
   /** Share of the attention output's value-weighted norm that comes from the marked span, per layer; null without a span. */
   flow: { span: string; share: number[] } | null;
-  /** Margin lost when the layer's attention / MLP is mean-ablated, per layer. Tested by intervention. */
-  causal: { attention: number[]; mlp: number[] };
+  /** Margin lost when the layer's attention / MLP is mean-ablated, per layer. Tested by intervention; null where it was not (yet) done. */
+  causal: { attention: number[]; mlp: number[] } | null;
 }
 
 /** Lens log-probability of the answer's first token by residual row and position. */

@@ -1,3 +1,4 @@
+import { METHODS } from './methods.js';
 import type { RunTrace } from '../../src/residue/types.js';
 import type { Table } from './csv.js';
 import { nats, number, share } from './format.js';
@@ -43,7 +44,7 @@ export function salienceModel(run: RunTrace): SalienceModel | null {
       title: 'Direct',
       unit: 'nats',
       evidence: 'observed',
-      method: 'direct-logit-attribution',
+      method: METHODS.attribution,
       series: [
         { label: 'attention', y: s.direct.attention },
         { label: 'MLP', y: s.direct.mlp },
@@ -59,27 +60,28 @@ export function salienceModel(run: RunTrace): SalienceModel | null {
         title: `Flow from ${s.flow.span}`,
         unit: 'share',
         evidence: 'observed',
-        method: 'value-weighted-attention',
+        method: METHODS.attention,
         series: [{ label: `from ${s.flow.span}`, y: s.flow.share }],
       },
       share,
       'share of the attention output’s value-weighted norm that comes from the span',
     );
-  add(
-    {
-      id: 'causal',
-      title: 'Causal',
-      unit: 'nats',
-      evidence: 'caused',
-      method: 'ablation',
-      series: [
-        { label: 'attention', y: s.causal.attention },
-        { label: 'MLP', y: s.causal.mlp },
-      ],
-    },
-    nats,
-    'margin lost when the block’s attention / MLP is mean-ablated',
-  );
+  if (s.causal)
+    add(
+      {
+        id: 'causal',
+        title: 'Causal',
+        unit: 'nats',
+        evidence: 'caused',
+        method: METHODS.salience,
+        series: [
+          { label: 'attention', y: s.causal.attention },
+          { label: 'MLP', y: s.causal.mlp },
+        ],
+      },
+      nats,
+      'margin lost when the block’s attention / MLP is mean-ablated',
+    );
   return {
     blocks,
     multiples,
@@ -90,8 +92,8 @@ export function salienceModel(run: RunTrace): SalienceModel | null {
         s.direct.attention[l] ?? null,
         s.direct.mlp[l] ?? null,
         s.flow?.share[l] ?? null,
-        s.causal.attention[l] ?? null,
-        s.causal.mlp[l] ?? null,
+        s.causal?.attention[l] ?? null,
+        s.causal?.mlp[l] ?? null,
       ]),
     },
   };

@@ -145,8 +145,12 @@ export function salienceLines(run: RunTrace, look: Look, paint: Paint): string[]
     line(`direct, attention (${READ_OFF})`, salience.direct.attention, number),
     line(`direct, MLP (${READ_OFF})`, salience.direct.mlp, number),
     ...(salience.flow ? [line(`flow from ${printable(salience.flow.span)} (${READ_OFF})`, salience.flow.share, (v) => share(v))] : []),
-    line(`lost without attention (${TESTED})`, salience.causal.attention, number),
-    line(`lost without MLP (${TESTED})`, salience.causal.mlp, number),
+    ...(salience.causal
+      ? [
+          line(`lost without attention (${TESTED})`, salience.causal.attention, number),
+          line(`lost without MLP (${TESTED})`, salience.causal.mlp, number),
+        ]
+      : []),
   ];
   return table([{ label: '' }, { label: 'by layer', paint: (cell) => paint.strong(cell) }, { label: 'largest' }], rows, look);
 }
