@@ -3,9 +3,9 @@ import type { MarkProblem, Piece } from './marks.js';
 import { keyRange, rangeOf } from './problems.js';
 import type { CommandInfo } from './schema.js';
 import { pathText } from './source.js';
-import type { Path, Source , Findings} from './source.js';
+import type { Path, Source, Findings } from './source.js';
 import { suggestion } from './suggest.js';
-import { MAX_COMBINATIONS, MAX_FILLED } from './template.js';
+import { MAX_COMBINATIONS, MAX_FILLED, MAX_STEPS } from './template.js';
 import type { PromptTemplate, Range, Shell } from './types.js';
 
 const MAX_VARY_TOTAL = 16 * 1024 * 1024;
@@ -30,6 +30,8 @@ class MeaningChecker {
   /** Texts behind each name that can be filled in. */
   private readonly names = new Map<string, Text[]>();
   private readonly used = new Set<string>();
+  private readonly spans = new Map<string, Set<string>>();
+  private readonly sizes = new Map<string, { length: number; steps: number }>();
 
   constructor(
     private readonly findings: Findings,
@@ -42,6 +44,7 @@ class MeaningChecker {
     this.checkValues();
     for (const texts of this.names.values()) for (const text of texts) this.checkUses(text);
     if (!this.findings.failed) this.checkCycles();
+    if (!this.findings.failed) for (const texts of this.names.values()) for (const text of texts) this.checkSpans(text, new Set());
     const { shell } = this;
     const prompt = this.checkPrompt(shell.prompt, ['prompt']);
     const control = shell.control === null ? null : this.checkPrompt(shell.control, ['control']);
@@ -106,7 +109,7 @@ class MeaningChecker {
   private checkUses(text: Text): void {
     for (const { name, offset, length } of text.uses) {
       this.used.add(name);
-      if (this.names.has(name)) continue;
+      if (this.names.has(name) || this.findings.full) continue;
       const known = [...this.names.keys()];
       const hint =
         known.length === 0 ? 'define it under vary or let, or write \\{{ for the characters themselves.' : suggestion(name, known).text;
@@ -159,51 +162,83 @@ class MeaningChecker {
     const seen = new Set<string>();
     for (const text of texts) {
       this.checkUses(text);
-      if (this.findings.failed) for (const { name } of text.spans) seen.add(name);
-      else this.collectSpans(text, text, seen, null, 0);
+      this.checkSpans(text, seen);
+      this.checkSize(text);
     }
     return seen;
   }
 
-  /** Every span once: those of the text and those of the values it is filled with. */
-  private collectSpans(text: Text, top: Text, seen: Set<string>, place: { offset: number; length: number } | null, depth: number): void {
-    if (depth > 64 || this.findings.list.length > 50) return;
-    const at = (offset: number, length: number): MarkProblem => ({ message: '', ...(place ?? { offset, length }) });
-    for (const { name, offset } of text.spans) {
+  /** Each span once: those that a text marks itself and those that its values bring. */
+  private checkSpans(text: Text, seen: Set<string>): void {
+    const add = (name: string, place: { offset: number; length: number }, from: string): void => {
       if (seen.has(name)) {
-        this.mark(top.path, top.written, {
-          ...at(offset, name.length + 3),
-          message: `The span "${name}" is marked twice; each span of a prompt needs a name of its own.`,
+        this.mark(text.path, text.written, {
+          ...place,
+          message: `The span "${name}" is marked twice${from}; each span of a prompt needs a name of its own.`,
         });
-        return;
       }
       seen.add(name);
-    }
-    for (const { name, offset, length, inSpan } of text.uses) {
-      const values = this.names.get(name);
-      if (values === undefined || !this.hasSpans(name, new Set())) continue;
-      if (inSpan !== null) {
-        this.mark(top.path, top.written, {
-          ...at(offset, length),
-          message: `{{${name}}} brings a span into the span "${inSpan}"; spans cannot be nested.`,
+    };
+    const marks = [...text.spans.map((span) => ({ span, use: null })), ...text.uses.map((use) => ({ span: null, use }))];
+    marks.sort((a, b) => (a.span ?? a.use)!.offset - (b.span ?? b.use)!.offset);
+    for (const { span, use } of marks) {
+      if (span !== null) add(span.name, { offset: span.offset, length: span.name.length + 3 }, '');
+      if (use === null) continue;
+      const brought = this.spansOf(use.name);
+      if (brought.size > 0 && use.inSpan !== null) {
+        this.mark(text.path, text.written, {
+          ...use,
+          message: `{{${use.name}}} brings a span into the span "${use.inSpan}"; spans cannot be nested.`,
         });
-        return;
       }
-      const here = place ?? { offset, length };
-      // Values of one name exclude each other, so they may mark the same span.
-      const before = new Set(seen);
-      for (const value of values) {
-        const own = new Set(before);
-        this.collectSpans(value, top, own, here, depth + 1);
-        for (const span of own) seen.add(span);
-      }
+      for (const name of brought) add(name, use, `, here by {{${use.name}}}`);
     }
   }
 
-  private hasSpans(name: string, path: Set<string>): boolean {
-    if (path.has(name)) return false;
-    path.add(name);
-    return (this.names.get(name) ?? []).some((text) => text.spans.length > 0 || text.uses.some((use) => this.hasSpans(use.name, path)));
+  /** Spans that a name can bring: of any of its values and of what these are filled with. */
+  private spansOf(name: string): ReadonlySet<string> {
+    const known = this.spans.get(name);
+    if (known !== undefined) return known;
+    const all = new Set<string>();
+    // Set before going deeper: a name that leads back to itself is told elsewhere and must not recurse here.
+    this.spans.set(name, all);
+    for (const text of this.names.get(name) ?? []) {
+      for (const span of text.spans) all.add(span.name);
+      for (const use of text.uses) for (const span of this.spansOf(use.name)) all.add(span);
+    }
+    return all;
+  }
+
+  /** Names can multiply each other; how large a text becomes at most is reckoned without building it. */
+  private checkSize(text: Text): void {
+    if (this.findings.failed) return;
+    const { length, steps } = this.sizeOf(text);
+    if (length > MAX_FILLED) this.error(text.path, `This becomes ${length} characters once filled in, more than ${MAX_FILLED}.`);
+    else if (steps > MAX_STEPS) this.error(text.path, `This takes ${steps} replacements to fill in, more than ${MAX_STEPS}.`);
+  }
+
+  private sizeOf(text: Text): { length: number; steps: number } {
+    const size = { length: text.written.length, steps: text.spans.length };
+    for (const use of text.uses) {
+      const inner = this.sizeOfName(use.name);
+      size.length += inner.length - use.length;
+      size.steps += inner.steps + 1;
+    }
+    return size;
+  }
+
+  private sizeOfName(name: string): { length: number; steps: number } {
+    let size = this.sizes.get(name);
+    if (size === undefined) {
+      size = { length: 0, steps: 0 };
+      for (const text of this.names.get(name) ?? []) {
+        const own = this.sizeOf(text);
+        size.length = Math.max(size.length, own.length);
+        size.steps = Math.max(size.steps, own.steps);
+      }
+      this.sizes.set(name, size);
+    }
+    return size;
   }
 
   private checkUnused(): void {
@@ -285,6 +320,7 @@ class MeaningChecker {
 
   /** A finding inside a text of the file. */
   private mark(path: Path, written: string, problem: MarkProblem): void {
+    if (this.findings.full) return;
     const range = rangeOf(this.source, path);
     this.findings.error(locate(this.findings.text, range, written, problem), problem.message, { field: pathText(path) });
   }

@@ -3,7 +3,7 @@ import { NAME_RULE } from './marks.js';
 import { EXPECTATIONS, PATTERNS } from './schema.js';
 import type { CommandInfo, JsonSchema } from './schema.js';
 import { pathKey, pathText } from './source.js';
-import type { Path, Source , Findings} from './source.js';
+import type { Path, Source, Findings } from './source.js';
 import { nearest, suggestion } from './suggest.js';
 import type { Range } from './types.js';
 
@@ -24,6 +24,7 @@ export function reportSchemaErrors(
   }
   const choices = errors.filter(({ keyword }) => keyword === 'anyOf' || keyword === 'oneOf');
   for (const error of errors) {
+    if (findings.full) return;
     if (WRAPPERS.has(error.keyword)) continue;
     // The forms of a choice fail one by one; what is told is the choice.
     if (choices.some((choice) => choice !== error && error.schemaPath.startsWith(`${choice.schemaPath}/`))) continue;

@@ -43,7 +43,7 @@ export class Findings {
   }
 
   add(severity: Severity, range: Range, message: string, more: { field?: string; suggestion?: string } = {}): void {
-    if (this.list.length >= MAX_DIAGNOSTICS) return;
+    if (this.full) return;
     const start = this.position(range.start);
     if (this.list.some((other) => other.message === message && other.line === start.line && other.column === start.column)) return;
     const end = this.position(Math.max(range.start, range.end));
@@ -61,6 +61,11 @@ export class Findings {
 
   error(range: Range, message: string, more: { field?: string; suggestion?: string } = {}): void {
     this.add('error', range, message, more);
+  }
+
+  /** True once nothing more is listed; checks may stop then. */
+  get full(): boolean {
+    return this.list.length >= MAX_DIAGNOSTICS;
   }
 
   get failed(): boolean {

@@ -8,7 +8,7 @@ export const MAX_FILLED = 1024 * 1024;
 export const MAX_COMBINATIONS = 1000;
 
 /** Most placeholders and spans that are filled in for one prompt: names can multiply each other without adding a character. */
-const MAX_STEPS = 100_000;
+export const MAX_STEPS = 100_000;
 
 /** One run's values: what each `{{name}}` becomes (as written, marks included) and how the run is called. */
 export interface VaryCombination {
