@@ -97,6 +97,7 @@ export const SECTIONS: Section[] = [
           ...always(c),
           c.selection.shown?.attribution,
           c.selection.shown?.attention?.spans,
+          c.selection.shown?.commands,
           c.selection.span,
           c.view.sort ?? null,
           c.view.ascending ?? null,

@@ -432,7 +432,7 @@ describe('tables and exports', () => {
     await open();
     await panel.show(residue);
     await panel.page.locator('#figure-margin .method').click();
-    expect(await panel.posted('openMethods')).toEqual([{ type: 'openMethods', anchor: 'lens' }]);
+    expect(await panel.posted('openMethods')).toEqual([{ type: 'openMethods', anchor: 'logit-lens' }]);
   });
 });
 

@@ -162,12 +162,14 @@ export function generateResidue(options: GeneratorOptions = {}): Residue {
       : {}),
     verdict: {
       failed: main.scores!.failed,
-      sentence: main.scores!.failed ? `Failed: says " blue", should say " red"` : `Did not fail: " red" wins by ${round(margin)} nats`,
+      sentence: main.scores!.failed
+        ? `Failed: says " blue", should say " red"; lost at layer ${main.collapse!.layer} of ${layers} (observed)`
+        : `Did not fail: " red" wins by ${round(margin)} nats`,
       drop: twin ? round(twin.scores!.margin - margin) : null,
       controlSucceeded: twin ? !twin.scores!.failed : null,
       patterns: [{ name: 'recursive-looping', present: main.looping!.loops, score: 0.4, evidence: 'The tail repeats with period 3.' }],
       confirmed: main.scores!.failed ? ['cause confirmed: cutting attention to fact costs 2.4 nats'] : [],
-      notChecked: ['null calibration'],
+      notChecked: ['nulls: no random spans or heads were measured beside these, so there are no p-values'],
     },
     checks: [
       { name: 'pattern-rows-sum-to-1', run: main.name, residual: 2e-7, tolerance: 1e-5, passed: true },
@@ -286,7 +288,7 @@ function generateRun({ next, name, label, T, fails, vary, x, whole, layers, head
         layer: layers - 1,
         peakProb: 0.31,
         finalProb: 0.012,
-        endedBy: { component: `L${layers - 1}H0`, contribution: -1.4 },
+        endedBy: { component: `head ${layers - 1}.0`, contribution: -1.4 },
       },
     ],
     generation: {
@@ -395,9 +397,9 @@ function generateCommands(next: () => number, layers: number): CommandOutcome[] 
       ],
       tables: [
         {
-          title: 'Effect by block',
-          columns: [{ label: 'block' }, { label: 'effect', unit: 'nats' }],
-          rows: blocks.map((b) => [b, round(-2 * next())]),
+          title: 'Effect of single heads',
+          columns: [{ label: 'head' }, { label: 'effect', unit: 'nats' }],
+          rows: blocks.map((b) => [`${b}.0`, round(-2 * next())]),
         },
       ],
     },

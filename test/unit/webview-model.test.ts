@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Residue } from '../../src/residue/types.js';
@@ -5,6 +6,7 @@ import { headsModel, labelled, patternOf, sortHeads } from '../../webview/model/
 import { densityText, doseModel, dotModel } from '../../webview/model/hold.js';
 import { cellTip, FLOOR, mapModel, ramp } from '../../webview/model/map.js';
 import { marginModel } from '../../webview/model/margin.js';
+import { METHODS, patternAnchor } from '../../webview/model/methods.js';
 import { salienceModel } from '../../webview/model/salience.js';
 import { stripModel, type StripItem } from '../../webview/model/tokens.js';
 import { closest, headline, verdictModel } from '../../webview/model/verdict.js';
@@ -37,11 +39,25 @@ describe('verdict', () => {
     expect(headline(run)).toMatch(/^Did not fail: “·red” wins by/);
   });
 
+  it('moves what the sentence says of the layer into the first chip', () => {
+    const residue = failing();
+    residue.verdict!.sentence = 'Did not fail: "; lost at layer" wins by 2.1 nats; closest at layer 4 (0.3)';
+    const model = verdictModel(residue);
+    expect(model.headline).toBe('Did not fail: "; lost at layer" wins by 2.1 nats');
+    expect(model.chips[0]).toMatchObject({ kind: 'observed', text: 'closest at layer 4 (0.3)' });
+  });
+
+  it('counts only the paraphrases at the vary values of the headline’s run', () => {
+    const residue = failing();
+    residue.paraphrases.forEach((p, i) => (p.vary = { walk: i < 3 ? residue.runs[residue.primary]!.vary.walk! : 'another' }));
+    expect(texts(residue).find((t) => t.includes('paraphrases'))).toMatch(/ of 3 paraphrases agree/);
+  });
+
   it('says what was not checked', () => {
     const residue = failing();
     residue.verdict!.confirmed = [];
     expect(texts(residue)).toContain('cause: not checked');
-    expect(texts(residue)).toContain('not checked: null calibration');
+    expect(texts(residue)).toContain('not checked: nulls');
     expect(verdictModel(residue).chips.find((c) => c.text === 'cause: not checked')?.kind).toBe('unchecked');
   });
 
@@ -73,6 +89,19 @@ describe('verdict', () => {
     expect(verdictModel(residue).headline).toBe('Failed: says “·blue”, should say “·red”');
     for (const run of residue.runs) delete run.scores;
     expect(verdictModel(residue).headline).toBeNull();
+  });
+});
+
+describe('methods', () => {
+  it('opens headings that the methods page has', () => {
+    const page = readFileSync('docs/methods.md', 'utf8');
+    const slugs = [...page.matchAll(/^#+ (.*)$/gm)].map((m) =>
+      m[1]!
+        .toLowerCase()
+        .replace(/[^\w\- ]/g, '')
+        .replace(/ /g, '-'),
+    );
+    for (const anchor of [...Object.values(METHODS), patternAnchor('recursive-looping')]) expect(slugs).toContain(anchor);
   });
 });
 
@@ -206,10 +235,21 @@ describe('parts', () => {
     expect(headsModel(run, null)!.points.every((x) => x.attention === null)).toBe(true);
   });
 
+  it('joins the effects of single heads that INHIBIT has tested on the same span', () => {
+    const run = failing().runs[0]!;
+    const [, effect] = run.commands![1]!.tables[0]!.rows[2]!;
+    const model = headsModel(run, 'fact')!;
+    expect(model.tested).toBe(true);
+    expect(model.points.find((p) => p.name === '2.0')!.effect).toBe(effect);
+    expect(model.points.find((p) => p.name === '2.1')!.effect).toBeNull();
+    run.commands![1]!.params = { span: 'question' };
+    expect(headsModel(run, 'fact')!.tested).toBe(false);
+  });
+
   it('sorts by any column, both ways, missing last, and loses none (property)', () => {
     const { points } = headsModel(failing().runs[0]!, 'fact')!;
     points[5]!.attention = null;
-    for (const key of ['head', 'attention', 'flow', 'fromSpan', 'contribution'] as const)
+    for (const key of ['head', 'attention', 'flow', 'fromSpan', 'contribution', 'effect'] as const)
       for (const descending of [true, false]) {
         const sorted = sortHeads(points, key, descending);
         expect(new Set(sorted)).toEqual(new Set(points));
@@ -274,10 +314,10 @@ describe('does it hold', () => {
 
   it('has the headline’s run among the paraphrases', () => {
     const residue = failing();
-    const model = dotModel(residue)!;
+    const model = dotModel(residue, residue.runs[residue.primary]!)!;
     expect(model.dots).toHaveLength(9);
     expect(model.dots.filter((d) => d.headline)).toHaveLength(1);
-    expect(dotModel(generateResidue())).toBeNull();
+    expect(dotModel(generateResidue(), null)).toBeNull();
     expect(densityText(residue)).toMatch(/^\d+ of 13 runs fail: /);
   });
 });

@@ -5,7 +5,7 @@ import { nats, probability } from './format.js';
 export interface HeadPoint {
   layer: number;
   head: number;
-  /** TransformerLens's short form, `L2H1`. */
+  /** Layer and head, both from 0: `2.1`. */
   name: string;
   /** Mass of attention from the answer position on the span; null without a span. */
   attention: number | null;
@@ -15,16 +15,33 @@ export interface HeadPoint {
   fromSpan: number | null;
   /** What it writes for answer − rival from all tokens, nats. */
   contribution: number;
+  /** Change of the margin when the head alone is cut off from the span, nats; null where no command has tested it. */
+  effect: number | null;
   tip: string[];
 }
-export type HeadKey = 'head' | 'attention' | 'flow' | 'fromSpan' | 'contribution';
+export type HeadKey = 'head' | 'attention' | 'flow' | 'fromSpan' | 'contribution' | 'effect';
 
 export interface HeadsModel {
   span: string | null;
+  /** Whether any head's effect has been tested by intervention. */
+  tested: boolean;
   points: HeadPoint[];
   /** Largest attention and |contribution|, for the axes. */
   aria: string;
   table: Table;
+}
+
+/** Effects of single heads from the INHIBIT command on this span: head name to change of the margin. */
+function effectsOf(run: RunTrace, span: string): Map<string, number> {
+  const effects = new Map<string, number>();
+  for (const { name, evidence, params, tables } of run.commands ?? []) {
+    if (name !== 'INHIBIT' || evidence !== 'caused' || params.span !== span) continue;
+    for (const { columns, rows } of tables) {
+      if (columns[0]?.label !== 'head' || columns[1]?.label !== 'effect') continue;
+      for (const [head, effect] of rows) if (typeof head === 'string' && typeof effect === 'number') effects.set(head, effect);
+    }
+  }
+  return effects;
 }
 
 /** Every head with its attention to the span and what it writes for the answer; null until the attribution is there. */
@@ -32,13 +49,14 @@ export function headsModel(run: RunTrace, span: string | null): HeadsModel | nul
   const dla = run.attribution;
   if (!dla) return null;
   const s = span === null ? undefined : run.attention?.spans[span];
+  const tested = span === null ? new Map<string, number>() : effectsOf(run, span);
   const points: HeadPoint[] = [];
   dla.head.forEach((row, layer) =>
     row.forEach((contribution, head) => {
       const attention = s?.attention[layer]?.[head] ?? null;
       const flow = s?.valueWeighted[layer]?.[head] ?? null;
       const fromSpan = s?.contribution[layer]?.[head] ?? null;
-      const name = `L${layer}H${head}`;
+      const name = `${layer}.${head}`;
       points.push({
         layer,
         head,
@@ -47,11 +65,13 @@ export function headsModel(run: RunTrace, span: string | null): HeadsModel | nul
         flow,
         fromSpan,
         contribution,
+        effect: tested.get(name) ?? null,
         tip: [
-          `${name} (blocks.${layer}.attn, head ${head})`,
+          `head ${name} (blocks.${layer}.attn, head ${head})`,
           ...(attention === null ? [] : [`attention to ${span}: ${probability(attention)}`]),
           `contribution: ${nats(contribution)}${fromSpan === null ? '' : `, of it from ${span} ${nats(fromSpan)}`}`,
           'direct logit attribution, final norm’s scale frozen. Read off.',
+          ...(tested.has(name) ? [`cut off from ${span}: margin ${nats(tested.get(name))}. Tested by intervention.`] : []),
         ],
       });
     }),
@@ -62,6 +82,7 @@ export function headsModel(run: RunTrace, span: string | null): HeadsModel | nul
   );
   return {
     span,
+    tested: tested.size > 0,
     points,
     aria: `${points.length} heads${span === null ? '' : `, attention to ${span} against contribution`}; the largest contribution is ${top?.name ?? 'none'} with ${nats(top?.contribution)}. Read off.`,
     table: {
@@ -73,7 +94,7 @@ export function headsModel(run: RunTrace, span: string | null): HeadsModel | nul
         'contribution from span (nats)',
         'contribution (nats)',
       ],
-      rows: points.map((p) => [p.layer, p.head, p.attention, p.flow, p.fromSpan, p.contribution]),
+      rows: points.map((p) => [p.layer, p.head, p.attention, p.flow, p.fromSpan, p.contribution, p.effect]),
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { Residue, RunTrace } from '../../src/residue/types.js';
 import type { Table } from './csv.js';
 import { nats, probability } from './format.js';
-import { runLabel } from './view.js';
+import { paraphrasesOf, runLabel } from './view.js';
 
 export interface DoseModel {
   /** True when every run has a number to stand at. */
@@ -66,10 +66,9 @@ export interface DotModel {
   table: Table;
 }
 
-/** Paraphrases as dots on the margin's axis, the headline's run among them. */
-export function dotModel(residue: Residue): DotModel | null {
-  const main = residue.runs[residue.primary];
-  const scored = residue.paraphrases.filter((p) => p.scores);
+/** Paraphrases of a run as dots on the margin's axis, the run itself among them. */
+export function dotModel(residue: Residue, main: RunTrace | null): DotModel | null {
+  const scored = main ? paraphrasesOf(residue, main) : [];
   if (!scored.length || !main?.scores) return null;
   const dot = (run: RunTrace, headline: boolean): DotModel['dots'][number] => ({
     label: headline ? 'the prompt itself' : run.name,

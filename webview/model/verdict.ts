@@ -1,4 +1,6 @@
+import { METHODS, patternAnchor } from './methods.js';
 import type { Residue, RunTrace } from '../../src/residue/types.js';
+import { paraphrasesOf } from './view.js';
 import { nats, number, probability, quoted } from './format.js';
 
 /** A piece of evidence beside the headline. `kind` decides how it looks: observed hollow, caused solid, unchecked greyed. */
@@ -38,10 +40,13 @@ export function headline(run: RunTrace): string | null {
     : `Did not fail: ${quoted(s.answer.text)} wins by ${number(s.margin)} nats`;
 }
 
-function collapseChip(residue: Residue, run: RunTrace): Chip | null {
+/** The engine's sentence ends with where it was lost, or where it was closest; that is the first chip. */
+const TAIL = /; ((?:lost at layer|never formed|closest at layer|ahead only from)[^"]*)$/;
+
+function collapseChip(residue: Residue, run: RunTrace, told: string | undefined): Chip | null {
   const { collapse, lens, scores } = run;
   const layers = residue.provenance.model.layers;
-  const make = (text: string, tip: string): Chip => ({ kind: 'observed', text, tip, action: { methods: 'collapse-point' } });
+  const make = (text: string, tip: string): Chip => ({ kind: 'observed', text: told ?? text, tip, action: { methods: METHODS.collapse } });
   if (!collapse) return null;
   if (collapse.kind === 'lost' && collapse.layer !== null)
     return make(
@@ -54,9 +59,9 @@ function collapseChip(residue: Residue, run: RunTrace): Chip | null {
       `Collapse point: the margin never rose above noise (${number(collapse.noise)} nats, 95th percentile over random token pairs); its peak is ${nats(collapse.peakMargin)} at layer ${collapse.peak}.`,
     );
   const near = lens ? closest(lens.margin, scores?.tau ?? 0) : null;
-  if (!near) return null;
+  if (!near && told === undefined) return null;
   return make(
-    `closest at layer ${near.row} (${number(near.margin)} nats)`,
+    near ? `closest at layer ${near.row} (${number(near.margin)} nats)` : '',
     'Smallest margin after the answer first led, by the logit lens. Read off.',
   );
 }
@@ -70,7 +75,8 @@ export function verdictModel(residue: Residue): VerdictModel {
   const add = (kind: Chip['kind'], text: string, tip: string, action: Chip['action'] = null): void => {
     chips.push({ kind, text, tip, action });
   };
-  const shown = run ? collapseChip(residue, run) : null;
+  const told = v ? TAIL.exec(v.sentence)?.[1] : undefined;
+  const shown = run ? collapseChip(residue, run, told) : null;
   if (shown) chips.push(shown);
 
   for (const text of v?.confirmed ?? [])
@@ -80,14 +86,14 @@ export function verdictModel(residue: Residue): VerdictModel {
       reveal: 1,
     });
 
-  const scored = residue.paraphrases.filter((p) => p.scores);
+  const scored = run ? paraphrasesOf(residue, run) : [];
   if (scored.length && failed !== null) {
     const agree = scored.filter((p) => p.scores!.failed === failed).length;
     add(
       'fact',
       `${agree} of ${scored.length} paraphrases agree`,
       'Paraphrases with the same outcome as the headline. Read off, one run each.',
-      { methods: 'second-opinion' },
+      { methods: METHODS.density },
     );
   }
   const control = residue.control?.scores;
@@ -98,7 +104,7 @@ export function verdictModel(residue: Residue): VerdictModel {
         ? `the control fails too (${nats(control.margin)})`
         : `control wins by ${number(control.margin)} nats${v?.drop != null ? `, drop ${number(v.drop)}` : ''}`,
       'Margin of the matched control; drop = control margin − probe margin.',
-      { methods: 'margin' },
+      { methods: METHODS.margin },
     );
   if (residue.density && residue.density.total > 1) {
     const { failing, total, interval } = residue.density;
@@ -106,11 +112,11 @@ export function verdictModel(residue: Residue): VerdictModel {
       'fact',
       `${failing} of ${total} runs fail`,
       `Failure density over vary values and paraphrases; Wilson 95 % interval ${probability(interval[0])} to ${probability(interval[1])}.`,
-      { methods: 'failure-density' },
+      { methods: METHODS.density },
     );
   }
   for (const p of v?.patterns ?? [])
-    if (p.present) add('observed', `${p.name} (score ${number(p.score, 2)})`, p.evidence, { methods: p.name });
+    if (p.present) add('observed', `${p.name} (score ${number(p.score, 2)})`, p.evidence, { methods: patternAnchor(p.name) });
   if (residue.expectations.length) {
     const bad = residue.expectations.filter((e) => !e.passed);
     add(
@@ -129,6 +135,7 @@ export function verdictModel(residue: Residue): VerdictModel {
       `${broken.length} identity checks fail`,
       broken.map((c) => `${c.name} (${c.run}): residual ${number(c.residual)} > ${number(c.tolerance)}`).join('\n'),
     );
-  for (const text of v?.notChecked ?? []) add('unchecked', /not checked/.test(text) ? text : `not checked: ${text}`, text, { reveal: 1 });
-  return { failed, headline: v?.sentence ?? (run ? headline(run) : null), chips };
+  // "nulls: no random spans were measured …" is `not checked: nulls`, and the reason is its tooltip.
+  for (const text of v?.notChecked ?? []) add('unchecked', `not checked: ${text.split(':')[0]}`, text, { reveal: 1 });
+  return { failed, headline: v?.sentence.replace(TAIL, '') ?? (run ? headline(run) : null), chips };
 }

@@ -71,3 +71,10 @@ export function rowName(row: number, layers: number): string {
   if (row === 0) return 'layer 0 (embeddings)';
   return `layer ${row} of ${layers} (after blocks.${row - 1})`;
 }
+
+/** Scored paraphrases at the vary values of a run. */
+export function paraphrasesOf(residue: Residue, run: RunTrace): RunTrace[] {
+  return residue.paraphrases.filter(
+    (p) => p.scores && Object.entries(run.vary).every(([name, value]) => p.vary[name] === undefined || p.vary[name] === value),
+  );
+}

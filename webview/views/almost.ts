@@ -1,3 +1,4 @@
+import { METHODS } from '../model/methods.js';
 import { h } from '../dom.js';
 import { nats, probability, visible } from '../model/format.js';
 import type { Context } from './context.js';
@@ -33,7 +34,7 @@ export function almostView(context: Context): HTMLElement {
     id: 'almost',
     title: 'Almost said',
     evidence: 'observed',
-    method: { name: 'logit lens', anchor: 'almost-said' },
+    method: { name: 'logit lens', anchor: METHODS.almost },
     table: {
       columns: ['token', 'led at layer', 'peak p', 'final p', 'ended by', 'contribution (nats)'],
       rows: words.map((w) => [w.text, w.layer, w.peakProb, w.finalProb, w.endedBy?.component ?? null, w.endedBy?.contribution ?? null]),

@@ -1,3 +1,4 @@
+import { METHODS } from '../model/methods.js';
 import type { Chart } from 'chart.js';
 import { h } from '../dom.js';
 import { patternOf } from '../model/heads.js';
@@ -13,7 +14,7 @@ export function attentionView(context: Context): HTMLElement | null {
   const run = selection.shown;
   const head = link.pinned.head;
   if (!run?.attention || !head) return null;
-  const name = `L${head[0]}H${head[1]}`;
+  const name = `head ${head.join('.')}`;
   const pattern = patternOf(run, head);
   if (!pattern)
     return h('p', { class: 'note' }, `The attention of ${name} is not in this residue: it keeps the heads that contribute most.`);
@@ -83,9 +84,9 @@ export function attentionView(context: Context): HTMLElement | null {
   view.start(context.onDispose, link.pinned.token ?? top);
   return figure(context, {
     id: 'attention',
-    title: `${name}: attention from the answer position`,
+    title: `Head ${head.join('.')}: attention from the answer position`,
     evidence: 'observed',
-    method: { name: 'attention pattern', anchor: 'attention' },
+    method: { name: 'attention pattern', anchor: METHODS.attention },
     canvas: () => canvas,
     table: { columns: ['position', 'token', 'attention (share)'], rows: pattern.map((v, i) => [i, run.tokens[i]?.text ?? '', v]) },
     body: [view.box, view.note],

@@ -113,7 +113,7 @@ function curveElement(context: Context, outcome: CommandOutcome, curve: CommandO
         } as never,
       },
     },
-    items: curveItems(curve),
+    items: curveItems(curve, context.residue.provenance.model.layers),
   });
   return figure(context, {
     id: `command-${id.replace('.', '-')}`,
@@ -147,10 +147,10 @@ function curveElement(context: Context, outcome: CommandOutcome, curve: CommandO
   });
 }
 
-function curveItems(curve: CommandOutcome['curves'][number]): ReturnType<typeof alongX> {
+function curveItems(curve: CommandOutcome['curves'][number], layers: number): ReturnType<typeof alongX> {
   const layered = /layer|block/i.test(curve.xLabel);
-  // "block" curves count blocks from 0; the row that block b writes is b + 1.
-  const shift = /block/i.test(curve.xLabel) ? 1 : 0;
+  // A curve over residual rows has L + 1 points; any other is over blocks, and block b writes row b + 1.
+  const shift = curve.x.length === layers + 1 ? 0 : 1;
   const base = alongX(
     curve.x.length,
     (i) => (layered ? { row: (curve.x[i] ?? 0) + shift } : null),

@@ -1,3 +1,4 @@
+import { METHODS } from '../model/methods.js';
 import { h } from '../dom.js';
 import { number, pieces, probability } from '../model/format.js';
 import type { Context } from './context.js';
@@ -25,13 +26,13 @@ export function generationView(context: Context): HTMLElement | null {
   const loops = !loop
     ? 'looping: not checked'
     : loop.loops
-      ? `it loops (period ${number(loop.period)}, ${loop.repeats} times, rep-4 ${probability(loop.rep4)})${loop.carrier ? `, carried by L${loop.carrier.layer}H${loop.carrier.head} (induction score ${number(loop.carrier.inductionScore)})` : ''}`
+      ? `it loops (period ${number(loop.period)}, ${loop.repeats} times, rep-4 ${probability(loop.rep4)})${loop.carrier ? `, carried by head ${loop.carrier.layer}.${loop.carrier.head} (induction score ${number(loop.carrier.inductionScore)})` : ''}`
       : `it does not loop (rep-4 ${probability(loop.rep4)})`;
   return figure(context, {
     id: 'generation',
     title: 'What it goes on to say',
     evidence: 'observed',
-    method: { name: 'looping', anchor: 'looping' },
+    method: { name: 'looping', anchor: METHODS.looping },
     table: { columns: ['index', 'id', 'token'], rows: g.tokens.map((t, i) => [i, g.ids?.[i] ?? null, t]) },
     body: [
       h('div', { class: 'strip generated' }, ...tokens),

@@ -1,3 +1,4 @@
+import { METHODS } from '../model/methods.js';
 import type { Plugin } from 'chart.js';
 import { h } from '../dom.js';
 import { headsModel, labelled, sortHeads, type HeadKey, type HeadPoint, type HeadsModel } from '../model/heads.js';
@@ -91,7 +92,7 @@ function scatter(context: Context, model: HeadsModel, picker: HTMLElement | null
     id: 'heads',
     title: 'Heads: what they look at, what they write',
     evidence: 'observed',
-    method: { name: 'direct logit attribution', anchor: 'direct-logit-attribution' },
+    method: { name: 'direct logit attribution', anchor: METHODS.attribution },
     table: model.table,
     canvas: () => canvas,
     body: [
@@ -102,7 +103,7 @@ function scatter(context: Context, model: HeadsModel, picker: HTMLElement | null
         { class: 'legend' },
         h('span', { class: 'key' }, h('i', { class: 'swatch dot-positive' }), 'toward the answer'),
         h('span', { class: 'key' }, h('i', { class: 'swatch dot-negative' }), 'toward the rival'),
-        h('span', { class: 'key' }, 'effect of removing a head: not checked'),
+        h('span', { class: 'key' }, model.tested ? 'effect of cutting a head off: in the table' : 'effect of removing a head: not checked'),
       ),
     ],
   });
@@ -220,6 +221,11 @@ const COLUMNS: { key: HeadKey; text: string; title: string }[] = [
     title:
       'Contribution to the margin from all tokens (nats), direct logit attribution; also what is predicted to be lost without the head',
   },
+  {
+    key: 'effect',
+    text: 'cut off',
+    title: 'Change of the margin when the head alone is cut off from the span (nats): tested by intervention, INHIBIT',
+  },
   { key: 'fromSpan', text: 'from span', title: 'Contribution to the margin from the span’s tokens alone (nats)' },
   { key: 'flow', text: 'flow', title: 'Norm of the value-weighted sum over the span, ‖Σ α·v·W_O‖' },
 ];
@@ -229,7 +235,9 @@ function table(context: Context, model: HeadsModel): HTMLElement {
   const key = COLUMNS.find((c) => c.key === view.sort)?.key ?? 'contribution';
   const descending = view.ascending !== true;
   const all = view.allHeads === true;
-  const columns = model.span === null ? COLUMNS.filter((c) => c.key === 'head' || c.key === 'contribution') : COLUMNS;
+  const columns = COLUMNS.filter((c) =>
+    c.key === 'effect' ? model.tested : model.span !== null || c.key === 'head' || c.key === 'contribution',
+  );
   const sorted = sortHeads(model.points, key, descending);
   const shown = all ? sorted : sorted.slice(0, SHOWN);
   const rows = shown.map((p) => {
@@ -312,7 +320,9 @@ function table(context: Context, model: HeadsModel): HTMLElement {
     h(
       'p',
       { class: 'note' },
-      'Select a head to see what it attends to. Contribution in nats; observed effect, verdict and p of single heads: not checked. ',
+      model.tested
+        ? 'Select a head to see what it attends to. Nats; “cut off” is tested by intervention, the rest is read off. Verdict and p of single heads: not checked. '
+        : 'Select a head to see what it attends to. Contribution in nats; effect, verdict and p of single heads: not checked. ',
       model.points.length > SHOWN
         ? h(
             'button',

@@ -1,3 +1,4 @@
+import { METHODS } from '../model/methods.js';
 import type { Plugin } from 'chart.js';
 import { h } from '../dom.js';
 import { densityText, doseModel, dotModel, type DoseModel, type DotModel } from '../model/hold.js';
@@ -12,7 +13,7 @@ import { lineBoxes, sweep } from './margin.js';
 export function holdView(context: Context): HTMLElement[] {
   const { residue } = context;
   const dose = doseModel(residue);
-  const dots = dotModel(residue);
+  const dots = dotModel(residue, context.selection.run);
   const density = densityText(residue);
   const waiting = residue.status !== 'complete';
   return [
@@ -146,7 +147,7 @@ function doseFigure(context: Context, model: DoseModel): HTMLElement {
     id: 'dose',
     title: `Margin over ${model.xLabel}`,
     evidence: 'observed',
-    method: { name: 'margin', anchor: 'margin' },
+    method: { name: 'margin', anchor: METHODS.margin },
     table: model.table,
     canvas: () => canvas,
     body: [
@@ -227,7 +228,7 @@ function densityFigure(context: Context, model: DoseModel): HTMLElement {
     id: 'density',
     title: `Failing share over ${model.xLabel}`,
     evidence: 'observed',
-    method: { name: 'failure density', anchor: 'failure-density' },
+    method: { name: 'failure density', anchor: METHODS.density },
     table: {
       columns: ['run', 'failing', 'of', 'share', 'from', 'to'],
       rows: density.map((d, i) => [model.labels[i] ?? '', d.failing, d.total, d.share, d.interval[0], d.interval[1]]),
@@ -317,7 +318,7 @@ function dotFigure(context: Context, model: DotModel): HTMLElement {
     id: 'paraphrases',
     title: `Paraphrases: ${model.agree}`,
     evidence: 'observed',
-    method: { name: 'second opinion', anchor: 'second-opinion' },
+    method: { name: 'second opinion', anchor: METHODS.density },
     table: model.table,
     canvas: () => canvas,
     body: [box],

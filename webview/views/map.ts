@@ -1,3 +1,4 @@
+import { METHODS } from '../model/methods.js';
 import type { Chart, Plugin, ScriptableContext } from 'chart.js';
 import { h } from '../dom.js';
 import { cellTip, mapModel, ramp, FLOOR, type MapModel } from '../model/map.js';
@@ -112,7 +113,7 @@ export function mapView(context: Context): HTMLElement {
     id: 'map',
     title: 'Probability of the answer by layer and position',
     evidence: 'observed',
-    method: { name: 'logit lens', anchor: 'lens' },
+    method: { name: 'lens map', anchor: METHODS.map },
     table: model.table,
     canvas: () => canvas,
     body: [

@@ -1,3 +1,4 @@
+import { METHODS } from '../model/methods.js';
 import type { Chart, Plugin } from 'chart.js';
 import { h } from '../dom.js';
 import { marginModel, type MarginModel } from '../model/margin.js';
@@ -84,7 +85,7 @@ export function marginView(context: Context): HTMLElement {
     id: 'margin',
     title: 'Margin by layer',
     evidence: 'observed',
-    method: { name: 'logit lens', anchor: 'lens' },
+    method: { name: 'logit lens', anchor: METHODS.lens },
     table: model.table,
     canvas: () => canvas,
     body: [

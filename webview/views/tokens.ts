@@ -1,3 +1,4 @@
+import { METHODS } from '../model/methods.js';
 import { h } from '../dom.js';
 import { count, pieces } from '../model/format.js';
 import { stripModel, type StripFold, type StripModel, type StripToken } from '../model/tokens.js';
@@ -32,7 +33,7 @@ export function tokensView(context: Context): HTMLElement {
     id: 'tokens',
     title: selection.prompt === 'control' ? 'The control' : 'The prompt',
     evidence: 'observed',
-    method: { name: 'attention', anchor: selection.shading === 'contribution' ? 'direct-logit-attribution' : 'value-weighted-attention' },
+    method: { name: 'attention', anchor: selection.shading === 'contribution' ? METHODS.attribution : METHODS.attention },
     table: model.table,
     body: [
       strip,
