@@ -1,13 +1,37 @@
-import type { Command } from './types.js';
+import type { Edit } from '../engine/api.js';
+import { argmax, mean } from '../methods/statistics.js';
+import type { CommandOutcome } from '../residue/types.js';
+import { flowFromSpan, type SpanFlow } from '../run/attribute.js';
+import { editedMargins } from '../run/edited.js';
+import { rowAt } from '../run/trace.js';
+import { nats, plain } from '../run/words.js';
+import { indexesSchema, spanSchema } from './schema.js';
+import { contest, range, resolveIndexes, withoutSpan } from './shared.js';
+import type { Command, CommandContext } from './types.js';
 
-export const anchorInfo = {
+interface AnchorParams {
+  span: string;
+  inject?: { layers: number[] | 'all'; scale?: number };
+}
+
+const NOTHING = {
+  attention: null,
+  attentionMax: null,
+  flow: null,
+  contribution: null,
+  contributionDrop: null,
+  injectEffect: null,
+  injectLayer: null,
+};
+
+export const anchor: Command<AnchorParams> = {
   name: 'ANCHOR',
   summary: 'Declares the source span and follows what the answer position takes from it.',
   docs: `**ANCHOR** declares the span that holds the answer and measures what the answer position p takes from it, by layer and head.
 
 - *attention* (share): Σ over the span of α(p, k), the attention pattern's row at p.
-- *value-weighted flow* (share): ‖α(p, k) · v_k · W_O‖ summed over the span's tokens, divided by the same sum over all tokens (Kobayashi et al. 2020).
-- *contribution* (nats): what the heads write at p from the span's tokens toward the margin, final norm's scale frozen (Elhage et al. 2021).
+- *value-weighted flow* (share): ‖α(p, k) · v_k · W_O‖ summed over heads and the span's tokens, divided by the same sum over all tokens (Kobayashi et al. 2020).
+- *contribution* (nats): what the heads write at p from the span's tokens toward answer against strongest rival, final norm's scale frozen (Elhage et al. 2021). In the control it is taken for the same two tokens.
 
 These are **read off**. With \`inject: {layers, scale}\` the span's own residual is added again at p, entering each of these layers in turn:
 r_l(p) + scale · mean over the span of r_l. The margin is measured again: that is **tested by intervention**. A positive effect says
@@ -19,7 +43,7 @@ that the answer is still readable from the span at that layer, and only did not 
     required: ['span'],
     additionalProperties: false,
     properties: {
-      span: { type: 'string', minLength: 1, 'x-span': true, description: 'Name of a span marked in the prompt: `[[fact|red]]`.' },
+      span: spanSchema,
       inject: {
         type: 'object',
         required: ['layers'],
@@ -27,7 +51,7 @@ that the answer is still readable from the span at that layer, and only did not 
         description: "Adds the span's residual again at the answer position, one layer at a time, and measures the margin.",
         'x-expected': 'layers and a scale, such as {layers: all, scale: 1}',
         properties: {
-          layers: layersSchema('Layers to inject before, each in a run of its own.'),
+          layers: indexesSchema('layer', 'Layers to inject before, each in a run of its own.'),
           scale: {
             type: 'number',
             minimum: -100,
@@ -49,30 +73,139 @@ that the answer is still readable from the span at that layer, and only did not 
     injectEffect: { unit: 'nats', summary: 'Largest gain of the margin when the residual of the span is added at the answer position.' },
     injectLayer: { unit: 'layer', summary: 'The layer of that gain.' },
   },
-} satisfies Omit<Command, 'run'>;
+  async run(context, params) {
+    const { probe, control, signal } = context;
+    const span = probe.prompt.spans[params.span];
+    if (!span) return withoutSpan('ANCHOR', { ...params }, params.span, NOTHING);
+    const { answer, strongest } = contest(context);
+    const here = await flowFromSpan(context.model, probe, span, answer, strongest, signal);
+    const there = control?.prompt.spans[params.span];
+    const other = control && there ? await flowFromSpan(context.model, control, there, answer, strongest, signal) : null;
+    const outcome = observed(params, here, other);
+    if (params.inject) await inject(context, params.inject, span, outcome);
+    return outcome;
+  },
+};
 
-/** Schema of a parameter that chooses layers: `all` or a list of block numbers. */
-export function layersSchema(description: string): Record<string, unknown> {
-  return { ...indexes(description, 'layer'), default: 'all' };
+const total = (rows: readonly (readonly number[])[]): number => rows.flat().reduce((a, b) => a + b, 0);
+
+function observed(params: AnchorParams, here: SpanFlow, other: SpanFlow | null): CommandOutcome {
+  const attention = here.attention.flat();
+  const most = argmax(attention);
+  const heads = here.attention[0]?.length ?? 0;
+  const best = { layer: Math.floor(most / heads), head: most % heads };
+  const contribution = total(here.contribution);
+  const before = other && total(other.contribution);
+  const name = JSON.stringify(params.span);
+  const values = {
+    ...NOTHING,
+    attention: mean(attention),
+    attentionMax: attention[most] ?? 0,
+    flow: mean(here.flow),
+    contribution,
+    contributionDrop: before === null ? null : before - contribution,
+  };
+  const findings = [
+    `The heads write ${nats(contribution)} toward the answer from ${name}${before === null ? '' : `, ${nats(before)} in the control`}.`,
+    `Head ${best.layer}.${best.head} attends to ${name} most: ${plain(100 * values.attentionMax)} % of its attention; all heads on average ${plain(100 * values.attention)} %${other ? `, ${plain(100 * mean(other.attention.flat()))} % in the control` : ''}.`,
+  ];
+  const layers = range(here.flow.length);
+  const byLayer = (title: string, yLabel: string, unit: string, of: (flow: SpanFlow) => number[]) => ({
+    title,
+    xLabel: 'layer',
+    yLabel,
+    unit,
+    x: layers,
+    series: [{ label: 'probe', y: of(here) }, ...(other ? [{ label: 'control', y: of(other) }] : [])],
+  });
+  return {
+    name: 'ANCHOR',
+    params: { ...params },
+    evidence: 'observed',
+    findings,
+    values,
+    curves: [
+      byLayer(`Attention to ${name}`, 'attention', 'share, mean over heads', (flow) => flow.attention.map((row) => mean(row))),
+      byLayer(`Value-weighted flow from ${name}`, 'flow', 'share', (flow) => flow.flow),
+      byLayer(`Contribution from ${name}`, 'contribution', 'nats', (flow) => flow.contribution.map((row) => total([row]))),
+    ],
+    tables: [headTable(name, here, other)],
+  };
 }
 
-/** Schema of `all` or a list of numbers from 0. */
-export function indexes(description: string, what: 'layer' | 'head'): Record<string, unknown> {
+function headTable(name: string, here: SpanFlow, other: SpanFlow | null): CommandOutcome['tables'][number] {
+  const rows = here.contribution.flatMap((row, l) =>
+    row.map((contribution, h) => ({
+      size: Math.max(Math.abs(contribution), Math.abs(other?.contribution[l]![h]! || 0)),
+      cells: [
+        `${l}.${h}`,
+        here.attention[l]![h]!,
+        here.valueWeighted[l]![h]!,
+        contribution,
+        ...(other ? [other.attention[l]![h]!, other.contribution[l]![h]!] : []),
+      ],
+    })),
+  );
+  rows.sort((a, b) => b.size - a.size);
   return {
-    type: ['string', 'array'],
-    description,
-    'x-expected': `all, or a list of ${what}s, such as [0, 1]`,
-    allOf: [
-      { if: { type: 'string' }, then: { enum: ['all'] } },
-      {
-        if: { type: 'array' },
-        then: {
-          minItems: 1,
-          maxItems: 1024,
-          uniqueItems: true,
-          items: { type: 'integer', minimum: 0, maximum: 1023, 'x-expected': `a ${what}, counted from 0` },
-        },
-      },
+    title: `Heads by what they bring from ${name}`,
+    columns: [
+      { label: 'head' },
+      { label: 'attention', unit: 'share' },
+      { label: '‖αvW_O‖' },
+      { label: 'contribution', unit: 'nats' },
+      ...(other
+        ? [
+            { label: 'attention in control', unit: 'share' },
+            { label: 'contribution in control', unit: 'nats' },
+          ]
+        : []),
     ],
+    rows: rows.map(({ cells }) => cells),
   };
+}
+
+/** Adds the span's mean residual at p before each layer in turn; fills in what that did. */
+async function inject(
+  context: CommandContext,
+  { layers, scale = 1 }: NonNullable<AnchorParams['inject']>,
+  span: readonly [number, number],
+  outcome: CommandOutcome,
+): Promise<void> {
+  const { model, probe, signal } = context;
+  const chosen = resolveIndexes(layers, model.spec.nLayers, 'ANCHOR.inject.layers', 'layer');
+  const variants = chosen.map((layer): Edit[] => [
+    { kind: 'add', at: 'resid_pre', layer, positions: [probe.position], value: meanResidual(context, layer, span, scale) },
+  ]);
+  const [base, ...margins] = await editedMargins(model, probe.prompt.ids, [[], ...variants], contest(context), {
+    signal,
+    onProgress: (done, all) => context.progress(done, all),
+  });
+  const effects = margins.map((m) => m - base!);
+  const best = argmax(effects);
+  outcome.evidence = 'caused';
+  outcome.values['injectEffect'] = effects[best]!;
+  outcome.values['injectLayer'] = chosen[best]!;
+  const name = JSON.stringify(outcome.params['span']);
+  outcome.findings.push(
+    `Adding ${scale === 1 ? '' : `${plain(scale)} times `}the residual of ${name} at the answer position changes the margin most before layer ${chosen[best]}: by ${nats(effects[best]!)} (tested by intervention).`,
+  );
+  outcome.curves.push({
+    title: `Margin with the residual of ${name} added at the answer position`,
+    xLabel: 'layer',
+    yLabel: 'margin',
+    unit: 'nats',
+    x: chosen,
+    series: [
+      { label: 'added', y: margins },
+      { label: 'unchanged', y: chosen.map(() => base!) },
+    ],
+  });
+}
+
+function meanResidual({ probe }: CommandContext, layer: number, [start, end]: readonly [number, number], scale: number): Float32Array {
+  const residual = probe.result.get(`blocks.${layer}.hook_resid_pre`);
+  const sum = new Float64Array(residual.shape[2]!);
+  for (let k = start; k < end; k++) rowAt(residual, k).forEach((x, i) => (sum[i]! += (scale * x) / (end - start)));
+  return Float32Array.from(sum);
 }

@@ -1,12 +1,15 @@
-import { anchorInfo } from './anchor.js';
-import { inhibitInfo } from './inhibit.js';
-import { recallInfo } from './recall.js';
+import { anchor } from './anchor.js';
+import { inhibit } from './inhibit.js';
+import { recall } from './recall.js';
 import type { Command } from './types.js';
 
-/** What validation, completion and hovers know of each command, in the order in which they are listed. */
-export const COMMANDS: readonly Omit<Command, 'run'>[] = [anchorInfo, recallInfo, inhibitInfo];
+/** Parameters were checked against a command's own schema when the shell was parsed, which is what makes this cast true. */
+const entry = <P extends object>(command: Command<P>): Command => command as unknown as Command;
+
+/** Every command, in the order in which they are listed. */
+export const COMMANDS: readonly Command[] = [entry(anchor), entry(recall), entry(inhibit)];
 
 /** The command of that name, or undefined. Names are case-sensitive. */
-export function commandByName(name: string): Omit<Command, 'run'> | undefined {
+export function commandByName(name: string): Command | undefined {
   return COMMANDS.find((command) => command.name === name);
 }

@@ -36,5 +36,7 @@ export interface Command<P extends object = Record<string, unknown>> {
   snippet: string;
   /** Names under the command that `expect` may test, e.g. `effect` for `INHIBIT.effect`, with a unit. */
   measures: Record<string, { unit: string; summary: string }>;
+  /** It reads `trace.generation` and `trace.looping`; where the shell asks for no generation, 40 greedy tokens are made. */
+  needsGeneration?: boolean;
   run(context: CommandContext, params: P): Promise<CommandOutcome>;
 }

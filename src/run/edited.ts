@@ -1,0 +1,120 @@
+import type { Edit, KvCache, Model } from '../engine/api.js';
+import { throwIfAborted } from '../errors.js';
+import { logSoftmax, margin } from '../methods/lens.js';
+
+/** What a margin is taken between: first tokens. */
+export interface Contest {
+  answer: number;
+  rivals: readonly number[];
+}
+
+/** Edits of one variant, without `row`. */
+export type Variant = readonly Edit[];
+
+/** Tokens of all rows of one batch, and numbers of its attention scores, at most. Fixed, so that results do not depend on the machine. */
+const BATCH_TOKENS = 4096;
+const BATCH_SCORES = 2 ** 24;
+
+export interface EditedOptions {
+  signal?: AbortSignal;
+  /** Called after each batch with how many variants are done. */
+  onProgress?: (done: number, total: number) => void;
+  /** Position ids, where they are not 0…T−1. */
+  positions?: readonly number[];
+}
+
+/**
+ * The margin at the last position under each variant's edits, several variants to a batch. Positions of edits index `ids`.
+ * @returns One margin per variant, nats.
+ */
+export async function editedMargins(
+  model: Model,
+  ids: readonly number[],
+  variants: readonly Variant[],
+  contest: Contest,
+  { signal, onProgress, positions }: EditedOptions = {},
+): Promise<number[]> {
+  const { nHeads } = model.spec;
+  const size = batchSize(ids.length, nHeads * ids.length * ids.length);
+  return inBatches(variants, size, onProgress, async (batch) => {
+    throwIfAborted(signal);
+    const { logits } = await model.run(
+      batch.map(() => ids),
+      { edits: rows(batch), logits: 'last', signal, positions },
+    );
+    return marginsOf(logits!.data, batch.length, contest);
+  });
+}
+
+/** Keys and values of a prompt without its last token, shared by every variant that edits at p alone. */
+export interface Prefix {
+  ids: readonly number[];
+  cache: KvCache | null;
+}
+
+export async function prefixOf(model: Model, ids: readonly number[], signal?: AbortSignal): Promise<Prefix> {
+  if (ids.length < 2) return { ids, cache: null };
+  const { cache } = await model.run(ids.slice(0, -1), { keepCache: true, logits: 'none', signal });
+  return { ids, cache };
+}
+
+/**
+ * `editedMargins` for edits that concern the answer position alone: only it is run again, after the cached prefix. Positions of
+ * edits index `prefix.ids`; their queries and positions must be the last.
+ */
+export async function marginsAtEnd(
+  model: Model,
+  prefix: Prefix,
+  variants: readonly Variant[],
+  contest: Contest,
+  { signal, onProgress }: EditedOptions = {},
+): Promise<number[]> {
+  const { ids, cache } = prefix;
+  if (!cache) return editedMargins(model, ids, variants, contest, { signal, onProgress });
+  const past = ids.length - 1;
+  // The cache of one row is spread over the batch, which costs as much as its keys and values do.
+  const size = batchSize(1, 2 * model.spec.nKvHeads * model.spec.dHead * ids.length);
+  return inBatches(variants, Math.min(size, 64), onProgress, async (batch) => {
+    throwIfAborted(signal);
+    const edits = rows(batch).map((edit) => shifted(edit, past));
+    const { logits } = await model.run(
+      batch.map(() => [ids[past]!]),
+      { edits, cache, logits: 'last', signal },
+    );
+    return marginsOf(logits!.data, batch.length, contest);
+  });
+}
+
+function batchSize(tokens: number, scores: number): number {
+  return Math.max(1, Math.min(Math.floor(BATCH_TOKENS / tokens), Math.floor(BATCH_SCORES / scores)));
+}
+
+async function inBatches<T>(
+  variants: readonly Variant[],
+  size: number,
+  onProgress: EditedOptions['onProgress'],
+  work: (batch: readonly Variant[]) => Promise<T[]>,
+): Promise<T[]> {
+  const results: T[] = [];
+  for (let from = 0; from < variants.length; from += size) {
+    results.push(...(await work(variants.slice(from, from + size))));
+    onProgress?.(results.length, variants.length);
+  }
+  return results;
+}
+
+/** Every variant's edits for its own batch row. */
+const rows = (batch: readonly Variant[]): Edit[] => batch.flatMap((edits, row) => edits.map((edit) => ({ ...edit, row })));
+
+/** The same edit with positions counted from the first token after the cache. */
+function shifted(edit: Edit, past: number): Edit {
+  const move = <P extends readonly number[] | 'all' | undefined>(positions: P): P =>
+    (Array.isArray(positions) ? positions.map((p: number) => p - past) : positions) as P;
+  if (edit.kind === 'knockout' || edit.kind === 'scale-values') return { ...edit, queries: move(edit.queries), keys: move(edit.keys) };
+  return { ...edit, positions: move(edit.positions) } as Edit;
+}
+
+function marginsOf(logits: Float32Array, batch: number, { answer, rivals }: Contest): number[] {
+  const vocab = logits.length / batch;
+  return Array.from({ length: batch }, (_, row) => margin(logSoftmax(logits.subarray(row * vocab, (row + 1) * vocab)), answer, rivals));
+}

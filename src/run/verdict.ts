@@ -1,0 +1,104 @@
+import { formedAt } from '../methods/collapse.js';
+import type { Pattern } from '../methods/patterns.js';
+import { wilson } from '../methods/statistics.js';
+import type { CommandOutcome, FailureDensity, RunTrace, Verdict } from '../residue/types.js';
+import { nats, plain, quote } from './words.js';
+
+/** Least effect of an intervention, nats, that is called a claim: below it the odds change by less than a tenth. */
+const CLAIM = 0.1;
+
+/** Failing share of probes and paraphrases, with Wilson's interval, over all and by vary value. */
+export function failureDensity(groups: readonly { probe: RunTrace; paraphrases: readonly RunTrace[] }[]): FailureDensity {
+  const counted = groups.map(({ probe, paraphrases }) => {
+    const all = [probe, ...paraphrases].filter((run) => run.scores);
+    return { name: probe.name, x: probe.x, failing: all.filter((run) => run.scores!.failed).length, total: all.length };
+  });
+  const failing = counted.reduce((sum, c) => sum + c.failing, 0);
+  const total = counted.reduce((sum, c) => sum + c.total, 0);
+  return {
+    failing,
+    total,
+    share: total === 0 ? 0 : failing / total,
+    interval: wilson(failing, total),
+    byRun: counted.map((c) => ({ ...c, interval: wilson(c.failing, c.total) })),
+  };
+}
+
+export interface VerdictInput {
+  run: RunTrace;
+  control: RunTrace | null;
+  layers: number;
+  patterns: readonly Pattern[];
+  paraphrases: number;
+}
+
+/** What the run of the headline came to, in words, with what was and what was not tested. */
+export function verdictOf({ run, control, layers, patterns, paraphrases }: VerdictInput): Verdict {
+  const scores = run.scores!;
+  return {
+    failed: scores.failed,
+    sentence: sentenceOf(run, layers),
+    drop: control?.scores ? control.scores.margin - scores.margin : null,
+    controlSucceeded: control?.scores ? !control.scores.failed : null,
+    patterns: [...patterns],
+    confirmed: (run.commands ?? []).flatMap(claimsOf),
+    notChecked: [
+      ...(control ? [] : ['the drop: the shell has no control']),
+      ...(paraphrases > 0 ? [] : ['whether it holds for other wordings: the shell has no paraphrases']),
+      ...(scores.failed ? ['the layers that cause the failure: no activation of the control was patched in'] : []),
+      'nulls: no random spans or heads were measured beside these, so there are no p-values',
+      'a second opinion: only one kind of ablation (mean) was used',
+    ],
+  };
+}
+
+/** `Failed: says " blue", should say " red"; lost at layer 4 of 6 (observed)` */
+export function sentenceOf(run: RunTrace, layers: number): string {
+  const scores = run.scores!;
+  const answer = quote(scores.answer.text);
+  if (scores.failed) return `Failed: ${failure(run)}${collapseWords(run, layers)}`;
+  const margins = run.lens?.margin ?? [];
+  return `Did not fail: ${answer} wins by ${nats(scores.margin)}${closest(margins, layers)}`;
+}
+
+function failure({ scores }: RunTrace): string {
+  const { answer, rivals, strongest, top } = scores!;
+  const said = top[0];
+  // The model may say the answer's or yet another word while a rival named by the shell is ahead of the answer.
+  if (said && said.id !== answer.ids[0]) return `says ${quote(said.text)}, should say ${quote(answer.text)}`;
+  const rival = strongest === null ? null : rivals[strongest];
+  return rival ? `prefers ${quote(rival.text)} to ${quote(answer.text)}` : `does not say ${quote(answer.text)}`;
+}
+
+function collapseWords({ collapse }: RunTrace, layers: number): string {
+  if (collapse?.kind === 'lost') return `; lost at layer ${collapse.layer} of ${layers} (observed)`;
+  if (collapse?.kind !== 'never-formed') return '';
+  if (collapse.layer === null) return '; never formed (observed)';
+  return `; never formed, where the control forms at layer ${collapse.layer} of ${layers} (observed)`;
+}
+
+/** Where the lead is smallest once it is there: `; closest at layer 4 (0.3)`. Nothing when it is there only at the output. */
+function closest(margins: readonly number[], layers: number): string {
+  const formed = formedAt(margins);
+  if (formed === null || formed >= layers) return formed === layers ? `; ahead only from layer ${layers} of ${layers}` : '';
+  let at = formed;
+  for (let l = formed; l < layers; l++) if (margins[l]! < margins[at]!) at = l;
+  return `; closest at layer ${at} (${plain(margins[at]!, 2)})`;
+}
+
+/** What a command's interventions have shown of the run. */
+function claimsOf({ name, evidence, params, values }: CommandOutcome): string[] {
+  if (evidence !== 'caused') return [];
+  const span = quote(String(params['span']));
+  const effect = values['effect'];
+  if (name === 'INHIBIT' && typeof effect === 'number' && Math.abs(effect) >= CLAIM) {
+    return effect < 0
+      ? [`the answer is read from ${span}: cutting it off costs ${nats(-effect)}`]
+      : [`reading ${span} works against the answer: cutting it off gains ${nats(effect)}`];
+  }
+  const gain = values['injectEffect'];
+  if (name === 'ANCHOR' && typeof gain === 'number' && gain >= CLAIM) {
+    return [`the answer can be read from the residual of ${span}: adding it at layer ${values['injectLayer']} gains ${nats(gain)}`];
+  }
+  return [];
+}
