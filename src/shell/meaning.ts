@@ -30,6 +30,7 @@ class MeaningChecker {
   /** Texts behind each name that can be filled in. */
   private readonly names = new Map<string, Text[]>();
   private readonly used = new Set<string>();
+  private marksFailed = false;
   private readonly spans = new Map<string, Set<string>>();
   private readonly sizes = new Map<string, { length: number; steps: number }>();
 
@@ -53,7 +54,8 @@ class MeaningChecker {
       this.checkPrompt(paraphrase.prompt, nested ? ['paraphrases', i, 'prompt'] : ['paraphrases', i]);
     });
     this.checkUnused();
-    this.checkSpanParameters(prompt, control);
+    // A mark that is wrong would make its span unknown as well.
+    if (!this.marksFailed) this.checkSpanParameters(prompt, control);
     this.checkExpectations();
   }
 
@@ -94,6 +96,7 @@ class MeaningChecker {
 
   private text(written: string, path: Path): Text {
     const { pieces, problems } = readMarks(written);
+    if (problems.length > 0) this.marksFailed = true;
     for (const problem of problems) this.mark(path, written, problem);
     const text: Text = { path, written, pieces, uses: [], spans: [] };
     for (const piece of pieces) {

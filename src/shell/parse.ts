@@ -21,7 +21,7 @@ export function parseShell(text: string, options: ParseOptions = {}): ParsedShel
   const findings = new Findings(text);
   const source = readSource(findings);
   if (source === null) return { shell: null, diagnostics: findings.list };
-  reportSchemaErrors(findings, source, shellValidator(commands).validate(source.value), commands);
+  reportSchemaErrors(findings, source, shellValidator(commands), commands);
   if (findings.failed) return { shell: null, diagnostics: sorted(findings) };
   const shell = new ShellBuilder(source).build(source.value as RawShell);
   checkMeaning(findings, source, shell, commands);

@@ -1,7 +1,7 @@
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import { NAME_RULE } from './marks.js';
 import { EXPECTATIONS, PATTERNS } from './schema.js';
-import type { CommandInfo, JsonSchema } from './schema.js';
+import type { CommandInfo, JsonSchema, ShellValidator } from './schema.js';
 import { pathKey, pathText } from './source.js';
 import type { Path, Source, Findings } from './source.js';
 import { nearest, suggestion } from './suggest.js';
@@ -11,12 +11,8 @@ import type { Range } from './types.js';
 const WRAPPERS = new Set(['if', 'allOf', 'propertyNames']);
 
 /** Turns the schema's errors into findings: one sentence each, at the key or the value concerned. */
-export function reportSchemaErrors(
-  findings: Findings,
-  source: Source,
-  errors: readonly ErrorObject[],
-  commands: readonly CommandInfo[],
-): void {
+export function reportSchemaErrors(findings: Findings, source: Source, validator: ShellValidator, commands: readonly CommandInfo[]): void {
+  const errors = validator.validate(source.value);
   const wrong = new Set<string>();
   const said = new Set<string>();
   for (const error of errors) {
@@ -31,7 +27,7 @@ export function reportSchemaErrors(
     // A value of the wrong type fails its other keywords too; the type says it all.
     if (error.keyword !== 'type' && wrong.has(error.instancePath)) continue;
     const path = toPath(error.instancePath, source);
-    const problem = describe(error, path, source, commands);
+    const problem = describe(error, path, source, commands, validator.schema);
     const key = `${problem.range.start}:${problem.message}`;
     if (said.has(key)) continue;
     said.add(key);
@@ -46,7 +42,7 @@ interface Problem {
   suggestion?: string;
 }
 
-function describe(error: ErrorObject, path: Path, source: Source, commands: readonly CommandInfo[]): Problem {
+function describe(error: ErrorObject, path: Path, source: Source, commands: readonly CommandInfo[], root: JsonSchema): Problem {
   const field = pathText(path);
   const range = rangeOf(source, path);
   const params = error.params as Record<string, unknown>;
@@ -77,7 +73,7 @@ function describe(error: ErrorObject, path: Path, source: Source, commands: read
     case 'oneOf':
       return say(`${subject} must be ${choiceNames(schema, error.keyword)}, not ${valueName(valueAt(source.value, path))}.`);
     case 'enum':
-      return notOneOf(error, path, say, subject, source);
+      return notOneOf(error, path, say, subject, source, formsOf(error, root));
     case 'const':
       return say(`${subject} must be ${JSON.stringify(params['allowedValue'])}, not ${valueName(valueAt(source.value, path))}.`, {
         suggestion: JSON.stringify(params['allowedValue']),
@@ -175,7 +171,8 @@ function unknownExpectation(key: string, range: Range, field: string, known: rea
   const command = commands.find(({ name }) => name === head);
   if (command !== undefined) {
     const measures = Object.keys(command.measures);
-    const near = nearest(rest.join('.'), measures);
+    if (forms !== null && allowed.length === 1) return say(`${subject} must be ${forms}, not ${valueName(value)}.`);
+  const near = nearest(rest.join('.'), measures);
     const text = near
       ? `did you mean ${JSON.stringify(`${command.name}.${near}`)}?`
       : `it measures ${measures.join(', ') || 'nothing that can be expected'}.`;
@@ -204,6 +201,7 @@ function notOneOf(
   say: (message: string, more?: Partial<Problem>) => Problem,
   subject: string,
   source: Source,
+  forms: string | null,
 ): Problem {
   const allowed = (error.params as { allowedValues: unknown[] }).allowedValues.map(String);
   const value = valueAt(source.value, path);
@@ -214,6 +212,18 @@ function notOneOf(
   const near =
     typeof value === 'string' ? suggestion(value, allowed) : { text: `it is one of ${allowed.join(', ')}.`, replacement: undefined };
   return say(`${subject} cannot be ${valueName(value)}; ${near.text}`, { suggestion: near.replacement });
+}
+
+/** What a value that may have several forms is to be, where only one of its forms has failed (`allOf/0/then/enum`). */
+function formsOf(error: ErrorObject, root: JsonSchema): string | null {
+  const outer = /^#\/(.*)\/allOf\/\d+\/then\/enum$/.exec(error.schemaPath);
+  if (outer === null) return null;
+  let schema: unknown = root;
+  for (const part of outer[1]!.split('/')) {
+    schema = (schema as Record<string, unknown> | undefined)?.[decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~')];
+  }
+  const expected = (schema as JsonSchema | undefined)?.['x-expected'];
+  return typeof expected === 'string' ? expected : null;
 }
 
 /** The forms of a choice: its own words for them, else their constants and types. */

@@ -189,6 +189,8 @@ const vary: JsonSchema = {
   },
 };
 
+const BOUND = 'a number, or one of {below: n}, {above: n}, {between: [a, b]}, {equals: value}';
+
 const bound: JsonSchema = byType(
   [
     ['number', {}],
@@ -197,6 +199,7 @@ const bound: JsonSchema = byType(
       {
         minProperties: 1,
         additionalProperties: false,
+        'x-expected': BOUND,
         properties: {
           below: { type: 'number', description: 'Must be less than this.' },
           above: { type: 'number', description: 'Must be more than this.' },
@@ -213,7 +216,7 @@ const bound: JsonSchema = byType(
       },
     ],
   ],
-  'a number, or one of {below}, {above}, {between: [a, b]}, {equals}',
+  BOUND,
 );
 
 /** One expectation's schema by what it compares. */
@@ -231,9 +234,14 @@ function wantSchema(want: 'present' | 'pattern' | 'number' | 'kind' | 'measure')
       return {
         type: ['number', 'string', 'boolean', 'object'],
         allOf: [{ if: { type: 'object' }, then: bound }],
-        'x-expected': 'a value, or one of {below}, {above}, {between: [a, b]}, {equals}',
+        'x-expected': BOUND.replace('a number', 'a value'),
       };
   }
+}
+
+/** `{ span: fact }`, from the command's snippet. */
+function exampleParams(command: CommandInfo): string {
+  return command.snippet.replace(/\$\{\d+:([^}]*)\}/g, '$1').replace(/^[^:]*:\s*/, '') || '{}';
 }
 
 /** A command's parameters as the schema has them: an object without unknown keys; nothing at all where no key is needed. */
@@ -244,7 +252,7 @@ function paramSchema(command: CommandInfo): JsonSchema {
     additionalProperties: false,
     ...command.params,
     type: needs ? 'object' : ['object', 'null'],
-    'x-expected': `the parameters of ${command.name}, such as {}`,
+    'x-expected': `the parameters of ${command.name}, such as ${exampleParams(command)}`,
   };
 }
 

@@ -180,6 +180,9 @@ function yamlMessage(code: string, message: string): string {
   switch (code) {
     case 'TAB_AS_INDENT':
       return 'A tab cannot indent YAML; use spaces.';
+    case 'BLOCK_AS_IMPLICIT_KEY':
+    case 'MULTILINE_IMPLICIT_KEY':
+      return 'A colon with a space after it begins a key, which cannot stand here; put text that holds a colon in quotes or in a block after |-.';
     case 'MULTIPLE_DOCS':
       return 'A second YAML document begins here; one file is one shell.';
     case 'TAG_RESOLVE_FAILED':
