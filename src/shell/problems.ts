@@ -171,8 +171,7 @@ function unknownExpectation(key: string, range: Range, field: string, known: rea
   const command = commands.find(({ name }) => name === head);
   if (command !== undefined) {
     const measures = Object.keys(command.measures);
-    if (forms !== null && allowed.length === 1) return say(`${subject} must be ${forms}, not ${valueName(value)}.`);
-  const near = nearest(rest.join('.'), measures);
+    const near = nearest(rest.join('.'), measures);
     const text = near
       ? `did you mean ${JSON.stringify(`${command.name}.${near}`)}?`
       : `it measures ${measures.join(', ') || 'nothing that can be expected'}.`;
@@ -209,6 +208,7 @@ function notOneOf(
   if (path[0] === 'expect' && path.at(-1) === 'pattern' && pattern?.detected === false) {
     return say(`The pattern "${String(value)}" is not measured yet; ${allowed.join(', ')} is.`);
   }
+  if (forms !== null && allowed.length === 1) return say(`${subject} must be ${forms}, not ${valueName(value)}.`);
   const near =
     typeof value === 'string' ? suggestion(value, allowed) : { text: `it is one of ${allowed.join(', ')}.`, replacement: undefined };
   return say(`${subject} cannot be ${valueName(value)}; ${near.text}`, { suggestion: near.replacement });
