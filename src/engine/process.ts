@@ -134,7 +134,10 @@ export class EngineProcess {
           timers.push(setTimeout(late, options.timeout));
         }
         this.ready.then(() => {
-          if (this.pending.has(id)) this.post({ type: 'request', id, method, params } as ToEngine);
+          if (!this.pending.has(id)) return;
+          // Aborted while the process started: its cancel came before what it cancels, so the engine would do all of it.
+          if (options.signal?.aborted) reject(new CancelledError());
+          else this.post({ type: 'request', id, method, params } as ToEngine);
         }, reject);
       });
     } finally {

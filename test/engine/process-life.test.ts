@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -118,6 +119,18 @@ describe('a request is cancelled', () => {
 
   test('before it is sent', async () => {
     await expect(start().info({ signal: AbortSignal.abort() })).rejects.toThrow(CancelledError);
+  });
+
+  test('while the process starts: a shell that was never begun is not run', async () => {
+    const client = start();
+    const controller = new AbortController();
+    let heard = false;
+    const text = readFileSync(join(packageRoot(), 'shells', 'v1-memtrace.shell.yaml'), 'utf8');
+    const done = caught(client.runShell({ text, file: null }, { signal: controller.signal, onProgress: () => (heard = true) }));
+    controller.abort();
+    expect(await done).toBeInstanceOf(CancelledError);
+    await client.info();
+    expect(heard).toBe(false);
   });
 
   test('while the model opens: whoever else waits for it still gets it', async () => {
