@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { InputError } from '../errors.js';
-import { show } from './json.js';
+import { shorten, show } from './json.js';
 import type { Activation } from './spec.js';
 
 /** Larger than any model's, small enough that products of two stay exact. */
@@ -21,7 +21,7 @@ export class ConfigReader {
   ) {}
 
   fail(key: string, message: string): InputError {
-    return new InputError(`${basename(this.file)}: ${message}.`, { file: this.file, field: this.prefix + key });
+    return new InputError(`${basename(this.file)}: ${message}.`, { file: this.file, field: shorten(this.prefix + key) });
   }
 
   private wrong(key: string, value: unknown, wanted: string): InputError {

@@ -21,7 +21,7 @@ export function parseJsonObject(bytes: Uint8Array, what: string, file: string): 
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new InputError(`${what} is not JSON: ${firstLine(error)}.`, { file });
+    throw new InputError(`${what} is not JSON: ${syntaxProblem(error)}.`, { file });
   }
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     throw new InputError(`${what} is not a JSON object.`, { file });
@@ -72,9 +72,10 @@ function checkStructure(text: string, what: string, file: string): void {
   }
 }
 
-/** A name from a file, short enough for a message. */
+/** A text from a file as shown in a message: on one line, without control characters, not too long. */
 export function shorten(text: string, limit = 120): string {
-  return text.length <= limit ? text : `${text.slice(0, limit)}…`;
+  const clean = text.slice(0, limit + 1).replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, '\uFFFD');
+  return text.length <= limit ? clean : `${clean.slice(0, limit)}…`;
 }
 
 /** A JSON value as shown in a message. */
@@ -83,7 +84,8 @@ export function show(value: unknown): string {
   return shorten(JSON.stringify(value) ?? String(value), 80);
 }
 
-function firstLine(error: unknown): string {
+/** What JSON.parse found, which quotes the text around it. */
+function syntaxProblem(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return shorten(message.split('\n')[0]!.replace(/\.$/, ''), 160);
+  return shorten(message.replaceAll('\n', ' '), 160).replace(/\.$/, '');
 }

@@ -111,23 +111,26 @@ export function readShardedSafetensors(indexPath: string): { tensors: FileTensor
   const tensors: FileTensor[] = [];
   const files: { path: string; bytes: number }[] = [];
   const found = new Map<string, string>();
-  for (const shard of new Set(shardOf.values())) {
-    const path = shardPath(indexPath, shard);
+  // All names are checked before any file is opened.
+  const paths = [...new Set(shardOf.values())].map((shard) => [shard, shardPath(indexPath, shard)] as const);
+  for (const [shard, path] of paths) {
     const content = readSafetensors(path);
     files.push({ path, bytes: content.bytes });
     for (const tensor of content.tensors) {
       const label = shorten(tensor.name);
       const other = found.get(tensor.name);
-      if (other !== undefined) throw new InputError(`Tensor ${label} is in ${other} and again in ${shard}.`, { file: path, field: label });
+      if (other !== undefined)
+        throw new InputError(`Tensor ${label} is in ${shorten(other)} and again in ${shorten(shard)}.`, { file: path, field: label });
       const listed = shardOf.get(tensor.name);
       if (listed !== undefined && listed !== shard)
-        throw fail(`weight_map places ${label} in ${shorten(listed)}, but it is in ${shard}.`, label);
+        throw fail(`weight_map places ${label} in ${shorten(listed)}, but it is in ${shorten(shard)}.`, label);
       found.set(tensor.name, shard);
       tensors.push(tensor);
     }
   }
   for (const [tensor, shard] of shardOf) {
-    if (!found.has(tensor)) throw fail(`weight_map places ${shorten(tensor)} in ${shard}, which has no such tensor.`, shorten(tensor));
+    if (!found.has(tensor))
+      throw fail(`weight_map places ${shorten(tensor)} in ${shorten(shard)}, which has no such tensor.`, shorten(tensor));
   }
   return { tensors, files };
 }

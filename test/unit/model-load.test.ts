@@ -143,7 +143,7 @@ describe('loadModel', () => {
   it.each(['gpt2', 'gpt_neox'] as const)('passes over the leftover buffers of published %s checkpoints', async (family) => {
     const plain = await withModel(referencePath(family), (m) => m.weights.readStored('blocks.1.mlp.W_in'));
     await withModel(hubLayout(family), (m) => {
-      expect(m.weights.readStored('blocks.1.mlp.W_in')).toEqual(plain);
+      expect(difference(m.weights.readStored('blocks.1.mlp.W_in'), plain)).toBe(0);
       expect(m.weights.names().length).toBeGreaterThan(20);
     });
   });
