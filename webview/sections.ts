@@ -61,6 +61,7 @@ export const SECTIONS: Section[] = [
             c.selection.shading,
             c.selection.prompt,
             c.view.unfolded ?? null,
+            c.view.allRivals ?? null,
             c.link.pinned.token,
             ...open(c, 'tokens'),
           ];

@@ -220,9 +220,9 @@ function generateRun({ next, name, label, T, fails, vary, x, whole, layers, head
   });
   const answerLogprob = margin.map((m, l) => round(-2.2 - (layers - l) * 0.7 + m / 3));
   const collapsed = margin.findIndex((m, l) => l > peak && margin.slice(l).every((v) => v < 0) && m < 0);
-  const candidate = (text: string, logprob: number, rank: number): NonNullable<RunTrace['scores']>['answer'] => ({
+  const candidate = (text: string, id: number, logprob: number, rank: number): NonNullable<RunTrace['scores']>['answer'] => ({
     text,
-    ids: [7],
+    ids: [id],
     logprob,
     totalLogprob: logprob,
     rank,
@@ -238,19 +238,19 @@ function generateRun({ next, name, label, T, fails, vary, x, whole, layers, head
     spans,
     position: T - 1,
     scores: {
-      answer: candidate(' red', last, fails ? 2 : 1),
-      rivals: [candidate(' blue', round(last - final), fails ? 1 : 2), candidate(' green', round(last - final - 1.5), 4)],
+      answer: candidate(' red', 7, last, fails ? 1 : 0),
+      rivals: [candidate(' blue', 8, round(last - final), fails ? 0 : 1), candidate(' green', 10, round(last - final - 1.5), 4)],
       rivalsFromModel: false,
       strongest: 0,
       margin: final,
       failed: fails,
       tau: 0,
       entropy: 1.7,
-      top: [{ id: 9, text: fails ? ' blue' : ' red', prob: 0.5, logprob: round(Math.log(0.5)) }],
+      top: [{ id: fails ? 8 : 7, text: fails ? ' blue' : ' red', prob: 0.5, logprob: round(Math.log(0.5)) }],
     },
     lens: {
       answerLogprob,
-      answerRank: margin.map((m) => (m > 0 ? 1 : 3)),
+      answerRank: margin.map((m) => (m > 0 ? 0 : 3)),
       rivalLogprob: [margin.map((m, l) => round(answerLogprob[l]! - m)), margin.map((m, l) => round(answerLogprob[l]! - m - 1.5))],
       margin,
       entropy: margin.map(() => round(1 + 3 * next())),

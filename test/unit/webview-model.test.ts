@@ -58,6 +58,8 @@ describe('verdict', () => {
     residue.verdict!.confirmed = [];
     expect(texts(residue)).toContain('cause: not checked');
     expect(texts(residue)).toContain('not checked: nulls');
+    residue.verdict!.notChecked.push('a second opinion: only one kind of ablation was used');
+    expect(texts(residue)).toContain('not checked: nulls, a second opinion');
     expect(verdictModel(residue).chips.find((c) => c.text === 'cause: not checked')?.kind).toBe('unchecked');
   });
 
@@ -177,6 +179,15 @@ describe('token strip', () => {
     );
   });
 
+  it('shows what the model says where that is neither the answer nor a rival, and the likeliest rivals first', () => {
+    const run = generateResidue().runs[0]!;
+    run.scores!.rivals[1]!.logprob = -0.1;
+    run.scores!.top = [{ id: 99, text: ' move', prob: 0.2, logprob: Math.log(0.2) }];
+    const { candidates } = stripModel(run, 'attention', new Set(), null);
+    expect(candidates.map((c) => `${c.role}${c.text}`)).toEqual(['answer red', 'said move', 'rival green', 'rival blue']);
+    expect(candidates[3]!.strongest).toBe(true);
+  });
+
   it('has no shading where there is none', () => {
     const run = generateResidue().runs[0]!;
     delete run.attention;
@@ -207,6 +218,8 @@ describe('margin', () => {
   it('marks no collapse where there was none, and is null before the lens', () => {
     const residue = generateResidue({ failed: false, control: false });
     expect(marginModel(residue.runs[0]!, null, 6)).toMatchObject({ collapse: null, control: null });
+    residue.runs[0]!.lens!.margin = [];
+    expect(marginModel(residue.runs[0]!, null, 6)).toBeNull();
     delete residue.runs[0]!.lens;
     expect(marginModel(residue.runs[0]!, null, 6)).toBeNull();
   });

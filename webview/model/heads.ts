@@ -19,7 +19,8 @@ export interface HeadPoint {
   effect: number | null;
   tip: string[];
 }
-export type HeadKey = 'head' | 'attention' | 'flow' | 'fromSpan' | 'contribution' | 'effect';
+/** Columns, and `strength`: the size of the contribution whichever way it goes. */
+export type HeadKey = 'strength' | 'head' | 'attention' | 'flow' | 'fromSpan' | 'contribution' | 'effect';
 
 export interface HeadsModel {
   span: string | null;
@@ -102,7 +103,8 @@ export function headsModel(run: RunTrace, span: string | null): HeadsModel | nul
 /** Sorts heads by a column; what is missing goes last, ties by layer and head. */
 export function sortHeads(points: readonly HeadPoint[], key: HeadKey, descending: boolean): HeadPoint[] {
   const order = (a: HeadPoint, b: HeadPoint): number => a.layer - b.layer || a.head - b.head;
-  const value = (p: HeadPoint): number | null => (key === 'head' ? p.layer * 1e6 + p.head : p[key]);
+  const value = (p: HeadPoint): number | null =>
+    key === 'head' ? p.layer * 1e6 + p.head : key === 'strength' ? Math.abs(p.contribution) : p[key];
   return [...points].sort((a, b) => {
     const x = value(a);
     const y = value(b);

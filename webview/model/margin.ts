@@ -20,7 +20,8 @@ export interface MarginModel {
 /** Probe and control margins by layer; null until the lens has been computed. */
 export function marginModel(run: RunTrace, control: RunTrace | null, layers: number): MarginModel | null {
   const probe = run.lens?.margin;
-  if (!probe) return null;
+  // Without a rival there is no margin to draw.
+  if (!probe?.length) return null;
   const other = control?.lens?.margin ?? null;
   const rows = Array.from({ length: Math.max(probe.length, other?.length ?? 0) }, (_, l) => l);
   const layer = run.collapse?.layer ?? null;
@@ -30,7 +31,7 @@ export function marginModel(run: RunTrace, control: RunTrace | null, layers: num
       ? {
           row: layer,
           margin: probe[layer],
-          label: kind === 'lost' ? `lost at layer ${layer}` : `never formed (control leads from ${layer})`,
+          label: kind === 'lost' ? `lost at layer ${layer}` : 'never formed',
         }
       : null;
   const tips = rows.map((l) => {
@@ -39,7 +40,7 @@ export function marginModel(run: RunTrace, control: RunTrace | null, layers: num
       rowName(l, layers),
       `probe margin: ${nats(probe[l])}`,
       ...(other ? [`control margin: ${nats(other[l])}`] : []),
-      `log p(answer) = ${number(run.lens?.answerLogprob[l])}, p = ${probability(fromLog(run.lens?.answerLogprob[l]))}, rank ${number(run.lens?.answerRank[l])}`,
+      `log p(answer) = ${number(run.lens?.answerLogprob[l])}, p = ${probability(fromLog(run.lens?.answerLogprob[l]))}, rank ${number((run.lens?.answerRank[l] ?? NaN) + 1)}`,
       ...(leads ? [`leads: “${visible(leads.text)}” ${probability(leads.prob)}`] : []),
       'margin = log p(answer) − max log p(rival), logit lens',
     ];

@@ -29,7 +29,7 @@ export interface StripModel {
   items: StripItem[];
   /** Span names in order of first appearance: index is their colour. */
   spans: string[];
-  candidates: { text: string; prob: string; role: 'answer' | 'rival'; strongest: boolean; tip: string }[];
+  candidates: { text: string; prob: string; role: 'answer' | 'said' | 'rival'; strongest: boolean; tip: string }[];
   /** What the shading is, in one line with its unit; null when the run has none. */
   legend: string | null;
   table: Table;
@@ -111,22 +111,37 @@ export function stripModel(run: RunTrace, shading: Shading, unfolded: ReadonlySe
   return { items, spans, candidates: candidates(run), legend: values ? `${name} (${unit})` : null, table: stripTable(run) };
 }
 
+/** The answer, what the model says where that is neither answer nor rival, and the rivals, the likeliest first. */
 function candidates(run: RunTrace): StripModel['candidates'] {
   const s = run.scores;
   if (!s) return [];
   const tip = (c: { rank: number; logprob: number; totalLogprob: number; ids: number[] }): string =>
     [
-      `probability of the first token at the answer position, rank ${c.rank}`,
+      `probability of the first token at the answer position, rank ${c.rank + 1}`,
       `log p = ${nats(c.logprob)}`,
       ...(c.ids?.length > 1 ? [`whole string (${c.ids.length} tokens): ${nats(c.totalLogprob)}`] : []),
     ].join('\n');
+  const known = new Set([s.answer, ...s.rivals].map((c) => c.ids?.[0]));
+  const said = s.top[0];
+  const rivals = s.rivals.map((r, i) => ({ r, strongest: i === s.strongest })).sort((a, b) => b.r.logprob - a.r.logprob);
   return [
     { text: s.answer.text, prob: probability(fromLog(s.answer.logprob)), role: 'answer' as const, strongest: false, tip: tip(s.answer) },
-    ...s.rivals.map((r, i) => ({
+    ...(said && !known.has(said.id)
+      ? [
+          {
+            text: said.text,
+            prob: probability(said.prob),
+            role: 'said' as const,
+            strongest: false,
+            tip: 'what the model says: its most probable token',
+          },
+        ]
+      : []),
+    ...rivals.map(({ r, strongest }) => ({
       text: r.text,
       prob: probability(fromLog(r.logprob)),
       role: 'rival' as const,
-      strongest: i === s.strongest,
+      strongest,
       tip: tip(r),
     })),
   ];

@@ -135,7 +135,8 @@ export function verdictModel(residue: Residue): VerdictModel {
       `${broken.length} identity checks fail`,
       broken.map((c) => `${c.name} (${c.run}): residual ${number(c.residual)} > ${number(c.tolerance)}`).join('\n'),
     );
-  // "nulls: no random spans were measured …" is `not checked: nulls`, and the reason is its tooltip.
-  for (const text of v?.notChecked ?? []) add('unchecked', `not checked: ${text.split(':')[0]}`, text, { reveal: 1 });
+  // "nulls: no random spans were measured …" is named `nulls`; the reasons are the tooltip.
+  const open = v?.notChecked ?? [];
+  if (open.length) add('unchecked', `not checked: ${open.map((text) => text.split(':')[0]).join(', ')}`, open.join('\n'), { reveal: 1 });
   return { failed, headline: v?.sentence.replace(TAIL, '') ?? (run ? headline(run) : null), chips };
 }

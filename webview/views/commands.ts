@@ -137,7 +137,10 @@ function curveElement(context: Context, outcome: CommandOutcome, curve: CommandO
               h(
                 'span',
                 { class: 'key' },
-                h('i', { class: `swatch ${caused ? 'solid' : 'dashed'}`, style: { '--c': colours[i % colours.length]! } }),
+                h('i', {
+                  class: `swatch ${caused ? 'solid' : i % 3 === 1 ? 'dotted' : 'dashed'}`,
+                  style: { '--c': colours[i % colours.length]! },
+                }),
                 h('bdi', null, s.label),
               ),
             ),

@@ -212,7 +212,7 @@ function scatterLabels(context: Context, model: HeadsModel): Plugin {
   };
 }
 
-const COLUMNS: { key: HeadKey; text: string; title: string }[] = [
+const COLUMNS: { key: Exclude<HeadKey, 'strength'>; text: string; title: string }[] = [
   { key: 'head', text: 'head', title: 'Layer and head, both from 0 (blocks.N)' },
   { key: 'attention', text: 'attention', title: 'Mass of attention from the answer position on the span (share)' },
   {
@@ -232,7 +232,7 @@ const COLUMNS: { key: HeadKey; text: string; title: string }[] = [
 
 function table(context: Context, model: HeadsModel): HTMLElement {
   const { view, set, link } = context;
-  const key = COLUMNS.find((c) => c.key === view.sort)?.key ?? 'contribution';
+  const key: HeadKey = COLUMNS.find((c) => c.key === view.sort)?.key ?? 'strength';
   const descending = view.ascending !== true;
   const all = view.allHeads === true;
   const columns = COLUMNS.filter((c) =>
@@ -241,7 +241,7 @@ function table(context: Context, model: HeadsModel): HTMLElement {
   const sorted = sortHeads(model.points, key, descending);
   const shown = all ? sorted : sorted.slice(0, SHOWN);
   const rows = shown.map((p) => {
-    const value = (k: HeadKey): string =>
+    const value = (k: (typeof COLUMNS)[number]['key']): string =>
       k === 'head'
         ? p.name
         : k === 'attention'

@@ -16,7 +16,10 @@ export function marginView(context: Context): HTMLElement {
   const run = selection.run;
   const layers = residue.provenance.model.layers;
   const model = run ? marginModel(run, residue.control, layers) : null;
-  if (!model) return missing(context, 'Margin by layer', 220);
+  if (!model)
+    return run?.lens
+      ? h('p', { class: 'note' }, 'Margin by layer: none, for there is no rival to take it against.')
+      : missing(context, 'Margin by layer', 220);
   const finite = [...model.probe, ...(model.control ?? []), 0, model.tau].filter((v): v is number => v !== null && Number.isFinite(v));
   const low = Math.min(...finite);
   const high = Math.max(...finite);
@@ -164,22 +167,23 @@ function labels(context: Context, model: MarginModel): Plugin {
       if (model.collapse) {
         const p = px(model.collapse.row, model.collapse.margin);
         diamond(chart, p, palette.negative, palette.background);
-        add(`◇ ${model.collapse.label}`, palette.negative, (w) => [...around(p.x, p.y, w, h, 9), ...around(p.x, p.y, w, h, 24)]);
+        add(`◇ ${model.collapse.label}`, palette.negative, (w) => [9, 14, 24, 38, 52].flatMap((gap) => around(p.x, p.y, w, h, gap)));
       }
       const zero = scales.y!.getPixelForValue(model.tau);
       add(model.tau === 0 ? ZERO : `threshold τ = ${model.tau}`, palette.foreground, (w) => {
         const ys = [zero - h - 1, zero + 3];
         return sweep(a.left + 4, a.right - w - 4).flatMap((x) => ys.map((y) => ({ x, y })));
       });
-      const end = (name: string, data: (number | null)[], colour: string): void => {
-        const last = data.length - 1;
-        const value = data[last];
-        if (value == null) return;
-        const p = px(last, value);
+      // A line's name stands close to it: at its end, or else at an earlier point.
+      const end = (name: string, data: (number | null)[], colour: string): void =>
         add(name, colour, (w) =>
-          [-1, 1].flatMap((side) => [8, 18, 30].map((d) => ({ x: p.x - w - 4, y: side < 0 ? p.y - h - d + 4 : p.y + d - 4 }))),
+          [...data.keys()].reverse().flatMap((row) => {
+            const value = data[row];
+            if (value == null) return [];
+            const p = px(row, value);
+            return [-w - 4, -w / 2, 4].flatMap((dx) => [p.y - h - 6, p.y + 6].map((y) => ({ x: p.x + dx, y })));
+          }),
         );
-      };
       end('probe', model.probe, palette.foreground);
       if (model.control) end('control', model.control, palette.muted);
       const boxes = place(

@@ -73,6 +73,7 @@ export function salienceView(context: Context): HTMLElement {
         h('span', { class: 'key' }, h('i', { class: 'swatch series-0' }), 'attention'),
         h('span', { class: 'key' }, h('i', { class: 'swatch series-1' }), 'MLP'),
         h('span', { class: 'key' }, 'hollow, dashed: read off; filled, solid: tested by intervention'),
+        model.multiples.some((m) => m.evidence === 'caused') ? null : h('span', { class: 'key unchecked' }, 'causal: not checked'),
       ),
     ],
   });

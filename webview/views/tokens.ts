@@ -9,6 +9,9 @@ import { figure, missing } from './figure.js';
 
 const SHADING_TEXT: Record<Shading, string> = { attention: 'attention', 'value-weighted': 'value-weighted', contribution: 'contribution' };
 
+/** How many continuations are shown before the others are asked for. */
+const CANDIDATES = 4;
+
 /** The prompt as a strip of tokens, with what may follow it. */
 export function tokensView(context: Context): HTMLElement {
   const { selection, view, set } = context;
@@ -27,7 +30,7 @@ export function tokensView(context: Context): HTMLElement {
   });
   const elements = new Map<number, HTMLElement>();
   fill(context, model, strip, elements, unfolded);
-  strip.append(...candidateElements(model));
+  strip.append(...candidateElements(context, model));
   behave(context, strip, elements, model);
   return figure(context, {
     id: 'tokens',
@@ -126,21 +129,40 @@ function foldElement(context: Context, fold: StripFold, unfolded: ReadonlySet<nu
   );
 }
 
-function candidateElements(model: StripModel): HTMLElement[] {
+/** What may follow: the first few, the other rivals behind a button. */
+function candidateElements(context: Context, model: StripModel): HTMLElement[] {
   if (!model.candidates.length) return [];
+  const all = context.view.allRivals === true;
+  const shown = all ? model.candidates : model.candidates.slice(0, CANDIDATES);
+  const hidden = model.candidates.length - shown.length;
   return [
     h('span', { class: 'arrow', attrs: { 'aria-label': 'then' } }, '→'),
-    ...model.candidates.map((c) =>
+    ...shown.map((c) =>
       h(
         'span',
         {
           class: `candidate ${c.role}${c.strongest ? ' strongest' : ''}`,
           title: `${c.role}${c.strongest ? ' (strongest)' : ''}\n${c.tip}`,
         },
+        c.role === 'said' ? h('span', { class: 'candidate-p' }, 'says') : null,
         h('bdi', null, ...pieces(c.text, 30).map((p) => (p.sign ? h('span', { class: 'sign' }, p.text) : p.text))),
         h('span', { class: 'candidate-p' }, c.prob),
       ),
     ),
+    ...(hidden > 0 || (all && model.candidates.length > CANDIDATES)
+      ? [
+          h(
+            'button',
+            {
+              class: 'fold',
+              key: 'all-rivals',
+              attrs: { type: 'button', 'aria-expanded': String(all) },
+              on: { click: () => context.set({ allRivals: !all }) },
+            },
+            all ? 'fewer' : `+ ${hidden} rival${hidden === 1 ? '' : 's'}`,
+          ),
+        ]
+      : []),
   ];
 }
 

@@ -25,7 +25,7 @@ for (const [name, residue] of residues)
     for (const [width, height] of SIZES) {
       const panel = await PanelPage.open(browser, { width, height, theme });
       const time = await panel.show(residue);
-      await panel.page.locator('tr[data-head]').first().click();
+      if (await panel.page.locator('tr[data-head]').count()) await panel.page.locator('tr[data-head]').first().click();
       await panel.page.mouse.move(2, 2);
       await panel.page.waitForTimeout(150);
       await panel.page.screenshot({ path: `test-results/panel-${name}-${theme}-${width}.png`, fullPage: true });
