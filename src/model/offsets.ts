@@ -94,24 +94,33 @@ function alignedRanges(text: string, surface: string, length: number): ByteRange
   return ranges;
 }
 
-/** Exact alignment when the surface is a Unicode normal form of the text, perhaps with one space in front. */
+/** What normalisers make of a cluster, the likeliest first. */
+const FORMS: readonly ((cluster: string) => string)[] = (['', 'NFC', 'NFKC', 'NFD', 'NFKD'] as const).flatMap((form) => {
+  const normalize = (cluster: string): string => (form === '' ? cluster : cluster.normalize(form));
+  return [normalize, (cluster: string): string => normalize(cluster).toLowerCase()];
+});
+
+/** Exact alignment when the surface is a normal form of the text, perhaps in lower case, perhaps with one space in front. */
 function byClusters(from: readonly Character[], to: readonly Character[], text: string): [number, number][] | null {
   const clusters = clustersOf(to);
   for (const skip of from[0]?.text === ' ' ? [0, 1] : [0]) {
-    const surface = from.slice(skip).map((c) => c.text);
-    for (const form of [null, 'NFC', 'NFKC', 'NFD', 'NFKD'] as const) {
+    for (const form of FORMS) {
       const map: [number, number][] = skip === 1 ? [[0, 0]] : [];
-      let at = 0;
+      let at = skip;
       const fits = clusters.every(([start, end]) => {
         const cluster = text.slice(start, end);
-        for (const character of form === null ? cluster : cluster.normalize(form)) {
-          if (surface[at] !== character) return false;
-          map.push([start, end]);
+        const normal = form(cluster);
+        let here = start;
+        for (const character of normal) {
+          if (from[at]?.text !== character) return false;
+          // Within a cluster that stays as it is every character has its own place.
+          map.push(normal === cluster ? [here, here + character.length] : [start, end]);
+          here += character.length;
           at++;
         }
         return true;
       });
-      if (fits && at === surface.length) return map;
+      if (fits && at === from.length) return map;
     }
   }
   return null;

@@ -66,7 +66,7 @@ export function checkTokenizerJson(value: unknown, file: string): CheckedTokeniz
       pre_tokenizer: rewritePreTokenizer(check, root['pre_tokenizer'] ?? null, 'pre_tokenizer', 0),
       post_processor: null,
       decoder: rewriteDecoder(check, root['decoder'] ?? null),
-      model: { ...(type === 'WordPiece' ? { continuing_subword_prefix: '##' } : {}), ...model, type },
+      model: { ...model, type },
     },
     tokens,
     idOf,
@@ -122,11 +122,8 @@ function describe(value: unknown): string {
 function readVocabulary(check: Checker, model: Json): { tokens: (string | undefined)[]; idOf: Map<string, number>; type: string } {
   const given = model['type'];
   const type = given ?? (Array.isArray(model['vocab']) ? 'Unigram' : 'merges' in model ? 'BPE' : undefined);
-  if (type !== 'BPE' && type !== 'Unigram' && type !== 'WordPiece' && type !== 'WordLevel') {
-    throw check.fail(
-      'model.type',
-      `The tokenizer's model type is ${describe(given)}, but only BPE, Unigram, WordPiece and WordLevel are understood.`,
-    );
+  if (type !== 'BPE' && type !== 'Unigram' && type !== 'WordLevel') {
+    throw check.fail('model.type', `The tokenizer's model type is ${describe(given)}, but only BPE, Unigram and WordLevel are understood.`);
   }
   const tokens: (string | undefined)[] = [];
   const idOf = new Map<string, number>();
@@ -157,7 +154,7 @@ function readVocabulary(check: Checker, model: Json): { tokens: (string | undefi
   if (idOf.size === 0) throw check.fail('model.vocab', "The tokenizer's vocabulary is empty.");
   const unknown = model['unk_token'];
   if (unknown !== null && unknown !== undefined) check.string(unknown, 'model.unk_token');
-  if (type === 'WordPiece' || type === 'WordLevel') {
+  if (type === 'WordLevel') {
     if (typeof unknown !== 'string' || !idOf.has(unknown)) {
       throw check.fail('model.unk_token', `The tokenizer's unk_token ${describe(unknown)} is not in its vocabulary.`);
     }
@@ -309,19 +306,7 @@ function readPostProcessor(check: Checker, value: unknown, idOf: ReadonlyMap<str
   return { prefix, suffix };
 }
 
-const NORMALIZERS = new Set([
-  'BertNormalizer',
-  'Precompiled',
-  'Replace',
-  'NFC',
-  'NFD',
-  'NFKC',
-  'NFKD',
-  'Strip',
-  'StripAccents',
-  'Lowercase',
-  'Prepend',
-]);
+const NORMALIZERS = new Set(['Precompiled', 'Replace', 'NFC', 'NFD', 'NFKC', 'NFKD', 'Strip', 'StripAccents', 'Lowercase', 'Prepend']);
 
 function rewriteNormalizer(check: Checker, value: unknown, notes: string[], depth = 0): Json | null {
   if (value === null) return null;
@@ -352,6 +337,8 @@ function checkPattern(check: Checker, value: unknown, field: string): void {
 }
 
 const split = (regex: string): Json => ({ type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated', invert: false });
+/** The Rust library's `\w` in its own patterns. */
+const WORD = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\u200C\\u200D';
 const PUNCTUATION = '[!-/:-@\\[-`{-~\\p{P}]';
 
 function rewritePreTokenizer(check: Checker, value: unknown, field: string, depth: number): Json | null {
@@ -412,7 +399,7 @@ function rewritePreTokenizer(check: Checker, value: unknown, field: string, dept
       return pre;
     }
     case 'Whitespace':
-      return { type: 'Split', pattern: { Regex: '\\w+|[^\\w\\s]+' }, behavior: 'Removed', invert: true };
+      return { type: 'Split', pattern: { Regex: `[${WORD}]+|[^${WORD}\\s]+` }, behavior: 'Removed', invert: true };
     case 'WhitespaceSplit':
       return { type: 'Split', pattern: { Regex: '\\S+' }, behavior: 'Removed', invert: true };
     default:
@@ -420,7 +407,7 @@ function rewritePreTokenizer(check: Checker, value: unknown, field: string, dept
   }
 }
 
-const DECODERS = new Set(['ByteLevel', 'WordPiece', 'Metaspace', 'BPEDecoder', 'CTC', 'Replace', 'Fuse', 'Strip', 'ByteFallback']);
+const DECODERS = new Set(['ByteLevel', 'Metaspace', 'BPEDecoder', 'Replace', 'Fuse', 'Strip', 'ByteFallback']);
 
 function rewriteDecoder(check: Checker, value: unknown, depth = 0): Json | null {
   if (value === null) return null;

@@ -20,6 +20,7 @@ export function libraryCore(checked: CheckedTokenizer, file: string): TokenizerC
     json.model['type'] === 'Unigram' ? tokens[Number(json.model['unk_id'] ?? -1)] : (json.model['unk_token'] as string | null | undefined);
   const unknownId = unknownToken === undefined || unknownToken === null ? undefined : idOf.get(unknownToken);
   const surfaces = new Map<number, Uint8Array>();
+  const stripsSpace = style === 'metaspace' ? leadingSpace(json.decoder) : null;
 
   function surface(id: number): Uint8Array | null {
     let bytes = surfaces.get(id);
@@ -50,10 +51,27 @@ export function libraryCore(checked: CheckedTokenizer, file: string): TokenizerC
     const shown = ids.filter((id) => !hidden(id));
     if (shown.length === 0) return '';
     if (style === 'byte-level') return decodeBytes(concatBytes(shown.map((id) => surface(id)!)));
+    if (stripsSpace !== null) {
+      const text = decodeBytes(concatBytes(shown.map((id) => surface(id)!)));
+      return stripsSpace && text.startsWith(' ') ? text.slice(1) : text;
+    }
     return library.decode(shown, { skip_special_tokens: false, clean_up_tokenization_spaces: false });
   }
 
   return { encode, surface, decode };
+}
+
+/** Whether decoding drops the space put in front of a text; null where the decoder does more than SentencePiece's. */
+function leadingSpace(decoder: Json | null): boolean | null {
+  let strips = false;
+  for (const part of flatten(decoder, 'decoders')) {
+    if (part['type'] === 'Metaspace')
+      strips ||= (part['prepend_scheme'] ?? (part['add_prefix_space'] === false ? 'never' : 'always')) !== 'never';
+    else if (part['type'] === 'Strip' && part['content'] === ' ' && part['start'] === 1 && part['stop'] === 0) strips = true;
+    else if (part['type'] === 'Replace' && (part['pattern'] as Json)['String'] === '▁' && part['content'] === ' ') continue;
+    else if (part['type'] !== 'ByteFallback' && part['type'] !== 'Fuse') return null;
+  }
+  return strips;
 }
 
 function styleOf(pre: Json | null, decoder: Json | null, byteFallback: boolean): PieceStyle {
