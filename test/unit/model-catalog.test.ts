@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, utimesSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { CancelledError } from '../../src/errors.js';
+import { bundledModels, DEFAULT_MODEL, resolveModel } from '../../src/model/catalog.js';
+import { sha256File } from '../../src/model/hash.js';
+import { packageRoot } from '../../src/paths.js';
+import { referencePath, temporaryFolder } from '../helpers/reference.js';
+import { write } from './model-fixtures.js';
+
+const sha256 = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
+
+describe('resolveModel', () => {
+  it('knows the bundled models', () => {
+    expect(bundledModels()).toContainEqual({ id: DEFAULT_MODEL, path: join(packageRoot(), 'media', 'models', DEFAULT_MODEL) });
+    expect(resolveModel(DEFAULT_MODEL, '/nowhere').path).toBe(join(packageRoot(), 'media', 'models', DEFAULT_MODEL));
+  });
+
+  it('takes paths, relative ones from the base folder', () => {
+    const base = temporaryFolder();
+    mkdirSync(join(base, 'models', 'mine'), { recursive: true });
+    mkdirSync(join(base, 'pocket'));
+    const file = write(base, 'x.gguf', '');
+    expect(resolveModel('models/mine', base)).toEqual({ id: 'mine', path: join(base, 'models', 'mine') });
+    expect(resolveModel('./models/mine/', base)).toEqual({ id: 'mine', path: join(base, 'models', 'mine') });
+    expect(resolveModel(file, '/')).toEqual({ id: 'x.gguf', path: file });
+    expect(resolveModel('x.gguf', base)).toEqual({ id: 'x.gguf', path: file });
+    expect(resolveModel('./pocket', base)).toEqual({ id: 'pocket', path: join(base, 'pocket') });
+    expect(resolveModel('~', base).path).toBe(homedir());
+  });
+
+  it.each([
+    ['pockets', 'No model is called "pockets"; did you mean pocket?'],
+    ['Pokcet', 'No model is called "Pokcet"; did you mean pocket?'],
+    ['mistral-7b', 'No model is called "mistral-7b"; give pocket or the path of a model\'s folder or file.'],
+    ['', "The model's name is empty; give pocket or the path of a model."],
+    ['models/none', 'There is no model at /base/models/none: no such file or folder.'],
+    ['none.gguf', 'There is no model at /base/none.gguf: no such file or folder.'],
+    ['a\0b', "The model's path has a NUL character in it."],
+  ])('refuses %j', (name, message) => {
+    expect(() => resolveModel(name, '/base')).toThrow(message);
+  });
+});
+
+describe('sha256File', () => {
+  it('is that of the bytes', async () => {
+    const path = referencePath('llama', 'model.safetensors');
+    expect(await sha256File(path)).toBe(sha256(readFileSync(path)));
+  });
+
+  it('notices a file that changed, in size or in time', async () => {
+    const path = write(temporaryFolder(), 'x', 'one');
+    expect(await sha256File(path)).toBe(sha256('one'));
+    write(join(path, '..'), 'x', 'three');
+    expect(await sha256File(path)).toBe(sha256('three'));
+    write(join(path, '..'), 'x', 'other');
+    utimesSync(path, 1, 1);
+    expect(await sha256File(path)).toBe(sha256('other'));
+  });
+
+  it('names a file that cannot be read, and stops when asked to', async () => {
+    await expect(sha256File('/none/x')).rejects.toThrow('x cannot be read (ENOENT).');
+    const stop = new AbortController();
+    stop.abort();
+    await expect(sha256File(referencePath('llama', 'model.safetensors'), stop.signal)).rejects.toThrow(CancelledError);
+  });
+});
