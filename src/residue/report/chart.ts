@@ -19,6 +19,16 @@ export function sparkline(values: readonly (number | null)[], width: number, sca
     .join('');
 }
 
+/**
+ * The shape of a curve: `▁` is the lowest of `[low, high]`, `█` the highest. For curves that need not begin at 0, such as
+ * log-probabilities; give all series of a chart the same range.
+ */
+export function curve(values: readonly (number | null)[], width: number, [low, high]: readonly [number, number]): string {
+  return group(values, width)
+    .map((v) => (v === null ? ' ' : BLOCKS[high > low ? Math.round(((v - low) / (high - low)) * (BLOCKS.length - 1)) : 0]))
+    .join('');
+}
+
 function group(values: readonly (number | null)[], width: number): (number | null)[] {
   if (values.length <= width) return [...values];
   const size = Math.ceil(values.length / width);

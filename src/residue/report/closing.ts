@@ -55,7 +55,8 @@ export function provenanceLines(residue: Residue, look: Look): string[] {
   const facts: [string, string][] = [
     ['shell', `${shell.file ?? 'no file'}, sha256 ${shell.sha256}`],
     ...model.files.map((f): [string, string] => [f.role, `${f.name}, ${f.bytes.toLocaleString('en-US')} bytes, sha256 ${f.sha256}`]),
-    ['tokenizer', `${tokenizer.kind}, ${tokenizer.addsBos ? 'adds' : 'does not add'} a BOS, sha256 ${tokenizer.sha256}`],
+    // Its hash is that of one of the files above.
+    ['tokens', `read as ${tokenizer.kind}, which ${tokenizer.addsBos ? 'adds' : 'does not add'} a BOS`],
     ['conventions', `lens: ${lens.convention}; attribution: ${lens.attribution}`],
     ['engine', `Symbolic Residue ${versions.symbolicResidue}, onnxruntime ${engine.onnxruntime}, ${provider}, ${engine.threads} threads`],
     ...(engine.provider.note ? [['provider', engine.provider.note] satisfies [string, string]] : []),

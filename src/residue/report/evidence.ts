@@ -1,5 +1,5 @@
 import type { CommandOutcome, Residue, RunTrace } from '../types.js';
-import { marginChart, sparkline } from './chart.js';
+import { curve, marginChart, sparkline } from './chart.js';
 import { cut, nats, percent, plain, printable, quote, share, table, wrap, type Column, type Look, type Paint } from './text.js';
 import { collapseWords, paraphrasesOf, runLabel } from './verdict.js';
 
@@ -25,7 +25,7 @@ export function doseLines(residue: Residue, look: Look): string[] {
   const density = new Map(residue.density?.byRun.map((d) => [d.name, d]));
   const margins = residue.runs.map((r) => r.scores?.margin ?? null);
   const top = Math.max(...margins.map((m) => Math.abs(m ?? 0)), 1e-9);
-  const barRoom = 10;
+  const barRoom = 8;
   const columns: Column[] = [
     {
       label:
@@ -39,7 +39,7 @@ export function doseLines(residue: Residue, look: Look): string[] {
     { label: 'p(answer)', align: 'right' },
     { label: 'says' },
     { label: 'collapse' },
-    { label: 'failing, 95 % interval' },
+    { label: 'failing (95 %)' },
   ];
   const rows = residue.runs.map((run) => {
     const d = density.get(run.name);
@@ -68,7 +68,7 @@ export function paraphraseLines(residue: Residue, run: RunTrace, look: Look): st
   const alike = paraphrasesOf(residue, run);
   if (alike.length === 0) return [];
   const rows = alike.map((p) => [
-    p.name,
+    /^\w+\.\d+/.exec(p.name)?.[0] ?? printable(p.name),
     p.scores?.failed ? 'fails' : 'holds',
     p.scores ? nats(p.scores.margin) : '',
     p.scores ? quote(p.scores.answer.text) : '',
@@ -242,16 +242,18 @@ export function commandLines(outcome: CommandOutcome, look: Look, paint: Paint):
     );
     if (rows.length > MAX_ROWS) lines.push(`    ${paint.faint(`… ${rows.length - MAX_ROWS} rows more in the residue file`)}`);
   }
-  for (const curve of outcome.curves) {
+  for (const chart of outcome.curves) {
     const room = Math.max(8, Math.min(40, look.width - 56));
-    const rows = curve.series.map((s) => {
+    const all = chart.series.flatMap((s) => s.y.filter((v) => v !== null));
+    const range = [Math.min(...all), Math.max(...all)] as const;
+    const rows = chart.series.map((s) => {
       const known = s.y.filter((v) => v !== null);
       const ends = known.length ? `${plain(known[0] ?? 0)} → ${plain(known.at(-1) ?? 0)}` : 'no value';
-      return [printable(s.label), sparkline(s.y, room), ends];
+      return [printable(s.label), curve(s.y, room, range), ends];
     });
-    const x = curve.x.length ? ` (${printable(curve.xLabel)} ${plain(curve.x[0] ?? 0)} to ${plain(curve.x.at(-1) ?? 0)})` : '';
-    lines.push(`  ${paint.faint(cut(`${printable(curve.title)}${x}, ${printable(curve.unit)}`, look.width - 2))}`);
-    lines.push(...table([{ label: '' }, { label: printable(curve.yLabel) }, { label: 'first → last' }], rows, look, 4));
+    const x = chart.x.length ? ` (${printable(chart.xLabel)} ${plain(chart.x[0] ?? 0)} to ${plain(chart.x.at(-1) ?? 0)})` : '';
+    lines.push(`  ${paint.faint(cut(`${printable(chart.title)}${x}, ${printable(chart.unit)}`, look.width - 2))}`);
+    lines.push(...table([{ label: '' }, { label: printable(chart.yLabel) }, { label: 'first → last' }], rows, look, 4));
   }
   return lines;
 }
