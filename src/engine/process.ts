@@ -93,9 +93,15 @@ export class EngineProcess {
       this.end(explainExit(code, signal, this.stderrTail, this.isReady));
       goneResolve();
     };
-    // `close` comes after the last of stderr, which may hold the reason; it is not waited for long.
-    this.child.on('close', ended);
-    this.child.on('exit', (code, signal) => setTimeout(() => ended(code, signal), 500).unref());
+    // The last of stderr may hold the reason; it is not waited for long. (The child's `close` event would say that both are done, but
+    // it never comes after a `disconnect` from this side.)
+    const { stderr } = this.child;
+    this.child.on('exit', (code, signal) => {
+      const end = () => ended(code, signal);
+      if (!stderr || stderr.closed) return end();
+      stderr.once('close', end);
+      setTimeout(end, 500).unref();
+    });
     this.hold();
   }
 
