@@ -184,11 +184,12 @@ async function inject(
   const effects = margins.map((m) => m - base!);
   const best = argmax(effects);
   outcome.evidence = 'caused';
-  outcome.values['injectEffect'] = effects[best]!;
+  const gain = effects[best]!;
+  outcome.values['injectEffect'] = gain;
   outcome.values['injectLayer'] = chosen[best]!;
   const name = JSON.stringify(outcome.params['span']);
   outcome.findings.push(
-    `Adding ${scale === 1 ? '' : `${plain(scale)} times `}the residual of ${name} at the answer position changes the margin most before layer ${chosen[best]}: by ${nats(effects[best]!)} (tested by intervention).`,
+    `Adding ${scale === 1 ? '' : `${plain(scale)} times `}the residual of ${name} at the answer position ${gain > 0 ? `raises the margin by up to ${nats(gain)}` : `never raises the margin, and costs least (${nats(-gain)})`} when it enters layer ${chosen[best]} (tested by intervention).`,
   );
   outcome.curves.push({
     title: `Margin with the residual of ${name} added at the answer position`,

@@ -89,14 +89,15 @@ This is **tested by intervention**. What later tokens have already taken from th
     const singles = mostAttentive(context, chosen, span);
     const sets = [...joint, ...layers.map((layer) => chosen.filter((cut) => cut.layer === layer)), ...singles.map((cut) => [cut])];
     const there = control?.prompt.spans[params.span];
-    const steps = sets.length + (there ? joint.length : 0);
+    // Each list of margins begins with the unchanged run.
+    const steps = sets.length + 1 + (there ? joint.length + 1 : 0);
     const here = await effects(context, await prefixOf(model, probe.prompt.ids, context.signal), span, sets, (done) =>
       context.progress(done, steps),
     );
     const twin =
       control && there
         ? await effects(context, await prefixOf(model, control.prompt.ids, context.signal), there, joint, (done) =>
-            context.progress(sets.length + done, steps),
+            context.progress(sets.length + 1 + done, steps),
           )
         : null;
     return report(params, here.base, {

@@ -13,17 +13,18 @@ export interface OutputSums {
 /** Hooks that `outputSums` reads. */
 export const OUTPUT_HOOKS = ['blocks.*.hook_attn_out', 'blocks.*.hook_mlp_out'] as const;
 
-/** Sums over all tokens of a run (BOS included). */
-export function outputSums(model: Model, result: RunResult): OutputSums {
+/** Sums over all tokens of a batch row of a run (BOS included). */
+export function outputSums(model: Model, result: RunResult, row = 0): OutputSums {
   const { nLayers, dModel } = model.spec;
   const sums = (hook: string): Float64Array[] =>
     Array.from({ length: nLayers }, (_, l) => {
-      const { data } = result.get(`blocks.${l}.${hook}`);
+      const size = result.length * dModel;
+      const data = result.get(`blocks.${l}.${hook}`).data.subarray(row * size, (row + 1) * size);
       const sum = new Float64Array(dModel);
-      for (let i = 0; i < data.length; i++) sum[i % dModel]! += data[i]!;
+      for (let start = 0; start < size; start += dModel) for (let i = 0; i < dModel; i++) sum[i]! += data[start + i]!;
       return sum;
     });
-  return { tokens: result.batch * result.length, attention: sums('hook_attn_out'), mlp: sums('hook_mlp_out') };
+  return { tokens: result.length, attention: sums('hook_attn_out'), mlp: sums('hook_mlp_out') };
 }
 
 /** Means over the tokens of all these runs together, [layer] of [d_model]. */

@@ -34,9 +34,7 @@ export async function editedMargins(
   contest: Contest,
   { signal, onProgress, positions }: EditedOptions = {},
 ): Promise<number[]> {
-  const { nHeads } = model.spec;
-  const size = batchSize(ids.length, nHeads * ids.length * ids.length);
-  return inBatches(variants, size, onProgress, async (batch) => {
+  return inBatches(variants, rowsPerBatch(model, ids.length), onProgress, async (batch) => {
     throwIfAborted(signal);
     const { logits } = await model.run(
       batch.map(() => ids),
@@ -83,6 +81,11 @@ export async function marginsAtEnd(
     );
     return marginsOf(logits!.data, batch.length, contest);
   });
+}
+
+/** Prompts of `length` tokens that are run together. */
+export function rowsPerBatch(model: Model, length: number): number {
+  return batchSize(length, model.spec.nHeads * length * length);
 }
 
 function batchSize(tokens: number, scores: number): number {

@@ -5,11 +5,12 @@ import { TAU } from '../methods/collapse.js';
 import { logSoftmax } from '../methods/lens.js';
 import type { Pattern } from '../methods/patterns.js';
 import { RESIDUE_SCHEMA_ID } from '../residue/schema.js';
-import type { Residue, RunTrace } from '../residue/types.js';
+import type { Residue, RunTrace, Scores } from '../residue/types.js';
 import type { CommandCall, Shell } from '../shell/types.js';
 import { causalCost, causalSalience, OUTPUT_HOOKS, outputSums, type OutputSums } from './ablate.js';
 import { arraysOf } from './arrays.js';
 import { identityChecks } from './checks.js';
+import { rowsPerBatch } from './edited.js';
 import { checkExpectations, placeOf } from './expect.js';
 import { lensMap } from './map.js';
 import { collapseSection, contestOf, lensSection, observe } from './observe.js';
@@ -44,7 +45,7 @@ export const runShell: RunShell = async (model, shell, source, options = {}) => 
 };
 
 /** Multiply-adds that the causal curves of all runs may cost together; above it only the headline's are made. */
-const CAUSAL_BUDGET = 1e12;
+const CAUSAL_BUDGET = 2e10;
 
 /** One prompt's trace in the residue, and what is kept of it for later. */
 interface Measured {
@@ -62,7 +63,7 @@ class ShellRun {
   private readonly calls: CommandCall[];
   private readonly generation: GenerationSettings | null;
   /** Paraphrases by what makes them the same run. */
-  private readonly paraphrases = new Map<string, { trace: RunTrace; sums: OutputSums }>();
+  private readonly paraphrases = new Map<string, { scores: Scores; sums: OutputSums }>();
   private readonly controls: (Measured & { traced: TracedRun | null })[] = [];
   private readonly probes: Measured[] = [];
   private readonly patterns: Pattern[][] = [];
@@ -140,7 +141,7 @@ class ShellRun {
     const { runs } = this.plan;
     for (const [index, run] of runs.entries()) {
       if (run.control !== null) await this.measureControl(run.control);
-      for (const paraphrase of run.paraphrases) await this.measureParaphrase(paraphrase.name, paraphrase.prompt, run);
+      if (run.paraphrases.length > 0) await this.measureParaphrases(run);
       await this.measureProbe(run, index);
       // The arrays of a control that no later run is compared with are let go.
       if (run.control !== null && !runs.slice(index + 1).some(({ control }) => control === run.control))
@@ -169,21 +170,39 @@ class ShellRun {
     this.partial();
   }
 
-  private async measureParaphrase(name: string, prompt: PreparedPrompt, { combination }: PlannedRun): Promise<void> {
+  /** The paraphrases of one combination of vary values; those of equal length are run together, and none twice. */
+  private async measureParaphrases({ paraphrases, combination }: PlannedRun): Promise<void> {
     const { model, options } = this;
-    const end = this.progress.begin(`${name}: forward`);
-    const key = promptKey(prompt);
-    let known = this.paraphrases.get(key);
-    const trace = this.emptyTrace(name, prompt, combination.x);
-    if (known) {
-      trace.scores = known.trace.scores;
-    } else {
-      const result = await model.run(prompt.ids, { hooks: [...OUTPUT_HOOKS], signal: options.signal });
-      trace.scores = await score(model, prompt, logSoftmax(result.logits!.data), options.signal);
-      known = { trace, sums: outputSums(model, result) };
-      this.paraphrases.set(key, known);
+    const fresh = new Map<string, PreparedPrompt>();
+    for (const { prompt } of paraphrases) if (!this.paraphrases.has(promptKey(prompt))) fresh.set(promptKey(prompt), prompt);
+    const end = this.progress.begin(`paraphrases${combination.label === '' ? '' : `, ${combination.label}`}: forward`, paraphrases.length);
+    let done = 0;
+    for (const length of new Set([...fresh.values()].map(({ ids }) => ids.length))) {
+      const alike = [...fresh].filter(([, { ids }]) => ids.length === length);
+      const size = rowsPerBatch(model, length);
+      for (let from = 0; from < alike.length; from += size) {
+        const batch = alike.slice(from, from + size);
+        const result = await model.run(
+          batch.map(([, { ids }]) => ids),
+          { hooks: [...OUTPUT_HOOKS], signal: options.signal },
+        );
+        const vocab = model.spec.vocabSize;
+        for (const [row, [key, prompt]] of batch.entries()) {
+          const logprobs = logSoftmax(result.logits!.data.subarray(row * vocab, (row + 1) * vocab));
+          this.paraphrases.set(key, {
+            scores: await score(model, prompt, logprobs, options.signal),
+            sums: outputSums(model, result, row),
+          });
+        }
+        done += batch.length;
+        end(done, fresh.size);
+      }
     }
-    this.residue.paraphrases.push(trace);
+    for (const { name, prompt } of paraphrases) {
+      const trace = this.emptyTrace(name, prompt, combination.x);
+      trace.scores = this.paraphrases.get(promptKey(prompt))!.scores;
+      this.residue.paraphrases.push(trace);
+    }
     end();
   }
 

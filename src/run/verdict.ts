@@ -58,7 +58,10 @@ export function sentenceOf(run: RunTrace, layers: number): string {
   const answer = quote(scores.answer.text);
   if (scores.failed) return `Failed: ${failure(run)}${collapseWords(run, layers)}`;
   const margins = run.lens?.margin ?? [];
-  return `Did not fail: ${answer} wins by ${nats(scores.margin)}${closest(margins, layers)}`;
+  const said = scores.top[0];
+  // Ahead of the rivals that the shell names is not yet what the model says.
+  const other = said && said.id !== scores.answer.ids[0] ? `; yet the model says ${quote(said.text)}` : '';
+  return `Did not fail: ${answer} wins by ${nats(scores.margin)}${closest(margins, layers)}${other}`;
 }
 
 function failure({ scores }: RunTrace): string {
