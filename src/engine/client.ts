@@ -23,6 +23,8 @@ export interface ProgressOptions extends CallOptions {
 export interface ShellCallOptions extends ProgressOptions {
   /** The residue so far, whenever a section of it is finished. */
   onPartial?: (residue: Residue) => void;
+  /** The same as JSON text, the finished residue included: for whoever hands it on and needs no objects of it. */
+  onJson?: (json: string) => void;
 }
 
 /**
@@ -101,12 +103,23 @@ export class EngineClient {
    * run had begun, else a CancelledError.
    */
   runShell(params: RunShellParams, options: ShellCallOptions = {}): Promise<Residue> {
-    return this.call('runShell', params, { ...withProgress(options), onAbort: 'finish' });
+    return this.residue('runShell', params, options);
   }
 
   /** An overview of any text: the shell it makes of it is in the residue. */
   probe(params: ProbeParams, options: ShellCallOptions = {}): Promise<Residue> {
-    return this.call('probe', params, { ...withProgress(options), onAbort: 'finish' });
+    return this.residue('probe', params, options);
+  }
+
+  private async residue<M extends 'runShell' | 'probe'>(
+    method: M,
+    params: Methods[M]['params'],
+    options: ShellCallOptions,
+  ): Promise<Residue> {
+    const partials = options.onPartial !== undefined || options.onJson !== undefined;
+    const { json } = await this.call(method, { ...params, partials }, { ...withProgress(options), onAbort: 'finish' });
+    options.onJson?.(json);
+    return JSON.parse(json) as Residue;
   }
 
   /** Ends the process; requests under way are rejected. The client cannot be used afterwards. */
@@ -180,13 +193,16 @@ function ref({ model, settings }: ModelRef): ModelRef {
   return { model, settings };
 }
 
-function withProgress({ signal, timeout, onProgress, onPartial }: ShellCallOptions): RequestOptions {
+function withProgress({ signal, timeout, onProgress, onPartial, onJson }: ShellCallOptions): RequestOptions {
   return {
     signal,
     timeout,
     onEvent: (event) => {
       if (event.kind === 'progress') onProgress?.({ stage: event.stage, done: event.done, total: event.total });
-      else if (event.kind === 'partial') onPartial?.(event.residue);
+      else if (event.kind === 'partial') {
+        onPartial?.(JSON.parse(event.json) as Residue);
+        onJson?.(event.json);
+      }
     },
   };
 }

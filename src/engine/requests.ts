@@ -107,6 +107,7 @@ const runShell = z.strictObject({
   seed: z.int().optional(),
   commands: indexes.optional(),
   npz: path.optional(),
+  partials: z.boolean().optional(),
 }) satisfies z.ZodType<RunShellParams>;
 
 const probe = z.strictObject({
@@ -118,6 +119,7 @@ const probe = z.strictObject({
   settings: settings.optional(),
   seed: z.int().optional(),
   npz: path.optional(),
+  partials: z.boolean().optional(),
 }) satisfies z.ZodType<ProbeParams>;
 
 const methods: { [M in Method]: z.ZodType<Methods[M]['params']> } = {

@@ -2,13 +2,14 @@ import { dirname, join, resolve } from 'node:path';
 import { CancelledError, InputError, throwIfAborted } from '../errors.js';
 import { npzName, writeNpz } from '../residue/npz.js';
 import type { Residue } from '../residue/types.js';
+import { canonicalResidue } from '../residue/write.js';
 import type { RunShell } from '../run/types.js';
 import type { Shell } from '../shell/types.js';
 import type { KvCache, Model } from './api.js';
 import { DEFAULT_MODEL } from '../model/catalog.js';
 import { Models, type ModelPlace, type Opener } from './models.js';
 import type { EngineEvent, EngineLimits, FromEngine, Handle, Method, Methods, ModelInfo, ModelRef, ModelSettings } from './protocol.js';
-import type { ProcessInfo, Request, RunShellParams, ShellSource, WireError } from './protocol.js';
+import type { ProcessInfo, Request, ResidueText, RunShellParams, ShellSource, WireError } from './protocol.js';
 import { parseMessage } from './requests.js';
 import { sliceArray } from './slice.js';
 
@@ -27,7 +28,24 @@ export interface Backend extends Opener {
 /** Floats per chunk of an array that crosses: small enough that the receiver's event loop is never held up by one. */
 const CHUNK = 1 << 18;
 
-type ShellSettings = Pick<RunShellParams, 'model' | 'defaultModel' | 'settings' | 'seed' | 'commands' | 'npz'>;
+type ShellSettings = Pick<RunShellParams, 'model' | 'defaultModel' | 'settings' | 'seed' | 'commands' | 'npz' | 'partials'>;
+
+/** Milliseconds between two partial residues of a run: more often than a reader can follow, it only takes time from the run. */
+const PARTIAL_PAUSE = 400;
+
+/** The function, called at most once in `pause` milliseconds; calls in between are dropped. */
+function atMostEvery<T>(pause: number, call: (value: T) => void): (value: T) => void {
+  let next = -Infinity;
+  return (value) => {
+    if (performance.now() < next) return;
+    call(value);
+    next = performance.now() + pause;
+  };
+}
+
+function inText(residue: Residue): ResidueText {
+  return { json: JSON.stringify(canonicalResidue(residue)) };
+}
 
 interface Call {
   id: number;
@@ -151,12 +169,12 @@ export class Server {
   };
 
   /** Runs a parsed shell next to the arrays; with `npz` each run's arrays go from here to their file. */
-  private async shell(shell: Shell, source: ShellSource, params: ShellSettings, call: Call): Promise<Residue> {
+  private async shell(shell: Shell, source: ShellSource, params: ShellSettings, call: Call): Promise<ResidueText> {
     const fallback = params.defaultModel ?? DEFAULT_MODEL;
     const named = params.model === undefined ? this.modelOf(shell, source) : null;
     const place = named ?? this.backend.resolve(params.model ?? fallback, process.cwd());
-    const { npz, seed, commands, settings } = params;
-    return this.useAt(place, settings, call, (open) =>
+    const { npz, seed, commands, settings, partials } = params;
+    const residue = await this.useAt(place, settings, call, (open) =>
       this.backend.runShell(
         open,
         shell,
@@ -166,11 +184,12 @@ export class Server {
           commands,
           signal: call.signal,
           onProgress: (event) => void call.emit({ kind: 'progress', ...event }),
-          onPartial: (residue) => void call.emit({ kind: 'partial', residue }),
+          onPartial: partials ? atMostEvery(PARTIAL_PAUSE, (part) => void call.emit({ kind: 'partial', ...inText(part) })) : undefined,
           onArrays: npz === undefined ? undefined : async (name, arrays) => writeNpz(join(npz, npzName(name)), arrays),
         },
       ),
     );
+    return inText(residue);
   }
 
   /** A path in a shell is relative to the shell's own folder. */
