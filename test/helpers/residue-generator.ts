@@ -1,4 +1,5 @@
-import type { Attribution, AttentionSection, CommandOutcome, Residue, RunTrace, TokenInfo } from '../../src/residue/types.js';
+import type { Residue, RunTrace, TokenInfo } from '../../src/residue/types.js';
+import { generateAttention, generateAttribution, generateCommands, round } from './residue-parts.js';
 
 /** Size and features of a generated residue. */
 export interface GeneratorOptions {
@@ -50,7 +51,6 @@ const WORDS = [
   '?',
   ' A:',
 ];
-const round = (x: number): number => Number(x.toPrecision(6));
 
 /**
  * A residue of any size, for tests of views and exports. It has the structure of a real one and agrees with itself where a
@@ -308,102 +308,6 @@ function generateRun({ next, name, label, T, fails, vary, x, whole, layers, head
     },
     commands: label === 'probe' ? generateCommands(next, layers) : [],
   };
-}
-
-function generateAttribution(next: () => number, layers: number, heads: number, T: number, total: number): Attribution {
-  const head = Array.from({ length: layers }, () =>
-    Array.from({ length: heads }, () => round((next() - 0.45) * (next() < 0.12 ? 2.5 : 0.3))),
-  );
-  const mlp = Array.from({ length: layers }, () => round(next() - 0.5));
-  const sum = head.flat().reduce((s, c) => s + c, 0) + mlp.reduce((s, c) => s + c, 0);
-  const heads_ = head.flat().reduce((s, c) => s + c, 0);
-  const weights = Array.from({ length: T }, () => next() - 0.4);
-  const scale = heads_ / (weights.reduce((s, w) => s + w, 0) || 1);
-  return {
-    rival: { text: ' blue', id: 8 },
-    total,
-    embed: round(total - sum),
-    posEmbed: 0,
-    head,
-    attnBias: mlp.map(() => 0),
-    mlp,
-    lnFinalBias: 0,
-    unembedBias: 0,
-    residual: 1e-6,
-    byToken: weights.map((w) => round(w * scale)),
-  };
-}
-
-function softRow(next: () => number, T: number, at: number | null): number[] {
-  const raw = Array.from({ length: T }, (_, i) => Math.exp(3 * next()) * (i === at ? 20 : 1));
-  const sum = raw.reduce((s, v) => s + v, 0);
-  return raw.map((v) => round(v / sum));
-}
-
-function generateAttention(
-  next: () => number,
-  layers: number,
-  heads: number,
-  T: number,
-  spans: Record<string, [number, number]>,
-  dla: Attribution,
-): AttentionSection {
-  const grid = (f: (l: number, h: number) => number): number[][] =>
-    Array.from({ length: layers }, (_, l) => Array.from({ length: heads }, (_, h) => round(f(l, h))));
-  const ranked = dla.head
-    .flatMap((row, layer) => row.map((c, head) => ({ layer, head, c: Math.abs(c) })))
-    .sort((a, b) => b.c - a.c)
-    .slice(0, 64);
-  return {
-    meanByToken: softRow(next, T, 4),
-    valueWeightedByToken: softRow(next, T, 5),
-    spans: Object.fromEntries(
-      Object.keys(spans).map((s) => [
-        s,
-        { attention: grid(() => next() ** 3), valueWeighted: grid(() => 2 * next()), contribution: grid((l, h) => dla.head[l]![h]! * 0.6) },
-      ]),
-    ),
-    rows: ranked.map(({ layer, head }) => ({ layer, head, pattern: softRow(next, T, Math.floor(next() * T)) })),
-  };
-}
-
-function generateCommands(next: () => number, layers: number): CommandOutcome[] {
-  const blocks = Array.from({ length: layers }, (_, l) => l);
-  return [
-    {
-      name: 'RECALL',
-      params: {},
-      evidence: 'observed',
-      findings: ['The answer ranks 2 at the output.', 'It is not generated within 40 tokens.'],
-      values: { rank: 2, said: false },
-      curves: [],
-      tables: [],
-    },
-    {
-      name: 'INHIBIT',
-      params: { span: 'fact', layers: 'all', rate: 1 },
-      evidence: 'caused',
-      findings: ['Cutting attention from the answer position to fact lowers the margin by 2.4 nats.'],
-      values: { effect: -2.4 },
-      curves: [
-        {
-          title: 'Effect by block',
-          xLabel: 'block',
-          yLabel: 'change of the margin',
-          unit: 'nats',
-          x: blocks,
-          series: [{ label: 'knocked out', y: blocks.map(() => round(-2 * next())), spread: blocks.map(() => 0.1) }],
-        },
-      ],
-      tables: [
-        {
-          title: 'Effect of single heads',
-          columns: [{ label: 'head' }, { label: 'effect', unit: 'nats' }],
-          rows: blocks.map((b) => [`${b}.0`, round(-2 * next())]),
-        },
-      ],
-    },
-  ];
 }
 
 /** Wilson 95 % interval of k of n. */
