@@ -36,7 +36,7 @@ export function bindWeights(source: string, description: Description, tensors: r
   const used = new Set<string>();
   const take = (canonical: string, layer: number, needed: boolean): boolean => {
     const name = nameOf(canonical, layer);
-    const tensor = name === undefined ? undefined : byName.get(name);
+    const tensor = byName.get(name ?? '') ?? byName.get(names.aliases?.[canonical] ?? '');
     if (!tensor) {
       if (!needed) return false;
       const file = tensors[0]?.file ?? source;

@@ -18,6 +18,8 @@ export interface TensorNames {
   prefix: string;
   /** Canonical name (weights.ts; `N` is the layer) → the file's, with the prefix. */
   names: Readonly<Record<string, string>>;
+  /** Names that some files have in place of those. */
+  aliases?: Readonly<Record<string, string>>;
   /** Layout of the blocks' matrices. Embeddings are [rows, d_model] everywhere. */
   layout: 'out_in' | 'in_out';
   fused?: 'thirds' | 'per_head';

@@ -28,6 +28,8 @@ export const gptNeox: FamilyDefinition = {
       'blocks.N.mlp.W_out': 'gpt_neox.layers.N.mlp.dense_4h_to_h.weight',
       'blocks.N.mlp.b_out': 'gpt_neox.layers.N.mlp.dense_4h_to_h.bias',
     },
+    // What transformers 5 calls it in memory; files that it saves keep the old name.
+    aliases: { 'unembed.W_U': 'lm_head.weight' },
     layout: 'out_in',
     fused: 'per_head',
     leftovers: [/(^|\.)layers\.\d+\.attention\.(bias|masked_bias|rotary_emb\.(inv_freq|cos_cached|sin_cached))$/],
