@@ -1,0 +1,165 @@
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { EngineClient } from '../../src/engine/client.js';
+import { CancelledError, InputError } from '../../src/errors.js';
+import { packageRoot } from '../../src/paths.js';
+import { checkResidue } from '../../src/residue/read.js';
+import type { Residue } from '../../src/residue/types.js';
+
+const short = `format: 1
+shell: short
+title: A short one
+family: memory
+prompt: "Tom has a [[fact|red]] ball. Q: What color is Tom's ball? A:"
+answer: " red"
+rivals: [" blue", " green"]
+run:
+  - ANCHOR: { span: fact }
+  - INHIBIT: { span: fact }
+`;
+const bundled = join(packageRoot(), 'shells', 'v1-memtrace.shell.yaml');
+
+const client = new EngineClient();
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'residue-shell-'));
+});
+afterAll(async () => {
+  await client.dispose();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const withoutTime = ({ created: _, ...rest }: Residue) => rest;
+
+describe('a shell is run in the engine', () => {
+  test('and leaves a residue, with progress and parts on the way', async () => {
+    const stages: string[] = [];
+    const partials: Residue[] = [];
+    const residue = await client.runShell(
+      { text: readFileSync(bundled, 'utf8'), file: bundled },
+      { onProgress: ({ stage, done, total }) => stages.push(`${stage} ${done}/${total}`), onPartial: (part) => partials.push(part) },
+    );
+    expect(() => checkResidue(residue)).not.toThrow();
+    expect(residue).toMatchObject({ status: 'complete', shell: { id: 'v1.MEMTRACE', file: 'v1-memtrace.shell.yaml' } });
+    expect(residue.checks.every((check) => check.passed)).toBe(true);
+    expect(stages.length).toBeGreaterThan(5);
+    expect(partials.length).toBeGreaterThan(0);
+    for (const part of partials) expect(part.status).toBe('running');
+  });
+
+  test('the same again gives the same, on another process too', async () => {
+    const run = (engine: EngineClient) => engine.runShell({ text: short, file: null, seed: 3 });
+    const other = new EngineClient();
+    const [a, b, c] = await Promise.all([run(client), run(client), run(other)]);
+    await other.dispose();
+    expect(withoutTime(b)).toEqual(withoutTime(a));
+    expect(withoutTime(c)).toEqual(withoutTime(a));
+  });
+
+  test('arrays go to files, and not over the channel', async () => {
+    const npz = join(folder, 'arrays');
+    await client.runShell({ text: short, file: null, npz });
+    expect(readdirSync(npz)).toEqual(['probe.npz']);
+    expect(readFileSync(join(npz, 'probe.npz')).subarray(0, 2).toString()).toBe('PK');
+  });
+
+  test('a folder that cannot be written is one sentence', async () => {
+    writeFileSync(join(folder, 'file'), '');
+    const failure = client.runShell({ text: short, file: null, npz: join(folder, 'file', 'below') });
+    await expect(failure).rejects.toThrow(InputError);
+    await expect(failure).rejects.toThrow(/^[^\n]+$/);
+  });
+
+  test('its own model is looked for beside it; another can be given', async () => {
+    cpSync(join(packageRoot(), 'media', 'models', 'pocket'), join(folder, 'mine'), { recursive: true });
+    const text = short.replace('format: 1', 'format: 1\nmodel: ./mine');
+    const beside = await client.runShell({ text, file: join(folder, 'a.shell.yaml') });
+    expect(beside.provenance.model.id).toBe('mine');
+    const based = await client.runShell({ text, file: null, baseFolder: folder });
+    expect(based.provenance.model.id).toBe('mine');
+    const given = await client.runShell({ text, file: join(folder, 'a.shell.yaml'), model: 'pocket' });
+    expect(given.provenance.model.id).toBe('pocket');
+    const fallback = await client.runShell({ text: short, file: null, defaultModel: join(folder, 'mine') });
+    expect(fallback.provenance.model.id).toBe('mine');
+    await expect(client.runShell({ text, file: bundled })).rejects.toThrow(InputError);
+    await client.close({ model: join(folder, 'mine') });
+  });
+
+  test('an error has its place', async () => {
+    const error = await client
+      .runShell({ text: short.replace('span: fact }\n  - INHIBIT', 'span: fakt }\n  - INHIBIT'), file: '/shells/x.shell.yaml' })
+      .catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(InputError);
+    expect((error as InputError).place).toMatchObject({ file: '/shells/x.shell.yaml', line: 9 });
+    expect((error as InputError).message).not.toContain('\n');
+  });
+
+  test('a cancel takes effect at once: what was done is kept, or nothing', async () => {
+    await client.open({ model: 'pocket' });
+    const controller = new AbortController();
+    let at = 0;
+    const outcome: unknown = await client
+      .runShell(
+        { text: readFileSync(bundled, 'utf8'), file: bundled, npz: join(folder, 'cancelled') },
+        {
+          signal: controller.signal,
+          onProgress: ({ stage }) => {
+            if (!stage.includes('probe') || at) return;
+            at = performance.now();
+            controller.abort();
+          },
+        },
+      )
+      .catch((error: unknown) => error);
+    const took = performance.now() - at;
+    if (!(outcome instanceof CancelledError))
+      expect(outcome).toMatchObject({ status: 'cancelled', cancelledAt: expect.stringMatching(/\S/) });
+    // 200 ms or one run, with room for a busy machine.
+    expect(took).toBeLessThan(1500);
+    const written = existsSync(join(folder, 'cancelled')) ? readdirSync(join(folder, 'cancelled')) : [];
+    for (const name of written) expect(name).toMatch(/\.npz$/);
+    expect((await client.run({ model: 'pocket' }, [1, 2])).length).toBe(2);
+  });
+
+  test('arrays of earlier runs can be read while a shell runs', async () => {
+    const run = await client.run({ model: 'pocket' }, [1, 2, 3], { hooks: ['hook_embed'] });
+    const controller = new AbortController();
+    let ended = false;
+    const shell = client
+      .runShell({ text: readFileSync(bundled, 'utf8'), file: bundled }, { signal: controller.signal })
+      .catch((error: unknown) => error)
+      .then(() => (ended = true));
+    const { shape } = await run.read('hook_embed');
+    expect(shape).toEqual([1, 3, 128]);
+    expect(ended).toBe(false);
+    controller.abort();
+    await shell;
+  });
+});
+
+describe('a text is probed', () => {
+  test('with the model’s own answer', async () => {
+    const text = "Tom has a red ball. Q: What color is Tom's ball? A:";
+    const residue = await client.probe({ text });
+    const scores = residue.runs[0]?.scores;
+    expect(residue.status).toBe('complete');
+    expect(scores?.answer.text).toBe(' red');
+    expect(scores?.answer.rank).toBe(0);
+    expect(scores?.rivalsFromModel).toBe(true);
+    const other = await client.probe({ text, answer: ' blue', rivals: [' red'] });
+    expect(other.runs[0]?.scores).toMatchObject({ failed: true, rivalsFromModel: false });
+    expect(other.verdict?.failed).toBe(true);
+  });
+
+  test('whatever marks it holds', async () => {
+    const text = 'Tom has [[a|b]] {{c}} \\ "d": - e #';
+    const residue = await client.probe({ text });
+    expect(residue.runs[0]?.tokens.map((t) => t.text).join('')).toContain('[[');
+  });
+
+  test('an empty one is refused', async () => {
+    await expect(client.probe({ text: '' })).rejects.toThrow(InputError);
+  });
+});
