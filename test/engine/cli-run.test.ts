@@ -143,7 +143,7 @@ describe('being stopped', () => {
     const out = join(folder, `stopped-${signal}`);
     mkdirSync(out);
     const run = startCli(['run', file('long', LONG), '--json', '--npz', join(out, 'npz'), '--out', out, '--junit', join(out, 'junit.xml')]);
-    await run.says(/walk = 2\d/);
+    await run.says(/walk=2\d: /);
     const engines = childrenOf(run.child.pid ?? 0);
     expect(engines).toHaveLength(1);
     const start = performance.now();
@@ -160,7 +160,7 @@ describe('being stopped', () => {
 
   it('a killed engine is told in one sentence', async () => {
     const run = startCli(['run', file('killed', LONG), '--json']);
-    await run.says(/walk = 2\d/);
+    await run.says(/walk=2\d: /);
     for (const pid of childrenOf(run.child.pid ?? 0)) process.kill(pid, 'SIGKILL');
     const { code, stdout, stderr } = await run.ended;
     expect([code, stdout]).toEqual([2, '']);

@@ -23,6 +23,10 @@ export interface CliOptions {
   bundle?: string;
 }
 
+/** Programs of a test that ended early (a failed assertion, a timeout) do not outlive the tests. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => running.forEach((child) => child.kill('SIGTERM')));
+
 /** Starts the command line as a user does: the bundle in a process of its own. */
 export function startCli(args: readonly string[], { cwd, env, bundle }: CliOptions = {}): Running {
   const child = spawn(process.execPath, [bundle ?? join(packageRoot(), 'dist', 'cli.cjs'), ...args], {
@@ -30,6 +34,8 @@ export function startCli(args: readonly string[], { cwd, env, bundle }: CliOptio
     env: { ...process.env, NO_COLOR: undefined, FORCE_COLOR: undefined, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  running.add(child);
+  child.on('close', () => running.delete(child));
   let stdout = '';
   let stderr = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));
