@@ -31,7 +31,8 @@ export interface Schema {
 }
 
 /** Also the `$schema` of every residue. */
-export const RESIDUE_SCHEMA_ID = 'https://symbolic-residue.dev/schemas/residue.schema.json';
+export const RESIDUE_SCHEMA_ID =
+  'https://raw.githubusercontent.com/symbolic-residue/symbolic-residue/main/media/schemas/residue.schema.json';
 
 const string: Schema = { type: 'string' };
 const number: Schema = { type: 'number' };
