@@ -136,7 +136,7 @@ function observed(params: AnchorParams, here: SpanFlow, other: SpanFlow | null):
 function headTable(name: string, here: SpanFlow, other: SpanFlow | null): CommandOutcome['tables'][number] {
   const rows = here.contribution.flatMap((row, l) =>
     row.map((contribution, h) => ({
-      size: Math.max(Math.abs(contribution), Math.abs(other?.contribution[l]![h]! || 0)),
+      size: Math.max(Math.abs(contribution), other ? Math.abs(other.contribution[l]![h]!) : 0),
       cells: [
         `${l}.${h}`,
         here.attention[l]![h]!,

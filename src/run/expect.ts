@@ -1,5 +1,6 @@
 import type { Cell, ExpectationResult, FailureDensity, RunTrace, Verdict } from '../residue/types.js';
-import type { Bound, Expectation, Range, Shell } from '../shell/types.js';
+import type { Bound, Expectation, Shell } from '../shell/types.js';
+import { placeOf, type ShellText } from './place.js';
 import { plain, quote } from './words.js';
 
 export interface Expected {
@@ -8,22 +9,15 @@ export interface Expected {
   density: FailureDensity;
 }
 
-/** Lines and columns, from 1, of a range of characters of the shell's text. */
-export function placeOf(text: string, { start, end }: Range): { line: number; column: number; endLine: number; endColumn: number } {
-  const at = (offset: number): [number, number] => {
-    const before = text.slice(0, offset);
-    return [before.split('\n').length, offset - before.lastIndexOf('\n')];
-  };
-  const [line, column] = at(start);
-  const [endLine, endColumn] = at(end);
-  return { line, column, endLine, endColumn };
-}
-
 /**
  * Every expectation against what was measured. One on a command that was left out of this run is left out too, and named in
  * `skipped`.
  */
-export function checkExpectations(shell: Shell, text: string, measured: Expected): { results: ExpectationResult[]; skipped: string[] } {
+export function checkExpectations(
+  shell: Shell,
+  source: ShellText,
+  measured: Expected,
+): { results: ExpectationResult[]; skipped: string[] } {
   const results: ExpectationResult[] = [];
   const skipped: string[] = [];
   const ran = new Set(measured.run.commands?.map(({ name }) => name));
@@ -31,18 +25,18 @@ export function checkExpectations(shell: Shell, text: string, measured: Expected
   for (const expectation of shell.expect) {
     const command = expectation.path.split('.')[0]!;
     if (written.has(command) && !ran.has(command)) skipped.push(expectation.path);
-    else results.push(checkOne(expectation, text, measured));
+    else results.push(checkOne(expectation, source, measured));
   }
   return { results, skipped };
 }
 
-function checkOne({ path, want, range }: Expectation, text: string, measured: Expected): ExpectationResult {
+function checkOne({ path, want, range }: Expectation, source: ShellText, measured: Expected): ExpectationResult {
   const got = valueOf(path, want, measured);
   const passed = matches(got, want);
   const words = wantWords(want);
   const has = got === null ? 'was not measured' : `is ${cellWords(got)}`;
   const message = passed ? `${path} ${has}, as expected (${words})` : `${path} ${has}, but ${words} was expected`;
-  return { path, want: words, got, passed, message, line: placeOf(text, range).line };
+  return { path, want: words, got, passed, message, line: placeOf(source, range).line };
 }
 
 /** The value under a path; null where nothing was measured there. */

@@ -4,6 +4,7 @@ import { prepare, type PromptParts } from '../shell/tokenize.js';
 import { expandVary } from '../shell/template.js';
 import type { VaryCombination } from '../shell/template.js';
 import type { AnswerSpec, Shell } from '../shell/types.js';
+import { placeOf, type ShellText } from './place.js';
 import type { PreparedPrompt } from './types.js';
 
 /** Everything one combination of vary values runs. */
@@ -25,7 +26,7 @@ export interface Plan {
 }
 
 /** Fills in and tokenises every prompt of a shell before anything is run. Throws InputError for the first that does not fit. */
-export function makePlan(shell: Shell, model: Model): Plan {
+export function makePlan(shell: Shell, model: Model, source: ShellText): Plan {
   const { tokenizer, spec } = model;
   const notes = new Set<string>();
   const get = (parts: PromptParts, label: PreparedPrompt['label'], { values, vary }: VaryCombination, field: string): PreparedPrompt => {
@@ -34,8 +35,8 @@ export function makePlan(shell: Shell, model: Model): Plan {
       prompt.notes?.forEach((note) => notes.add(note));
       return prompt;
     } catch (error) {
-      if (error instanceof InputError && error.place.field === undefined) throw new InputError(error.message, { ...error.place, field });
-      throw error;
+      if (!(error instanceof InputError)) throw error;
+      throw new InputError(error.message, { field, ...placeOf(source, parts.prompt.range), ...error.place });
     }
   };
   const { answer, rivals } = shell;

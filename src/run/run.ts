@@ -1,6 +1,6 @@
 import { commandByName } from '../commands/table.js';
 import type { Model } from '../engine/api.js';
-import { CancelledError, InputError, throwIfAborted } from '../errors.js';
+import { CancelledError, InputError, throwIfAborted, type Place } from '../errors.js';
 import { TAU } from '../methods/collapse.js';
 import { logSoftmax } from '../methods/lens.js';
 import type { Pattern } from '../methods/patterns.js';
@@ -11,7 +11,8 @@ import { causalCost, causalSalience, OUTPUT_HOOKS, outputSums, type OutputSums }
 import { arraysOf } from './arrays.js';
 import { identityChecks } from './checks.js';
 import { rowsPerBatch } from './edited.js';
-import { checkExpectations, placeOf } from './expect.js';
+import { checkExpectations } from './expect.js';
+import { placeOf, type ShellText } from './place.js';
 import { lensMap } from './map.js';
 import { collapseSection, contestOf, lensSection, observe } from './observe.js';
 import { patternsOf, sourceSpan, trappedHeads } from './patterns.js';
@@ -33,7 +34,7 @@ import type { PreparedPrompt, RunShell, RunShellOptions, TracedRun } from './typ
  */
 export const runShell: RunShell = async (model, shell, source, options = {}) => {
   throwIfAborted(options.signal);
-  const run = new ShellRun(model, shell, source, options, makePlan(shell, model));
+  const run = new ShellRun(model, shell, source, options, makePlan(shell, model, source));
   await run.prepare();
   try {
     await run.measure();
@@ -72,7 +73,7 @@ class ShellRun {
   constructor(
     private readonly model: Model,
     private readonly shell: Shell,
-    private readonly source: { text: string; file: string | null },
+    private readonly source: ShellText,
     private readonly options: RunShellOptions,
     private readonly plan: Plan,
   ) {
@@ -299,10 +300,10 @@ class ShellRun {
     end();
   }
 
-  private placeOf(call: CommandCall, field?: string): ReturnType<typeof placeOf> & { file?: string } {
+  /** Where a command, or one of its parameters, stands in the shell. */
+  private placeOf(call: CommandCall, field?: string): Place {
     const param = field?.startsWith(`${call.name}.`) ? field.split('.')[1] : undefined;
-    const range = (param !== undefined && call.paramRanges[param]) || call.range;
-    return { ...placeOf(this.source.text, range), ...(this.source.file === null ? {} : { file: this.source.file }) };
+    return placeOf(this.source, (param !== undefined && call.paramRanges[param]) || call.range);
   }
 
   /** The causal curves: of every run where that is affordable, else of the headline's alone. */
@@ -361,7 +362,7 @@ class ShellRun {
       patterns: this.patterns[residue.primary]!,
       paraphrases: perRun,
     });
-    const { results, skipped } = checkExpectations(shell, this.source.text, { run, verdict: residue.verdict, density: residue.density });
+    const { results, skipped } = checkExpectations(shell, this.source, { run, verdict: residue.verdict, density: residue.density });
     residue.expectations = results;
     if (skipped.length > 0) this.notes.add(`Not run, so not checked: ${skipped.join(', ')}.`);
     residue.notes = [...this.notes];
