@@ -1,5 +1,5 @@
 import './style.css';
-import { isToPage } from '../src/residue/guards.js';
+import { isToPage, unwrap } from '../src/residue/guards.js';
 import { Page } from './page.js';
 import { Host } from './state.js';
 
@@ -9,7 +9,8 @@ const app = document.getElementById('app');
 if (app) {
   const page = new Page(app, host);
   addEventListener('message', (event: MessageEvent<unknown>) => {
-    if (isToPage(event.data)) page.receive(event.data);
+    const message = isToPage(event.data) ? unwrap(event.data) : null;
+    if (isToPage(message)) page.receive(message);
   });
   host.post({ type: 'ready' });
 }

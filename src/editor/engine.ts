@@ -19,7 +19,8 @@ export interface ShellRequest extends Pick<Settings, 'model' | 'threads' | 'prov
 export interface ShellListeners {
   signal: AbortSignal;
   onProgress: (progress: RunProgress) => void;
-  onPartial: (residue: Residue) => void;
+  /** The residue so far, as JSON text, and in the end the whole of it. */
+  onJson: (json: string) => void;
 }
 
 /** The window's one engine: a process of its own, made on first use. Nothing is computed in the extension host. */

@@ -19,7 +19,7 @@ export function activate(context: ExtensionContext): void {
   const store = new ResidueStore(join(storage, 'residues'), log);
   const panels = new Panels({ extension: context, runs, store, log });
   const keep = runs.onDidChange((event) => {
-    if (event.type === 'residue' && event.residue.status !== 'running') void store.set(event.uri, event.residue);
+    if (event.type === 'residue') void store.set(event.uri, event.json);
   });
   context.subscriptions.push(
     log,

@@ -26,6 +26,8 @@ class Panel {
   #failure: RunFailure | undefined;
   /** Whether the page has been told how the run ended. */
   #settled = true;
+  /** The residue that the page has. */
+  #sent: string | undefined;
 
   constructor(
     readonly shell: Uri,
@@ -61,9 +63,13 @@ class Panel {
       case 'progress':
         this.#send({ type: 'progress', ...event.progress });
         break;
+      case 'partial':
+        this.#sendResidue(event.json);
+        break;
       case 'residue':
-        this.#settled = event.residue.status !== 'running';
-        this.#send({ type: 'residue', residue: event.residue, shellUri: this.shell.toString() });
+        this.#settled = true;
+        // It came as the last part already, unless the run's end was told by the host itself.
+        if (event.json !== this.#sent) this.#sendResidue(event.json);
         break;
       case 'failed':
         this.#failure = event.failure;
@@ -108,12 +114,17 @@ class Panel {
     const saved = this.fresh ? this.parts.extension.workspaceState.get<PanelState['view']>(viewKey(this.shell)) : undefined;
     this.fresh = false;
     if (saved) this.#send({ type: 'view', view: saved });
-    const residue = this.parts.runs.latest(this.shell) ?? (await this.parts.store.get(this.shell));
-    if (residue) this.#send({ type: 'residue', residue, shellUri: this.shell.toString() });
+    const residue = this.parts.runs.latest(this.shell) ?? (await this.parts.store.text(this.shell));
+    if (residue) this.#sendResidue(residue);
     const progress = this.parts.runs.progress(this.shell);
     if (progress) this.#send({ type: 'progress', ...progress });
     else if (this.#failure) this.#sendFailure(this.#failure);
     else if (!residue) this.#send({ type: 'empty' });
+  }
+
+  #sendResidue(json: string): void {
+    this.#sent = json;
+    this.#send({ type: 'residueText', json, shellUri: this.shell.toString() });
   }
 
   #sendFailure({ message, place }: RunFailure): void {

@@ -24,11 +24,12 @@ export interface RunFailure {
   place: Place | null;
 }
 
-/** What happens to the run of a shell; `residue` comes several times, its status says which is the last. */
+/** What happens to the run of a shell. `json` is what has arrived so far; it is made objects of only once, at the end. */
 export type RunEvent = { uri: Uri } & (
   | { type: 'started' }
   | { type: 'progress'; progress: RunProgress }
-  | { type: 'residue'; residue: Residue }
+  | { type: 'partial'; json: string }
+  | { type: 'residue'; residue: Residue; json: string }
   | { type: 'failed'; failure: RunFailure }
   | { type: 'ended' }
 );
@@ -37,8 +38,8 @@ interface Running {
   controller: AbortController;
   done: Promise<Residue | undefined>;
   progress?: RunProgress;
-  /** What has arrived so far. */
-  partial?: Residue;
+  /** What has arrived so far, as JSON text. */
+  json?: string;
 }
 
 /** Owns the runs under way: at most one per shell. Views listen to `onDidChange`. */
@@ -63,8 +64,8 @@ export class Runs implements Disposable {
   }
 
   /** What has arrived of the run under way. */
-  latest(uri: Uri): Residue | undefined {
-    return this.#running.get(uri.toString())?.partial;
+  latest(uri: Uri): string | undefined {
+    return this.#running.get(uri.toString())?.json;
   }
 
   /**
@@ -133,14 +134,14 @@ export class Runs implements Disposable {
                   running.progress = progress;
                   this.#changes.fire({ uri, type: 'progress', progress });
                 },
-                onPartial: (residue) => {
-                  running.partial = residue;
-                  this.#changes.fire({ uri, type: 'residue', residue });
+                onJson: (json) => {
+                  running.json = json;
+                  this.#changes.fire({ uri, type: 'partial', json });
                 },
               },
             );
             this.log.info(`${name}: ${residue.status}${residue.verdict ? `, ${residue.verdict.sentence}` : ''}`);
-            this.#changes.fire({ uri, type: 'residue', residue });
+            this.#changes.fire({ uri, type: 'residue', residue, json: running.json ?? JSON.stringify(residue) });
             return residue;
           } finally {
             listener.dispose();
@@ -150,9 +151,11 @@ export class Runs implements Disposable {
     } catch (error) {
       if (error instanceof CancelledError) {
         this.log.info(`${name}: cancelled.`);
-        if (!running.partial) return undefined;
-        const residue: Residue = { ...running.partial, status: 'cancelled', cancelledAt: running.progress?.stage ?? 'the start' };
-        this.#changes.fire({ uri, type: 'residue', residue });
+        if (!running.json) return undefined;
+        // The engine was too busy to end its residue: what had arrived is kept and says where it stopped.
+        const arrived = JSON.parse(running.json) as Residue;
+        const residue: Residue = { ...arrived, status: 'cancelled', cancelledAt: running.progress?.stage ?? 'the start' };
+        this.#changes.fire({ uri, type: 'residue', residue, json: JSON.stringify(residue) });
         return residue;
       }
       this.#fail(document, only, error);

@@ -10,7 +10,7 @@ const kept = 50;
 
 /** The last residue of each shell, on disk, so that a reloaded window shows it without running anything. */
 export class ResidueStore {
-  readonly #recent = new Map<string, Residue>();
+  readonly #recent = new Map<string, string>();
 
   constructor(
     /** Folder that this store alone writes. */
@@ -18,18 +18,24 @@ export class ResidueStore {
     private readonly log: LogOutputChannel,
   ) {}
 
-  /** The last residue of a shell, or undefined. A file that cannot be read or is not a residue counts as none. */
+  /** The last residue of a shell, or undefined. */
   async get(shell: Uri): Promise<Residue | undefined> {
+    const json = await this.text(shell);
+    return json === undefined ? undefined : (JSON.parse(json) as Residue);
+  }
+
+  /** The same as JSON text. A file that cannot be read or is not a residue counts as none. */
+  async text(shell: Uri): Promise<string | undefined> {
     const recent = this.#recent.get(shell.toString());
     if (recent) return recent;
     try {
-      const value: unknown = JSON.parse(await readFile(this.#file(shell), 'utf8'));
-      if (!isResidue(value)) throw new Error('it is not a residue of this version');
+      const json = await readFile(this.#file(shell), 'utf8');
+      if (!isResidue(JSON.parse(json))) throw new Error('it is not a residue of this version');
       // A run may have ended while the file was read: what it left is newer.
       const newer = this.#recent.get(shell.toString());
       if (newer) return newer;
-      this.#remember(shell, value);
-      return value;
+      this.#remember(shell, json);
+      return json;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
         this.log.warn(`The kept residue of ${shell.path} was not used: ${String(error)}`);
@@ -37,13 +43,13 @@ export class ResidueStore {
     }
   }
 
-  async set(shell: Uri, residue: Residue): Promise<void> {
-    this.#remember(shell, residue);
+  async set(shell: Uri, json: string): Promise<void> {
+    this.#remember(shell, json);
     try {
       await mkdir(this.folder, { recursive: true });
       const file = this.#file(shell);
       const draft = `${file}.${process.pid}.part`;
-      await writeFile(draft, JSON.stringify(residue));
+      await writeFile(draft, json);
       await rename(draft, file);
       await this.#prune();
     } catch (error) {
@@ -51,9 +57,9 @@ export class ResidueStore {
     }
   }
 
-  #remember(shell: Uri, residue: Residue): void {
+  #remember(shell: Uri, json: string): void {
     this.#recent.delete(shell.toString());
-    this.#recent.set(shell.toString(), residue);
+    this.#recent.set(shell.toString(), json);
     const [oldest] = this.#recent.keys();
     if (this.#recent.size > 8 && oldest !== undefined) this.#recent.delete(oldest);
   }

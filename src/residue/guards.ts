@@ -158,6 +158,7 @@ export function isResidue(value: unknown): value is Residue {
 
 const toPage: Record<string, Check> = {
   residue: shape({ residue, shellUri: isString }),
+  residueText: shape({ json: isString, shellUri: isString }),
   progress: shape({ stage: isString, done: Number.isFinite, total: Number.isFinite }),
   error: shape({ message: isString, place: orNull(shape({ file: isString, line: isNumber, column: isNumber })) }),
   empty: () => true,
@@ -181,6 +182,16 @@ const passes = (table: Record<string, Check>, value: unknown): boolean =>
 /** Guards what the page receives. */
 export function isToPage(value: unknown): value is ToPage {
   return passes(toPage, value);
+}
+
+/** A residue that came as text, as the message with the residue itself; every other message as it is. Null for text that is no JSON. */
+export function unwrap(message: ToPage): unknown {
+  if (message.type !== 'residueText') return message;
+  try {
+    return { type: 'residue', residue: JSON.parse(message.json) as unknown, shellUri: message.shellUri };
+  } catch {
+    return null;
+  }
 }
 
 /** Guards what the host receives. */

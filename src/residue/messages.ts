@@ -14,6 +14,8 @@ export interface PanelState {
 /** Host → page. */
 export type ToPage =
   | { type: 'residue'; residue: Residue; shellUri: string }
+  /** The same, as the engine sent it: the host hands the text on, and only the page makes objects of it (`unwrap` in guards.ts). */
+  | { type: 'residueText'; json: string; shellUri: string }
   | { type: 'progress'; stage: string; done: number; total: number }
   | { type: 'error'; message: string; place: { file: string; line: number; column: number } | null }
   | { type: 'empty' }

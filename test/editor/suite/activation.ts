@@ -1,16 +1,9 @@
 import assert from 'node:assert/strict';
 import { commands, extensions } from 'vscode';
-import { extensionId } from './helpers.js';
+import { extensionId, processorTime } from './helpers.js';
 
 interface Manifest {
   contributes: { commands: { command: string }[] };
-}
-
-/** Milliseconds of processor time of this thread, not the clock: other programs on the machine are not what is measured. */
-function processorTime(): number {
-  const { threadCpuUsage } = process as { threadCpuUsage?: () => NodeJS.CpuUsage };
-  const { user, system } = (threadCpuUsage ?? process.cpuUsage)();
-  return (user + system) / 1000;
 }
 
 /** Waits until VS Code's own extensions have started: half a second in which next to nothing ran. */

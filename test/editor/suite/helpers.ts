@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { commands, Position, Range, Uri, window, workspace, type TextDocument } from 'vscode';
+import { commands, type CodeLens, Position, Range, Uri, window, workspace, type TextDocument } from 'vscode';
 
 export const extensionId = 'symbolic-residue.symbolic-residue';
 
@@ -72,4 +72,36 @@ export function find(document: TextDocument, text: string): Position {
   const at = document.getText().indexOf(text);
   assert(at >= 0, `${JSON.stringify(text)} is not in the document.`);
   return document.positionAt(at);
+}
+
+/** Milliseconds of processor time of this thread, not the clock: other programs on the machine are not what is measured. */
+export function processorTime(): number {
+  const { threadCpuUsage } = process as { threadCpuUsage?: () => NodeJS.CpuUsage };
+  const { user, system } = (threadCpuUsage ?? process.cpuUsage)();
+  return (user + system) / 1000;
+}
+
+/** Watches the event loop; `longest` gives the most milliseconds of processor time between two of its turns. */
+export function watchEventLoop(): { longest(): number } {
+  let last = processorTime();
+  let most = 0;
+  const timer = setInterval(() => {
+    const now = processorTime();
+    most = Math.max(most, now - last);
+    last = now;
+  }, 2);
+  return {
+    longest: () => {
+      clearInterval(timer);
+      return most;
+    },
+  };
+}
+
+/** Waits until the shell's run is under way: its lens then offers to cancel it. */
+export async function untilRunning(document: TextDocument): Promise<void> {
+  await until('the run to start', async () => {
+    const lenses = await commands.executeCommand<CodeLens[]>('vscode.executeCodeLensProvider', document.uri);
+    return lenses.some(({ command }) => command?.command === 'symbolicResidue.cancel');
+  });
 }

@@ -6,7 +6,7 @@ export async function run(): Promise<void> {
   if (!report) throw new Error('RESIDUE_HOST_REPORT names no file.');
   const say = (line: string): void => appendFileSync(report, `${line}\n`);
   const { default: Mocha } = await import('mocha');
-  const mocha = new Mocha({ ui: 'bdd', timeout: 60_000, color: false, reporter: 'min' });
+  const mocha = new Mocha({ ui: 'bdd', timeout: 120_000, color: false, reporter: 'min' });
   mocha.suite.emit('pre-require', globalThis, null, mocha);
   await import('./activation.js');
   await import('./language.js');
