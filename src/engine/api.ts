@@ -26,11 +26,14 @@ export type LayerSet = readonly number[] | 'all';
  * (after any cached prefix). Applied in the order: replace, then scale, then add, at each hook.
  */
 export type Edit =
-  /** Pre-softmax −inf from `queries` to `keys` (Geva 2023). */
+  /**
+   * Pre-softmax −inf from `queries` to `keys` (Geva 2023). A negative key is a token of the cached prefix: −1 its last. A knockout
+   * that leaves some query no key at all is refused.
+   */
   | { kind: 'knockout'; layers: LayerSet; heads: LayerSet; queries: readonly number[] | 'all'; keys: readonly number[]; row?: number }
   /** z of a head times `scale` (0 ablates) at `positions`. */
   | { kind: 'scale-head'; layer: number; head: number; scale: number; positions?: readonly number[] | 'all'; row?: number }
-  /** What `queries` read from `keys` times `scale`, after the softmax: the pattern keeps its values, v is scaled. */
+  /** What `queries` read from `keys` (as in a knockout) times `scale`, after the softmax: the pattern keeps its values, v is scaled. */
   | {
       kind: 'scale-values';
       layers: LayerSet;
@@ -75,6 +78,7 @@ export interface LensRequest {
   full?: boolean;
   /** `recomputed` (default): the final norm of each row. `frozen`: the scale of the last residual at that position. */
   norm?: 'recomputed' | 'frozen';
+  signal?: AbortSignal;
 }
 
 /** Arrays are [layer, position, …] of the request, for one batch row. */
@@ -92,7 +96,7 @@ export interface LensResult {
   logprobs?: Float32Array;
 }
 
-/** Keys and values of a prefix, opaque; made by a run with `keepCache`. */
+/** Keys and values of a prefix, opaque; made by a run with `keepCache`. One of a single row serves a batch of any size. */
 export interface KvCache {
   readonly length: number;
   readonly batch: number;
@@ -129,7 +133,9 @@ export interface GenerateOptions {
   temperature?: number;
   topP?: number;
   topK?: number;
+  /** Of xoshiro128**, see methods/random.ts. The same seed gives the same tokens. */
   seed?: number;
+  /** Positions count from the prompt's first token at every step; 'all' includes what is generated. */
   edits?: readonly Edit[];
   /** Stop at these ids; default the tokenizer's end-of-text ids. */
   stopIds?: readonly number[];

@@ -1,5 +1,5 @@
 import { GraphBuilder } from './builder.js';
-import type { Value } from './builder.js';
+import type { Graph, Value } from './builder.js';
 import { blockTaps } from './hooks.js';
 import { activate, headNorm, linear, norm, pairsToHalves } from './layers.js';
 import type { Source } from './layers.js';
@@ -21,7 +21,7 @@ export const BLOCK_EDITS = ['value_scale', 'z_mul', 'z_add', 'attn_mul', 'attn_a
 export type BlockEdit = (typeof BLOCK_EDITS)[number];
 
 /** The ONNX file of one block. `taps` false leaves out every hook point but resid_post (what a plain forward pass costs). */
-export function buildBlock(from: Source, layer: number, taps = true): Uint8Array {
+export function buildBlock(from: Source, layer: number, taps = true): Graph {
   const { spec } = from;
   const name = `blocks.${layer}`;
   const g = new GraphBuilder(name);

@@ -1,3 +1,4 @@
+import type { StoredTensor } from '../model/weights.js';
 import { AttributeType, DataType, encodeModel } from './onnx-proto.js';
 import type { AttributeProto, ModelProto, TensorProto, ValueInfoProto } from './onnx-proto.js';
 
@@ -9,6 +10,14 @@ export type Dim = number | string;
 
 /** An attribute of a node; numbers that are no integers by their nature are given as `{ float }`. */
 export type Attribute = number | string | readonly number[] | { float: number };
+
+/** A finished graph. */
+export interface Graph {
+  /** The ONNX file. */
+  bytes: Uint8Array;
+  /** Tensors that it maps from their files; nothing has looked at their values yet. */
+  mapped: StoredTensor[];
+}
 
 /** ONNX operators' version (all used here exist since it) and file version. */
 const OPSET = 20;
@@ -22,6 +31,7 @@ const text = new TextEncoder();
  */
 export class GraphBuilder {
   private readonly graph: ModelProto['graph'];
+  private readonly mapped: StoredTensor[] = [];
   private readonly constants = new Map<string, Value>();
   private readonly taken = new Set<string>();
   /** Outputs of nodes, and the names under which some of them leave the graph. */
@@ -54,6 +64,22 @@ export class GraphBuilder {
     this.taken.add(tensor.name);
     this.graph.initializer.push(tensor);
     return tensor.name;
+  }
+
+  /** A tensor that stays in its file, at `location` below the session's folder of external data. */
+  external(name: string, dataType: DataType, stored: StoredTensor, location: string): Value {
+    this.mapped.push(stored);
+    return this.initializer({
+      name,
+      dims: [...stored.shape],
+      dataType,
+      dataLocation: 1,
+      externalData: [
+        { key: 'location', value: location },
+        { key: 'offset', value: String(stored.byteOffset) },
+        { key: 'length', value: String(stored.byteLength) },
+      ],
+    });
   }
 
   /** A float32 scalar or small array in the graph itself. */
@@ -143,8 +169,7 @@ export class GraphBuilder {
     return this.op('ReduceMean', [x, this.ints([-1])], { keepdims: 1 });
   }
 
-  /** The bytes of the ONNX file. */
-  finish(): Uint8Array {
+  finish(): Graph {
     for (const [value, name] of this.copies)
       this.graph.node.push({ opType: 'Identity', name: `copy:${name}`, input: [value], output: [name], attribute: [] });
     const final = (value: Value) => this.renamed.get(value) ?? value;
@@ -152,12 +177,13 @@ export class GraphBuilder {
       node.input = node.input.map(final);
       node.output = node.output.map(final);
     }
-    return encodeModel({
+    const bytes = encodeModel({
       irVersion: IR_VERSION,
       producerName: 'symbolic-residue',
       opsetImport: [{ domain: '', version: OPSET }],
       graph: this.graph,
     });
+    return { bytes, mapped: this.mapped };
   }
 }
 

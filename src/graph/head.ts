@@ -1,4 +1,5 @@
 import { GraphBuilder } from './builder.js';
+import type { Graph } from './builder.js';
 import { linear, norm } from './layers.js';
 import type { Source } from './layers.js';
 import { DataType } from './onnx-proto.js';
@@ -9,7 +10,7 @@ import { DataType } from './onnx-proto.js';
  * Inputs: resid [N, d_model] · frozen_scale [N|1, 1]: where above 0, the norm's scale in place of the row's own.
  * Outputs: hook_scale [N, 1], hook_normalized, hook_out [N, d_model], logits [N, vocab].
  */
-export function buildHead(from: Source): Uint8Array {
+export function buildHead(from: Source): Graph {
   const { spec } = from;
   const g = new GraphBuilder('head');
   const x = g.input('resid', DataType.FLOAT, ['N', spec.dModel]);
@@ -24,7 +25,7 @@ export function buildHead(from: Source): Uint8Array {
 }
 
 /** The final norm alone: inputs and outputs of `buildHead` without logits. */
-export function buildFinalNorm(from: Source): Uint8Array {
+export function buildFinalNorm(from: Source): Graph {
   const { spec } = from;
   const g = new GraphBuilder('final_norm');
   const final = norm(g, from, g.input('resid', DataType.FLOAT, ['N', spec.dModel]), 'ln_final');
@@ -41,7 +42,7 @@ export function buildFinalNorm(from: Source): Uint8Array {
  * Outputs: logprobs [N, vocab] · top_logprobs, top_ids [N, k], best first, ties by lower id · token_logprobs [N, M] ·
  * token_ranks [N, M]: how many tokens stand before it (a tie goes to the lower id) · entropy [N, 1] in nats.
  */
-export function buildStatistics(vocabSize: number): Uint8Array {
+export function buildStatistics(vocabSize: number): Graph {
   const g = new GraphBuilder('statistics');
   const logits = g.input('logits', DataType.FLOAT, ['N', vocabSize]);
   const k = g.input('k', DataType.INT64, [1]);

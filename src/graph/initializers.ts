@@ -40,17 +40,7 @@ export class Initializers {
     const { stored } = this.weights.get(name);
     const mapped = MAPPED[stored.dtype];
     if (!mapped || stored.byteOffset % mapped.bytes !== 0) return this.inGraph(g, name);
-    const value = g.initializer({
-      name,
-      dims: [...stored.shape],
-      dataType: mapped.type,
-      dataLocation: 1,
-      externalData: [
-        { key: 'location', value: this.location(stored) },
-        { key: 'offset', value: String(stored.byteOffset) },
-        { key: 'length', value: String(stored.byteLength) },
-      ],
-    });
+    const value = g.external(name, mapped.type, stored, this.location(stored));
     return mapped.type === DataType.FLOAT ? value : g.op('Cast', [value], { to: DataType.FLOAT });
   }
 

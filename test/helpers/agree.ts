@@ -7,7 +7,8 @@ export function distance(got: ArrayLike<number>, want: ArrayLike<number>): numbe
   for (let i = 0; i < want.length; i++) {
     if (got[i] === want[i]) continue;
     const d = Math.abs(got[i]! - want[i]!) / (1 + Math.abs(want[i]!));
-    if (!(d <= worst)) worst = d;
+    if (Number.isNaN(d)) return NaN;
+    if (d > worst) worst = d;
   }
   return worst;
 }

@@ -2,6 +2,8 @@ import { freemem } from 'node:os';
 import { InputError } from '../../errors.js';
 import type { HookPoint } from '../../graph/hooks.js';
 import type { ModelSpec } from '../../model/spec.js';
+import type { Edit } from '../api.js';
+import type { Extent } from './edits.js';
 
 /** What a run is going to hold, in numbers of things. */
 export interface RunSize {
@@ -38,6 +40,26 @@ export function bytesNeeded(spec: ModelSpec, size: RunSize): { total: number; ho
   const mask = tokens * attended;
   const working = Math.max(block, logits + 4 * size.logitRows * spec.dModel) + mask + size.edits;
   return { total: 4 * (hooks + logits + cache + working), hooks: 4 * hooks, logits: 4 * logits, working: 4 * (cache + working) };
+}
+
+/**
+ * Numbers in the arrays that edits are turned into, at most: a mask or a scale of values for each set of edits that some layers share,
+ * and the vectors of one layer at a time.
+ */
+export function editNumbers(spec: ModelSpec, edits: readonly Edit[], extent: Extent): number {
+  const { batch, tokens, past } = extent;
+  const attention = edits.filter((e) => e.kind === 'knockout' || e.kind === 'scale-values');
+  const sets = new Set<string>();
+  for (let layer = 0; layer < spec.nLayers; layer++) {
+    for (const kind of ['knockout', 'scale-values']) {
+      const own = attention.flatMap((e, i) => (e.kind === kind && (e.layers === 'all' || e.layers.includes(layer)) ? [i] : []));
+      if (own.length > 0) sets.add(`${kind} ${own.join()}`);
+    }
+  }
+  const rows = attention.some((e) => e.row !== undefined) ? batch : 1;
+  const heads = attention.some((e) => e.heads !== 'all') ? spec.nHeads : 1;
+  const vectors = edits.length > attention.length ? 4 * batch * tokens * Math.max(spec.nHeads * spec.dHead, spec.dModel) : 0;
+  return sets.size * rows * heads * tokens * (past + tokens) + vectors;
 }
 
 /** Throws InputError, with what is needed and what is allowed, when a run would take more than the budget. */

@@ -3,13 +3,13 @@ import { throwIfAborted } from '../../errors.js';
 import { selectHooks } from '../../graph/hooks.js';
 import type { HookPoint } from '../../graph/hooks.js';
 import type { LoadedModel } from '../../model/types.js';
-import type { Edit, NdArray, RunOptions } from '../api.js';
+import type { NdArray, RunOptions } from '../api.js';
 import { AttentionFeeds } from './attention-edits.js';
-import { checkBudget } from './budget.js';
+import { checkBudget, editNumbers } from './budget.js';
 import { LocalCache } from './cache.js';
 import { checkEdits, inOrder } from './edits.js';
 import type { Extent } from './edits.js';
-import { refuseNonFinite } from './finite.js';
+import { refuseOverflow } from './finite.js';
 import type { Parts } from './parts.js';
 import { resolvePositions, ropeFeeds } from './positions.js';
 import { LocalResult } from './result.js';
@@ -55,7 +55,7 @@ export async function forward(engine: Engine, pass: Pass): Promise<LocalResult> 
   const keepCache = options.keepCache ?? false;
   checkBudget(
     spec,
-    { batch, tokens, past, hooks, keepCache, logitRows: batch * logitRows.length, edits: sizeOfEdits(edits, extent) },
+    { batch, tokens, past, hooks, keepCache, logitRows: batch * logitRows.length, edits: editNumbers(spec, edits, extent) },
     engine.memoryBudget,
   );
 
@@ -75,7 +75,7 @@ export async function forward(engine: Engine, pass: Pass): Promise<LocalResult> 
     residual = embedded.map((x, i) => x + vectors[i]!);
   }
   for (const hook of wanted.get(-1) ?? []) keep(hook, hook.local === 'hook_embed' ? embedded : placed!);
-  refuseNonFinite(loaded, residual, -1, edits);
+  refuseOverflow(loaded, residual, -1, edits);
 
   const rope = ropeFeeds(spec, positions);
   const attention = new AttentionFeeds(spec, edits, extent);
@@ -107,7 +107,7 @@ export async function forward(engine: Engine, pass: Pass): Promise<LocalResult> 
       values.push(result.present_v!);
     }
     residual = floatsOf(result.hook_resid_post!);
-    refuseNonFinite(loaded, residual, layer, edits);
+    refuseOverflow(loaded, residual, layer, edits);
   }
 
   throwIfAborted(options.signal);
@@ -119,7 +119,7 @@ export async function forward(engine: Engine, pass: Pass): Promise<LocalResult> 
     final.forEach((hook, i) => keep(hook, floatsOf(result[outputs[i]!]!)));
   }
   const logits = logitRows.length === 0 ? null : await finalLogits(engine, residual, batch, tokens, logitRows);
-  if (logits) refuseNonFinite(loaded, logits.data, spec.nLayers, edits);
+  if (logits) refuseOverflow(loaded, logits.data, spec.nLayers, edits);
   const next = keepCache ? new LocalCache(engine.owner, batch, past + tokens, keys, values) : null;
   const inOrderOfModel = new Map(hooks.map((hook) => [hook.name, kept.get(hook.name)!]));
   return new LocalResult(batch, tokens, logits, next, inOrderOfModel);
@@ -164,11 +164,4 @@ export async function headLogits(engine: Engine, vectors: Float32Array, frozen?:
     frozen_scale: floatTensor(scale, [scale.length, 1]),
   };
   return floatsOf((await part.run(feeds, ['logits'])).logits!);
-}
-
-/** Numbers in the arrays that edits need beside the model's own. */
-function sizeOfEdits(edits: readonly Edit[], extent: Extent): number {
-  void edits;
-  void extent;
-  return 0;
 }

@@ -10,10 +10,10 @@ import { checkIndex } from './validate.js';
 const CHUNK = 2 ** 24;
 
 /** The model's final norm and unembedding on residual rows of a run (logit lens, nostalgebraist 2020). */
-export async function lens(engine: Engine, run: RunResult, request: LensRequest, row: number, signal?: AbortSignal): Promise<LensResult> {
+export async function lens(engine: Engine, run: RunResult, request: LensRequest, row: number): Promise<LensResult> {
   const { spec } = engine.loaded;
   const layers = layersOf(request.layers, spec.nLayers + 1);
-  const { positions, topK = 0, tokens = [], full = false, norm = 'recomputed' } = request;
+  const { positions, topK = 0, tokens = [], full = false, norm = 'recomputed', signal } = request;
   checkIndex(row, 0, run.batch - 1, 'batch row', 'row');
   layers.forEach((layer) => checkIndex(layer, 0, spec.nLayers, 'residual row', 'layers'));
   positions.forEach((position) => checkIndex(position, 0, run.length - 1, 'position', 'positions'));

@@ -1,9 +1,12 @@
 import { InputError, throwIfAborted } from '../../errors.js';
 import { buildBlock } from '../../graph/block.js';
 import { buildFinalNorm, buildHead, buildStatistics } from '../../graph/head.js';
+import type { Graph } from '../../graph/builder.js';
 import { Initializers } from '../../graph/initializers.js';
 import type { Source } from '../../graph/layers.js';
+import { checkFinite, nonFiniteError } from '../../model/finite.js';
 import type { LoadedModel } from '../../model/types.js';
+import type { StoredTensor } from '../../model/weights.js';
 import type { OpenOptions } from '../api.js';
 import { Sessions } from './sessions.js';
 import type { Part } from './sessions.js';
@@ -16,7 +19,7 @@ export class Parts {
   private closed = false;
 
   constructor(
-    private readonly loaded: LoadedModel,
+    loaded: LoadedModel,
     threads: number,
     provider: string,
     /** False leaves the hook points out of the blocks' graphs. */
@@ -64,18 +67,33 @@ export class Parts {
     this.made.clear();
   }
 
-  private part(name: string, build: () => Uint8Array): Promise<Part> {
+  private part(name: string, build: () => Graph): Promise<Part> {
     if (this.closed) throw new InputError('The model is closed.');
     const known = this.made.get(name);
     if (known) return known;
-    const part = Promise.resolve().then(() => this.sessions.create(build()));
+    const part = Promise.resolve().then(() => this.make(build()));
     this.made.set(name, part);
     part.catch(() => this.made.delete(name));
     return part;
   }
 
-  /** The model's file, for messages. */
-  get path(): string {
-    return this.loaded.path;
+  /** A session whose mapped weights are looked through for NaN and infinities before it runs for the first time. */
+  private async make({ bytes, mapped }: Graph): Promise<Part> {
+    const part = await this.sessions.create(bytes);
+    let checked = false;
+    return {
+      run: async (feeds, outputs) => {
+        if (this.closed) throw new InputError('The model is closed.');
+        if (!checked) mapped.forEach(refuseNonFinite);
+        checked = true;
+        return part.run(feeds, outputs);
+      },
+      release: () => part.release(),
+    };
   }
+}
+
+function refuseNonFinite(stored: StoredTensor): void {
+  const found = checkFinite(stored);
+  if (found) throw nonFiniteError(stored, found);
 }
