@@ -112,7 +112,7 @@ function byClusters(from: readonly Character[], to: readonly Character[], text: 
         const normal = form(cluster);
         let here = start;
         for (const character of normal) {
-          if (from[at]?.text !== character) return false;
+          if (!same(from[at]?.text, character)) return false;
           // Within a cluster that stays as it is every character has its own place.
           map.push(normal === cluster ? [here, here + character.length] : [start, end]);
           here += character.length;
@@ -171,8 +171,13 @@ function resume(from: readonly Character[], to: readonly Character[], i: number,
   return [1, j < to.length ? 1 : 0];
 }
 
+/** SentencePiece writes a space as `▁` and cannot tell one from the other. */
+function same(surface: string | undefined, character: string): boolean {
+  return surface === character || (surface === ' ' && character === '▁');
+}
+
 function alike(a: string, b: string): boolean {
-  if (a === b) return true;
+  if (same(a, b)) return true;
   if (a.toLowerCase() === b.toLowerCase()) return true;
   return /^\s$/u.test(a) && /^\s$/u.test(b);
 }

@@ -1,8 +1,10 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { InputError } from '../errors.js';
 import { DATE_NOTE, pickTemplate, writesDate } from './chat.js';
 import type { ChatSource } from './chat.js';
+import { openFile } from './file.js';
+import { readJsonObject } from './json.js';
 import { buildTokenizer } from './tokenizer-build.js';
 import { checkTokenizerJson } from './tokenizer-json.js';
 import type { CheckedTokenizer, Json } from './tokenizer-json.js';
@@ -25,10 +27,10 @@ const NAMED = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 
  */
 export function loadFolderTokenizer(folder: string): Tokenizer {
   const file = join(folder, 'tokenizer.json');
-  const json = readJson(file, MAX_TOKENIZER_BYTES);
-  if (json === undefined) {
+  if (!existsSync(file)) {
     throw new InputError('The model folder has no tokenizer.json, which holds the vocabulary and the merges.', { file: folder });
   }
+  const json = readJsonObject(file, MAX_TOKENIZER_BYTES);
   const config = optionalObject(join(folder, 'tokenizer_config.json'));
   const special = { ...optionalObject(join(folder, 'special_tokens_map.json')), ...config };
   const checked = checkTokenizerJson(withNamedTokens(json, special, file), file);
@@ -88,11 +90,10 @@ function namedTokens(config: Json, idOf: ReadonlyMap<string, number>): Map<strin
 }
 
 /** As transformers does, tokens that the config names as special are special where tokenizer.json has them as plain vocabulary only. */
-function withNamedTokens(json: unknown, config: Json, file: string): unknown {
-  const root = json as { added_tokens?: unknown; model?: { vocab?: unknown } } | null;
-  const vocab = root?.model?.vocab;
-  if (typeof root !== 'object' || root === null || typeof vocab !== 'object' || vocab === null || Array.isArray(vocab)) return json;
-  const added = root.added_tokens ?? [];
+function withNamedTokens(json: Json, config: Json, file: string): Json {
+  const vocab = (json['model'] as { vocab?: unknown } | null | undefined)?.vocab;
+  if (typeof vocab !== 'object' || vocab === null || Array.isArray(vocab)) return json;
+  const added = json['added_tokens'] ?? [];
   if (!Array.isArray(added)) throw new InputError('`added_tokens` of the tokenizer must be a list.', { file, field: 'added_tokens' });
   const present = new Set(added.map((token) => tokenText(token)));
   const more: Json[] = [];
@@ -108,7 +109,7 @@ function withNamedTokens(json: unknown, config: Json, file: string): unknown {
   for (const key of NAMED) add(tokenText(config[key]), { special: true, normalized: false });
   const extra = config['additional_special_tokens'];
   if (Array.isArray(extra)) for (const token of extra) add(tokenText(token), { special: true, normalized: false });
-  return more.length === 0 ? json : { ...root, added_tokens: [...(added as unknown[]), ...more] };
+  return more.length === 0 ? json : { ...json, added_tokens: [...(added as unknown[]), ...more] };
 }
 
 /** Every id that may end a text: the tokenizer's own and what generation_config.json and config.json name. */
@@ -133,49 +134,21 @@ function chatSource(folder: string, config: Json, named: ReadonlyMap<string, num
   return template === null ? null : { template, file: join(folder, 'tokenizer_config.json'), tokens };
 }
 
+/** A JSON file's object, empty where there is no such file. */
 function optionalObject(file: string): Json {
-  const value = readJson(file, MAX_CONFIG_BYTES);
-  if (value === undefined) return {};
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new InputError(`${basename(file)} must hold a JSON object.`, { file });
-  }
-  return value as Json;
+  return existsSync(file) ? readJsonObject(file, MAX_CONFIG_BYTES) : {};
 }
 
-function readJson(file: string, limit: number): unknown {
-  const text = readText(file, limit);
-  if (text === undefined) return undefined;
+/** A file's text, or undefined where there is none. */
+function readText(path: string, limit: number): string | undefined {
+  if (!existsSync(path)) return undefined;
+  const file = openFile(path);
   try {
-    return JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text) as unknown;
-  } catch (error) {
-    throw new InputError(`${basename(file)} is not valid JSON: ${(error as Error).message.replace(/\s+/g, ' ').slice(0, 200)}.`, { file });
-  }
-}
-
-/** A file's text, or undefined where there is none. Its size is checked before anything is allocated. */
-function readText(file: string, limit: number): string | undefined {
-  let handle: number;
-  try {
-    handle = openSync(file, 'r');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new InputError(`${basename(file)} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}).`, { file });
-  }
-  try {
-    const stat = fstatSync(handle);
-    if (!stat.isFile()) throw new InputError(`${basename(file)} is not a file.`, { file });
-    if (stat.size > limit) {
-      throw new InputError(`${basename(file)} has ${stat.size} bytes, more than the ${limit} that are read.`, { file });
+    if (file.size > limit) {
+      throw new InputError(`${basename(path)} has ${file.size} bytes, more than the ${limit} that are read.`, { file: path });
     }
-    const bytes = Buffer.alloc(stat.size);
-    let at = 0;
-    while (at < bytes.length) {
-      const read = readSync(handle, bytes, at, bytes.length - at, at);
-      if (read === 0) break;
-      at += read;
-    }
-    return bytes.toString('utf8', 0, at);
+    return new TextDecoder('utf-8').decode(file.read(0, file.size));
   } finally {
-    closeSync(handle);
+    file.close();
   }
 }

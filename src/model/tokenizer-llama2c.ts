@@ -1,5 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { InputError } from '../errors.js';
+import { openFile } from './file.js';
 import { byteOfToken } from './pieces.js';
 import { buildTokenizer } from './tokenizer-build.js';
 import { scoreCore } from './tokenizer-score.js';
@@ -84,28 +84,14 @@ export function loadLlama2cTokenizer(file: string, vocabSize: number): Tokenizer
   });
 }
 
-function read(file: string): Uint8Array {
-  let handle: number;
+function read(path: string): Uint8Array {
+  const file = openFile(path);
   try {
-    handle = openSync(file, 'r');
-  } catch (error) {
-    throw new InputError(`The tokenizer file cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}).`, { file });
-  }
-  try {
-    const stat = fstatSync(handle);
-    if (!stat.isFile()) throw new InputError('The tokenizer path is not a file.', { file });
-    if (stat.size < 4 || stat.size > MAX_BYTES) {
-      throw new InputError(`The tokenizer file has ${stat.size} bytes; between 4 and ${MAX_BYTES} are read.`, { file });
+    if (file.size < 4 || file.size > MAX_BYTES) {
+      throw new InputError(`The tokenizer file has ${file.size} bytes; between 4 and ${MAX_BYTES} are read.`, { file: path });
     }
-    const bytes = new Uint8Array(stat.size);
-    let at = 0;
-    while (at < bytes.length) {
-      const count = readSync(handle, bytes, at, bytes.length - at, at);
-      if (count === 0) throw new InputError('The tokenizer file became shorter while it was read.', { file });
-      at += count;
-    }
-    return bytes;
+    return file.read(0, file.size);
   } finally {
-    closeSync(handle);
+    file.close();
   }
 }
