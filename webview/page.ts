@@ -92,6 +92,8 @@ export class Page {
         break;
       case 'error':
         this.failure = message;
+        // What had arrived of a run that failed stays, and nothing more is being computed.
+        if (this.residue?.status === 'running') this.residue = { ...this.residue, status: 'cancelled', cancelledAt: this.progress?.stage };
         this.progress = null;
         this.empty = false;
         break;
@@ -233,7 +235,7 @@ export class Page {
     const lines: HTMLElement[] = [];
     if (failure) lines.push(this.failureElement(failure));
     if (!failure && (progress || residue?.status === 'running')) lines.push(this.progressElement(progress));
-    if (residue?.status === 'cancelled' && !progress)
+    if (residue?.status === 'cancelled' && !progress && !failure)
       lines.push(
         h(
           'p',

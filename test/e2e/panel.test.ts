@@ -102,6 +102,17 @@ describe('the protocol', () => {
     expect(await panel.page.locator('main').innerText()).toBe(before);
   });
 
+  it('takes a residue as text, and ignores text that is none', async () => {
+    await open();
+    await panel.send({ type: 'residueText', json: JSON.stringify(residue), shellUri: 'file:///shell.yaml' });
+    await panel.drawn();
+    const before = await panel.page.locator('main').innerText();
+    expect(before).toContain('Failed');
+    for (const json of ['', '{', 'null', '{"runs":[]}', '"<b>"']) await panel.send({ type: 'residueText', json, shellUri: 'file:///shell.yaml' });
+    await panel.page.waitForTimeout(150);
+    expect(await panel.page.locator('main').innerText()).toBe(before);
+  });
+
   it('survives a view that fits nothing', async () => {
     await open();
     await panel.send({
@@ -182,6 +193,15 @@ describe('the protocol', () => {
     expect(await panel.page.locator('.banner.cancelled').innerText()).toContain('cancelled at probe: salience');
     expect(await panel.page.locator('main .skeleton').count()).toBe(1); // the verdict, which nobody knows
     expect(await panel.page.locator('main').innerText()).toContain('Layer salience: not computed, cancelled at probe: salience.');
+    // A run that fails half-way leaves no skeleton either, and keeps its tokens.
+    await panel.show(running);
+    await panel.send({ type: 'progress', stage: 'probe: lens', done: 2, total: 4 });
+    await panel.send({ type: 'error', message: 'The engine ended.', place: null });
+    await panel.page.getByText('The engine ended.').waitFor();
+    await panel.drawn();
+    expect(await panel.page.locator('main').innerText()).toContain('Layer salience: not computed, cancelled at probe: lens.');
+    expect(await panel.page.locator('.token').count()).toBe(40);
+    expect(await panel.page.locator('progress').count()).toBe(0);
   });
 });
 

@@ -36,7 +36,7 @@ describe('verdict', () => {
     expect(model.headline).toMatch(/^Did not fail: /);
     expect(model.chips[0]!.text).toBe('closest at layer 3 (0.3 nats)');
     expect(closest([-1, -2], 0)).toBeNull();
-    expect(headline(run)).toMatch(/^Did not fail: “·red” wins by/);
+    expect(headline(run)).toMatch(/^Did not fail: " red" wins by/);
   });
 
   it('moves what the sentence says of the layer into the first chip', () => {
@@ -88,7 +88,9 @@ describe('verdict', () => {
   it('has a headline from the scores before the verdict is written, and none before them', () => {
     const residue = failing();
     delete residue.verdict;
-    expect(verdictModel(residue).headline).toBe('Failed: says “·blue”, should say “·red”');
+    expect(verdictModel(residue).headline).toBe('Failed: says " blue", should say " red"');
+    residue.runs[residue.primary]!.scores!.top = [{ id: 99, text: ' move', prob: 0.2, logprob: Math.log(0.2) }];
+    expect(verdictModel(residue).headline).toBe('Failed: says " move", should say " red"');
     for (const run of residue.runs) delete run.scores;
     expect(verdictModel(residue).headline).toBeNull();
   });

@@ -96,6 +96,3 @@ export const visible = (text: string, limit = 24): string =>
   pieces(text, limit)
     .map((p) => p.text)
     .join('');
-
-/** A token in quotes, spaces kept: for sentences. */
-export const quoted = (text: string): string => `“${visible(text, 40)}”`;

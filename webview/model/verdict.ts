@@ -1,7 +1,7 @@
 import { METHODS, patternAnchor } from './methods.js';
 import type { Residue, RunTrace } from '../../src/residue/types.js';
 import { paraphrasesOf } from './view.js';
-import { nats, number, probability, quoted } from './format.js';
+import { nats, number, probability, visible } from './format.js';
 
 /** A piece of evidence beside the headline. `kind` decides how it looks: observed hollow, caused solid, unchecked greyed. */
 export interface Chip {
@@ -33,11 +33,14 @@ export function closest(margin: readonly number[], tau: number): { row: number; 
 export function headline(run: RunTrace): string | null {
   const s = run.scores;
   if (!s) return null;
-  const rival = s.strongest === null ? null : (s.rivals[s.strongest] ?? null);
-  const says = rival ? quoted(rival.text) : s.top[0] ? quoted(s.top[0].text) : 'something else';
-  return s.failed
-    ? `Failed: says ${says}, should say ${quoted(s.answer.text)}`
-    : `Did not fail: ${quoted(s.answer.text)} wins by ${number(s.margin)} nats`;
+  const answer = JSON.stringify(visible(s.answer.text, 40).replace(/·/g, ' '));
+  if (!s.failed) return `Did not fail: ${answer} wins by ${number(s.margin)} nats`;
+  // What is said may be neither the answer nor a rival that the shell names.
+  const said = s.top[0];
+  const says = said && said.id !== s.answer.ids[0] ? said.text : s.strongest === null ? null : s.rivals[s.strongest]?.text;
+  return says == null
+    ? `Failed: should say ${answer}`
+    : `Failed: says ${JSON.stringify(visible(says, 40).replace(/·/g, ' '))}, should say ${answer}`;
 }
 
 /** The engine's sentence ends with where it was lost, or where it was closest; that is the first chip. */
