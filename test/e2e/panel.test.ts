@@ -108,7 +108,8 @@ describe('the protocol', () => {
     await panel.drawn();
     const before = await panel.page.locator('main').innerText();
     expect(before).toContain('Failed');
-    for (const json of ['', '{', 'null', '{"runs":[]}', '"<b>"']) await panel.send({ type: 'residueText', json, shellUri: 'file:///shell.yaml' });
+    for (const json of ['', '{', 'null', '{"runs":[]}', '"<b>"'])
+      await panel.send({ type: 'residueText', json, shellUri: 'file:///shell.yaml' });
     await panel.page.waitForTimeout(150);
     expect(await panel.page.locator('main').innerText()).toBe(before);
   });
