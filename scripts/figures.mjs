@@ -1,8 +1,9 @@
 // `npm run figures`: runs the bundled shell v1.MEMTRACE and writes its dose-response into README.md, between
-// `<!-- figures:v1 -->` and `<!-- /figures:v1 -->`. `--check` only compares; `--print` only prints.
+// `<!-- figures:v1 -->` and `<!-- /figures:v1 -->`. `--check` only compares; `--print` only prints; `--from=FILE` takes a residue that was written before.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import prettier from 'prettier';
 import { root } from './setup.mjs';
 
 const shell = 'shells/v1-memtrace.shell.yaml';
@@ -46,19 +47,23 @@ function tableOf(residue) {
   ].join('\n');
 }
 
-const json = execFileSync(process.execPath, [join(root, 'dist', 'cli.cjs'), 'run', shell, '--json'], {
-  cwd: root,
-  encoding: 'utf8',
-  maxBuffer: 1 << 28,
-  stdio: ['ignore', 'pipe', 'inherit'],
-});
+const from = process.argv.find((a) => a.startsWith('--from='))?.slice('--from='.length);
+const json = from
+  ? readFileSync(from, 'utf8')
+  : execFileSync(process.execPath, [join(root, 'dist', 'cli.cjs'), 'run', shell, '--json'], {
+      cwd: root,
+      encoding: 'utf8',
+      maxBuffer: 1 << 28,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
 const figures = tableOf(JSON.parse(json));
 console.log(figures);
 if (!process.argv.includes('--print')) {
   const old = readFileSync(readme, 'utf8');
-  const [from, to] = [old.indexOf(open), old.indexOf(close)];
-  if (from < 0 || to < from) throw new Error(`README.md has no ${open} … ${close} to write the figures between.`);
-  const text = `${old.slice(0, from + open.length)}\n${figures}\n${old.slice(to)}`;
+  const [start, end] = [old.indexOf(open), old.indexOf(close)];
+  if (start < 0 || end < start) throw new Error(`README.md has no ${open} … ${close} to write the figures between.`);
+  const draft = `${old.slice(0, start + open.length)}\n\n${figures}\n\n${old.slice(end)}`;
+  const text = await prettier.format(draft, { ...(await prettier.resolveConfig(readme)), parser: 'markdown' });
   if (text !== old && process.argv.includes('--check')) {
     console.error('The figures in README.md are not those of this run: run `npm run figures`.');
     process.exitCode = 1;
