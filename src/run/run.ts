@@ -69,6 +69,8 @@ class ShellRun {
   private readonly probes: Measured[] = [];
   private readonly patterns: Pattern[][] = [];
   private readonly notes: Set<string>;
+  /** Whether the causal curves of every run are affordable. */
+  private readonly causalEverywhere: boolean;
 
   constructor(
     private readonly model: Model,
@@ -84,8 +86,11 @@ class ShellRun {
     this.generation = shell.generate ?? (needed ? DEFAULT_GENERATION : null);
     this.notes = new Set([...model.loaded.notes, ...(model.tokenizer.notes ?? []), ...plan.notes]);
     if (model.info.provider.note) this.notes.add(model.info.provider.note);
+    const prompts = [...plan.runs.map(({ probe }) => probe), ...plan.controls.map(({ prompt }) => prompt)];
+    this.causalEverywhere = prompts.reduce((sum, { ids }) => sum + causalCost(model, ids.length), 0) <= CAUSAL_BUDGET;
     const perProbe = 2 + (this.generation ? 1 : 0) + this.calls.length;
-    const total = plan.controls.length * 2 + plan.runs.reduce((sum, run) => sum + perProbe + run.paraphrases.length, 0) + plan.runs.length;
+    const forward = plan.runs.reduce((sum, run) => sum + perProbe + run.paraphrases.length, 2 * plan.controls.length);
+    const total = forward + (this.causalEverywhere ? prompts.length : 1);
     this.progress = new Progress(total, options.onProgress);
   }
 
@@ -311,12 +316,10 @@ class ShellRun {
     const { residue, model } = this;
     const primary = this.probes[residue.primary]!;
     const rest = [...this.probes.filter((probe) => probe !== primary), ...this.controls];
-    const cost = [primary, ...rest].reduce((sum, { prompt }) => sum + causalCost(model, prompt.ids.length), 0);
-    const affordable = cost <= CAUSAL_BUDGET;
-    if (!affordable && rest.length > 0) {
+    if (!this.causalEverywhere && rest.length > 0) {
       this.notes.add('Layers were ablated in the run of the headline alone: in all runs it would take too long on a model of this size.');
     }
-    for (const one of affordable ? [primary, ...rest] : [primary]) {
+    for (const one of this.causalEverywhere ? [primary, ...rest] : [primary]) {
       const end = this.progress.begin(`${one.trace.name}: mean ablation of each layer`);
       const scores = one.trace.scores!;
       one.trace.salience!.causal = await causalSalience(model, one.prompt.ids, contestOf(scores), scores.margin, this.meansFor(one), {
