@@ -73,6 +73,9 @@ that the answer is still readable from the span at that layer, and only did not 
     injectEffect: { unit: 'nats', summary: 'Largest gain of the margin when the residual of the span is added at the answer position.' },
     injectLayer: { unit: 'layer', summary: 'The layer of that gain.' },
   },
+  check(spec, _probe, { inject }) {
+    if (inject) resolveIndexes(inject.layers, spec.nLayers, 'ANCHOR.inject', 'layer');
+  },
   async run(context, params) {
     const { probe, control, signal } = context;
     const span = probe.prompt.spans[params.span];
@@ -173,7 +176,7 @@ async function inject(
   outcome: CommandOutcome,
 ): Promise<void> {
   const { model, probe, signal } = context;
-  const chosen = resolveIndexes(layers, model.spec.nLayers, 'ANCHOR.inject.layers', 'layer');
+  const chosen = resolveIndexes(layers, model.spec.nLayers, 'ANCHOR.inject', 'layer');
   const variants = chosen.map((layer): Edit[] => [
     { kind: 'add', at: 'resid_pre', layer, positions: [probe.position], value: meanResidual(context, layer, span, scale) },
   ]);

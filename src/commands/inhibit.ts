@@ -3,9 +3,11 @@ import { InputError } from '../errors.js';
 import { spanMass } from '../methods/attention.js';
 import { Random } from '../methods/random.js';
 import { argmax, mean, standardDeviation } from '../methods/statistics.js';
+import type { ModelSpec } from '../model/spec.js';
 import type { CommandOutcome } from '../residue/types.js';
 import { marginsAtEnd, prefixOf, type Prefix } from '../run/edited.js';
 import { patternRows } from '../run/trace.js';
+import type { TracedRun } from '../run/types.js';
 import { nats, plain } from '../run/words.js';
 import { indexesSchema, spanSchema } from './schema.js';
 import { contest, range, resolveIndexes, withoutSpan } from './shared.js';
@@ -78,17 +80,24 @@ This is **tested by intervention**. What later tokens have already taken from th
     strongestHead: { unit: '', summary: 'The head whose knockout alone changes the margin most, as "layer.head".' },
     strongestHeadEffect: { unit: 'nats', summary: 'The effect of that head alone.' },
   },
+  check(spec, probe, params) {
+    chosenHeads(spec, params);
+    const span = probe.spans[params.span];
+    if (span && span[1] - span[0] === probe.ids.length) {
+      throw new InputError('The span is the whole prompt, so the answer position would have nothing left to attend to.', {
+        field: 'INHIBIT.span',
+      });
+    }
+  },
   async run(context, params) {
     const { model, probe, control } = context;
     const span = probe.prompt.spans[params.span];
     if (!span) return withoutSpan('INHIBIT', { ...params }, params.span, NOTHING);
-    const layers = resolveIndexes(params.layers, model.spec.nLayers, 'INHIBIT.layers', 'layer');
-    const heads = resolveIndexes(params.heads, model.spec.nHeads, 'INHIBIT.heads', 'head');
-    const chosen = layers.flatMap((layer) => heads.map((head) => ({ layer, head })));
+    const { layers, chosen } = chosenHeads(model.spec, params);
     const joint = draws(chosen, params.rate ?? 1, context.seed);
     const singles = mostAttentive(context, chosen, span);
     const sets = [...joint, ...layers.map((layer) => chosen.filter((cut) => cut.layer === layer)), ...singles.map((cut) => [cut])];
-    const there = control?.prompt.spans[params.span];
+    const there = spanToCut(control, params.span);
     // Each list of margins begins with the unchanged run.
     const steps = sets.length + 1 + (there ? joint.length + 1 : 0);
     const here = await effects(context, await prefixOf(model, probe.prompt.ids, context.signal), span, sets, (done) =>
@@ -109,6 +118,18 @@ This is **tested by intervention**. What later tokens have already taken from th
     });
   },
 };
+
+/** The span in the control, unless it is all of it. */
+function spanToCut(control: TracedRun | null, name: string): readonly [number, number] | undefined {
+  const span = control?.prompt.spans[name];
+  return span && span[1] - span[0] < control!.prompt.ids.length ? span : undefined;
+}
+
+function chosenHeads(spec: ModelSpec, params: InhibitParams): { layers: number[]; chosen: Cut[] } {
+  const layers = resolveIndexes(params.layers, spec.nLayers, 'INHIBIT.layers', 'layer');
+  const heads = resolveIndexes(params.heads, spec.nHeads, 'INHIBIT.heads', 'head');
+  return { layers, chosen: layers.flatMap((layer) => heads.map((head) => ({ layer, head }))) };
+}
 
 /** The sets of heads cut together: all of them, or random subsets of round(rate · n), at least one. */
 function draws(chosen: readonly Cut[], rate: number, seed: number): Cut[][] {
@@ -139,11 +160,6 @@ async function effects(
 ): Promise<{ base: number; effects: number[] }> {
   const last = prefix.ids.length - 1;
   const keys = range(end - start).map((i) => start + i);
-  if (keys.length > last) {
-    throw new InputError(`The span is the whole prompt, so the answer position would have nothing left to attend to.`, {
-      field: 'INHIBIT.span',
-    });
-  }
   const variants = sets.map((set) => knockouts(set, last, keys));
   const [base, ...margins] = await marginsAtEnd(context.model, prefix, [[], ...variants], contest(context), {
     signal: context.signal,

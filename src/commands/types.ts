@@ -1,4 +1,5 @@
 import type { Model } from '../engine/api.js';
+import type { ModelSpec } from '../model/spec.js';
 import type { CommandOutcome, RunTrace } from '../residue/types.js';
 import type { Shell } from '../shell/types.js';
 import type { PreparedPrompt, TracedRun } from '../run/types.js';
@@ -38,5 +39,7 @@ export interface Command<P extends object = Record<string, unknown>> {
   measures: Record<string, { unit: string; summary: string }>;
   /** It reads `trace.generation` and `trace.looping`; where the shell asks for no generation, 40 greedy tokens are made. */
   needsGeneration?: boolean;
+  /** Refuses, before anything is run, parameters that do not fit the model or a probe. Throws InputError with the field (`INHIBIT.layers`). */
+  check?(spec: ModelSpec, probe: PreparedPrompt, params: P): void;
   run(context: CommandContext, params: P): Promise<CommandOutcome>;
 }

@@ -1,4 +1,5 @@
 import { commandByName } from '../commands/table.js';
+import type { Command } from '../commands/types.js';
 import type { Model } from '../engine/api.js';
 import { CancelledError, InputError, throwIfAborted, type Place } from '../errors.js';
 import { TAU } from '../methods/collapse.js';
@@ -35,6 +36,7 @@ import type { PreparedPrompt, RunShell, RunShellOptions, TracedRun } from './typ
 export const runShell: RunShell = async (model, shell, source, options = {}) => {
   throwIfAborted(options.signal);
   const run = new ShellRun(model, shell, source, options, makePlan(shell, model, source));
+  run.check();
   await run.prepare();
   try {
     await run.measure();
@@ -92,6 +94,14 @@ class ShellRun {
     const forward = plan.runs.reduce((sum, run) => sum + perProbe + run.paraphrases.length, 2 * plan.controls.length);
     const total = forward + (this.causalEverywhere ? prompts.length : 1);
     this.progress = new Progress(total, options.onProgress);
+  }
+
+  /** Refuses commands that do not fit the model or a prompt. */
+  check(): void {
+    for (const call of this.calls) {
+      const command = this.commandOf(call);
+      for (const { probe } of this.plan.runs) this.placed(call, () => command.check?.(this.model.spec, probe, call.params));
+    }
   }
 
   /** The residue with its tokens and provenance, and nothing measured. */
@@ -276,33 +286,40 @@ class ShellRun {
   }
 
   private async command(call: CommandCall, run: PlannedRun, probe: TracedRun, trace: RunTrace, control: TracedRun | null): Promise<void> {
+    const command = this.commandOf(call);
+    const end = this.progress.begin(`${run.name}: ${call.name}`);
+    const outcome = await command.run(
+      {
+        model: this.model,
+        shell: this.shell,
+        probe,
+        control,
+        paraphrases: run.paraphrases.map(({ prompt }) => prompt),
+        trace,
+        seed: this.seed,
+        signal: this.options.signal,
+        progress: end,
+      },
+      call.params,
+    );
+    (trace.commands ??= []).push(outcome);
+    end();
+  }
+
+  private commandOf(call: CommandCall): Command {
     const command = commandByName(call.name);
     if (!command) throw new InputError(`There is no command ${call.name}.`, this.placeOf(call));
-    const end = this.progress.begin(`${run.name}: ${call.name}`);
+    return command;
+  }
+
+  /** What a command refuses is told at its place in the shell. */
+  private placed(call: CommandCall, work: () => void): void {
     try {
-      const outcome = await command.run(
-        {
-          model: this.model,
-          shell: this.shell,
-          probe,
-          control,
-          paraphrases: run.paraphrases.map(({ prompt }) => prompt),
-          trace,
-          seed: this.seed,
-          signal: this.options.signal,
-          progress: end,
-        },
-        call.params,
-      );
-      (trace.commands ??= []).push(outcome);
+      work();
     } catch (error) {
-      // What a command cannot do with this model or prompt is told at its line.
-      if (error instanceof InputError && error.place.line === undefined) {
-        throw new InputError(error.message, { ...error.place, ...this.placeOf(call, error.place.field) });
-      }
+      if (error instanceof InputError) throw new InputError(error.message, { ...error.place, ...this.placeOf(call, error.place.field) });
       throw error;
     }
-    end();
   }
 
   /** Where a command, or one of its parameters, stands in the shell. */

@@ -276,10 +276,12 @@ ${COMMANDS}`;
       6,
     ],
   ])('%s is told in one sentence with its line', async (_name, shell, message, line) => {
-    const error = await runText(model, shell).then(
+    let began = false;
+    const error = await runText(model, shell, { onPartial: () => (began = true) }).then(
       () => null,
       (e: unknown) => e,
     );
+    expect(began).toBe(false);
     expect(error).toBeInstanceOf(InputError);
     expect((error as InputError).message).toMatch(message);
     expect((error as InputError).place).toMatchObject({ line, file: 'test.shell.yaml' });
