@@ -67,42 +67,21 @@ export function decodeShell(bytes: Uint8Array, file: string): string {
 }
 
 function firstBadByte(bytes: Uint8Array): { line: number; column: number; byte: number } {
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  const valid = (end: number): boolean => {
-    try {
-      // A character cut off by `end` is not wrong yet.
-      decoder.decode(bytes.subarray(0, end), { stream: true });
-      decoder.decode(new Uint8Array(0), { stream: false });
-      return true;
-    } catch {
-      return endsInCharacter(bytes, end);
-    }
-  };
-  let low = 0;
-  let high = bytes.length;
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (valid(middle)) low = middle;
-    else high = middle - 1;
-  }
-  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(0, low));
-  const lineStart = text.lastIndexOf('\n') + 1;
-  return { line: text.split('\n').length, column: text.length - lineStart + 1, byte: bytes[Math.min(low, bytes.length - 1)] ?? 0 };
+  let at = 0;
+  for (let length = characterLength(bytes, 0); at < bytes.length && length > 0; length = characterLength(bytes, at)) at += length;
+  const before = new TextDecoder('utf-8').decode(bytes.subarray(0, at));
+  return { line: before.split('\n').length, column: before.length - before.lastIndexOf('\n'), byte: bytes[at] ?? 0 };
 }
 
-/** True if the bytes before `end` are well formed but for a last character that `end` cuts off. */
-function endsInCharacter(bytes: Uint8Array, end: number): boolean {
-  for (let back = 1; back <= 3 && end - back >= 0; back++) {
-    const first = bytes[end - back]!;
-    if ((first & 0xc0) === 0x80) continue;
-    const length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 1;
-    if (length <= back) return false;
-    try {
-      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(0, end - back));
-      return true;
-    } catch {
-      return false;
-    }
-  }
-  return false;
+/** Bytes of the character at `at`, or 0 where none is well formed (RFC 3629: nothing overlong, no surrogates, nothing above U+10FFFF). */
+function characterLength(bytes: Uint8Array, at: number): number {
+  const first = bytes[at] ?? 0;
+  if (first < 0x80) return 1;
+  const length = first >= 0xc2 && first <= 0xdf ? 2 : first >= 0xe0 && first <= 0xef ? 3 : first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+  const second = bytes[at + 1] ?? 0;
+  const least = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;
+  const most = first === 0xed ? 0x9f : first === 0xf4 ? 0x8f : 0xbf;
+  if (length === 0 || second < least || second > most) return 0;
+  for (let i = 2; i < length; i++) if (((bytes[at + i] ?? 0) & 0xc0) !== 0x80) return 0;
+  return length;
 }

@@ -10,6 +10,8 @@ const MAX_DEPTH = 32;
 const MAX_ALIASES = 100;
 const MAX_VALUES = 200_000;
 export const MAX_DIAGNOSTICS = 100;
+/** A message quotes the file, and a file may hold a name of any length. */
+const MAX_MESSAGE = 600;
 
 const YAML_OPTIONS = { prettyErrors: false, uniqueKeys: false, logLevel: 'error', version: '1.2', schema: 'core', merge: false } as const;
 
@@ -49,7 +51,7 @@ export class Findings {
     const end = this.position(Math.max(range.start, range.end));
     this.list.push({
       severity,
-      message,
+      message: message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE - 200)} … ${message.slice(-150)}` : message,
       line: start.line,
       column: start.column,
       endLine: end.line,
@@ -105,7 +107,7 @@ export function readSource(findings: Findings): Source | null {
     return null;
   }
   if (!checkShape(findings)) return null;
-  const document = parseDocument(text, YAML_OPTIONS);
+  const document = parseYaml(text);
   for (const problem of [...document.errors, ...document.warnings].slice(0, MAX_DIAGNOSTICS)) {
     const [start, end] = problem.pos;
     findings.error({ start, end }, yamlMessage(problem.code, problem.message));
@@ -124,11 +126,22 @@ export function readSource(findings: Findings): Source | null {
   return { value, ranges: reader.ranges };
 }
 
+/** The parser makes an Error of every finding; without stack traces these are cheap, and a hostile file has thousands. */
+function parseYaml(text: string): Document.Parsed {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return parseDocument(text, YAML_OPTIONS);
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
+
 /** The document of a text that may be unfinished, for completion; null where the parser should not be let near it. */
 export function parseUnfinished(text: string): Document.Parsed | null {
   const findings = new Findings(text);
   if (Buffer.byteLength(text) > MAX_FILE_BYTES || !checkShape(findings)) return null;
-  return parseDocument(text, YAML_OPTIONS);
+  return parseYaml(text);
 }
 
 /**

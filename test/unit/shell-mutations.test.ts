@@ -1,0 +1,277 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { stringify, parse } from 'yaml';
+import { InputError } from '../../src/errors.js';
+import { packageRoot } from '../../src/paths.js';
+import { decodeShell } from '../../src/shell/check.js';
+import { completions, hoverAt, lenses } from '../../src/shell/complete.js';
+import { parseShell } from '../../src/shell/parse.js';
+import { expandVary, fill } from '../../src/shell/template.js';
+
+/** Real shells: those of the package and the well-formed ones beside this test. */
+const folders = [join(packageRoot(), 'shells'), join(dirname(fileURLToPath(import.meta.url)), 'shells')];
+const shells = folders.flatMap((folder) =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith('.shell.yaml') && (folder === folders[0] || name.startsWith('good')))
+    .map((name) => readFileSync(join(folder, name), 'utf8')),
+);
+
+class Random {
+  constructor(private state: number) {}
+  below(n: number): number {
+    this.state = (Math.imul(this.state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((this.state / 2 ** 32) * n);
+  }
+  of<T>(list: readonly T[]): T {
+    return list[this.below(list.length)]!;
+  }
+}
+
+const SCRAPS = [
+  '[[',
+  ']]',
+  '{{',
+  '}}',
+  '|',
+  '\\',
+  '"',
+  "'",
+  ':',
+  ': ',
+  '- ',
+  '\n',
+  '\n\n',
+  '\t',
+  '  ',
+  '#',
+  '&a ',
+  '*a',
+  '!!str ',
+  '? ',
+  '{',
+  '}',
+  '[',
+  ']',
+  ',',
+  '\0',
+  '\ufeff',
+  '\r\n',
+  '---\n',
+  '%',
+  '@',
+  '`',
+  '~',
+  'null',
+  '.nan',
+  '.inf',
+  '1e999',
+  '-1',
+  '0x10',
+  'true',
+  '🙂',
+  '\ud800',
+  '{{walk}}',
+  '[[fact|',
+  '<<: ',
+  '__proto__: 1\n',
+  'format: 1\n',
+];
+const VALUES: unknown[] = [
+  null,
+  true,
+  0,
+  -1,
+  1.5,
+  1e21,
+  NaN,
+  Infinity,
+  '',
+  ' ',
+  'x',
+  'fact',
+  '[[a|b]]',
+  '{{walk}}',
+  '{{nobody}}',
+  [],
+  {},
+  [[]],
+  [1, 2],
+  ['a'],
+  { a: 1 },
+  { tokens: [1] },
+  { tokens: [] },
+  { repeat: 'x', times: [1] },
+  { repeat: 'x'.repeat(2000), times: [1000000] },
+  'y'.repeat(5000),
+  Array.from({ length: 3000 }, (_, i) => i),
+  new Array(20).fill({ role: 'user', content: '[[a|b]]' }),
+];
+
+type Mutation = (text: string, random: Random) => string;
+
+const mutations: Record<string, Mutation> = {
+  bytes: (text, random) => {
+    const bytes = Buffer.from(text);
+    for (let i = random.below(6); i >= 0; i--) bytes[random.below(bytes.length)] = random.below(256);
+    return bytes.toString('latin1');
+  },
+  scraps: (text, random) => {
+    let out = text;
+    for (let i = random.below(3); i >= 0; i--) {
+      const at = random.below(out.length);
+      out = out.slice(0, at) + random.of(SCRAPS) + out.slice(at + random.below(4));
+    }
+    return out;
+  },
+  lines: (text, random) => {
+    const lines = text.split('\n');
+    for (let i = random.below(4); i >= 0; i--) {
+      const at = random.below(lines.length);
+      const what = random.below(5);
+      if (what === 0) lines.splice(at, 1);
+      else if (what === 1) lines.splice(at, 0, random.of(lines));
+      else if (what === 2) [lines[at], lines[random.below(lines.length)]] = [random.of(lines), lines[at]!];
+      else if (what === 3) lines[at] = `${' '.repeat(random.below(6))}${lines[at]!.trimStart()}`;
+      else lines[at] = lines[at]!.slice(0, random.below(lines[at]!.length + 1));
+    }
+    return lines.join('\n');
+  },
+  cut: (text, random) => text.slice(random.below(20) === 0 ? random.below(text.length) : 0, random.below(text.length)),
+  grown: (text, random) => {
+    const at = random.below(text.length);
+    return text.slice(0, at) + random.of(SCRAPS).repeat(1 + random.below(3000)) + text.slice(at);
+  },
+  values: (text, random) => {
+    const root = parse(text) as Record<string, unknown>;
+    for (let i = random.below(3); i >= 0; i--) {
+      let parent: Record<string, unknown> = root;
+      for (;;) {
+        const keys = Object.keys(parent);
+        if (keys.length === 0) break;
+        const key = random.of(keys);
+        const child = parent[key];
+        if (typeof child === 'object' && child !== null && random.below(3) > 0) {
+          parent = child as Record<string, unknown>;
+          continue;
+        }
+        const what = random.below(4);
+        if (what === 0) delete parent[key];
+        else if (what === 1) parent[`${key}${random.of(['x', 's', ' ', '.y'])}`] = child;
+        else parent[key] = random.of(VALUES);
+        break;
+      }
+    }
+    return stringify(root, { aliasDuplicateObjects: false });
+  },
+};
+
+describe('mutated shells', () => {
+  it.each(Object.keys(mutations))('%s: always findings or a shell, never a throw, never slow', (name) => {
+    const random = new Random(name.length * 7919 + 1);
+    let runs = 0;
+    let refused = 0;
+    for (let i = 0; i < 140; i++) {
+      const text = mutations[name]!(random.of(shells), random);
+      const started = performance.now();
+      const { shell, diagnostics } = parseShell(text);
+      const offset = random.below(text.length + 1);
+      completions(text, offset);
+      hoverAt(text, offset);
+      lenses(text);
+      expect(performance.now() - started, text.slice(0, 500)).toBeLessThan(5000);
+      const failed = diagnostics.some(({ severity }) => severity === 'error');
+      expect(shell === null, text).toBe(failed);
+      expect(diagnostics.length).toBeLessThanOrEqual(100);
+      const lines = text.split('\n');
+      for (const { message, line, column, endLine, endColumn } of diagnostics) {
+        expect(message, text).toMatch(/^[^\n]+[.?]$/);
+        expect(message.length).toBeLessThan(700);
+        expect(line >= 1 && line <= lines.length && column >= 1 && column <= lines[line - 1]!.length + 1, `${line}:${column} ${text}`).toBe(
+          true,
+        );
+        expect(endLine > line || (endLine === line && endColumn >= column)).toBe(true);
+      }
+      if (shell === null) {
+        refused++;
+        continue;
+      }
+      runs++;
+      // What is said to be right can be filled in.
+      for (const { values } of expandVary(shell).slice(0, 20)) {
+        for (const prompt of [shell.prompt, ...(shell.control ? [shell.control] : []), ...shell.paraphrases.map((one) => one.prompt)]) {
+          expect(fill(prompt, values).kind).toBe(prompt.source.kind);
+        }
+      }
+    }
+    expect(refused).toBeGreaterThan(20);
+    if (name !== 'cut') expect(runs).toBeGreaterThan(3);
+  });
+
+  it('bytes that are not UTF-8 are named with their place', () => {
+    const random = new Random(5);
+    const good = Buffer.from(shells[0]!);
+    for (let i = 0; i < 60; i++) {
+      const at = random.below(good.length);
+      const bytes = Buffer.concat([good.subarray(0, at), Buffer.from([random.of([0xff, 0xc3, 0x80, 0xf0, 0xed])]), good.subarray(at)]);
+      try {
+        decodeShell(bytes, 'x.shell.yaml');
+      } catch (error) {
+        expect(error).toBeInstanceOf(InputError);
+        const { place } = error as InputError;
+        const before = good.subarray(0, at).toString();
+        expect([place.line, place.column]).toEqual([before.split('\n').length, before.length - before.lastIndexOf('\n')]);
+      }
+    }
+    expect(() => decodeShell(Buffer.concat([good, Buffer.from([0xe2, 0x82])]), 'x')).toThrow(/0xE2/);
+    expect(() => decodeShell(new Uint8Array(1024 * 1024 + 1), 'x')).toThrow(/holds at most 1048576/);
+    expect(decodeShell(Buffer.from('\ufeffformat: 1\n'), 'x')).toBe('format: 1\n');
+  });
+});
+
+describe('hostile shells', () => {
+  const n = 20_000;
+  const head = 'format: 1\nshell: x\nfamily: memory\nanswer: x\n';
+  it.each<[string, string]>([
+    ['dashes', '- '.repeat(n)],
+    ['question marks', '? '.repeat(n)],
+    ['colons', ': '.repeat(n)],
+    ['keys in keys', 'a: '.repeat(n)],
+    ['brackets', '['.repeat(n)],
+    ['braces', '{a: '.repeat(n)],
+    ['explicit keys in flow', '[? '.repeat(n)],
+    ['anchors', `${'&a '.repeat(n)}x`],
+    ['tags', `${'!a '.repeat(n)}x`],
+    ['staircase', Array.from({ length: 1000 }, (_, i) => `${' '.repeat(i)}a:`).join('\n')],
+    ['many keys', Array.from({ length: n }, (_, i) => `k${i}: 1`).join('\n')],
+    ['unclosed quotes', 'a: "x\n'.repeat(n)],
+    ['directives', '%A\n'.repeat(n)],
+    ['documents', '---\n'.repeat(n)],
+    ['aliases', `a: &a [1]\nb: [${'*a,'.repeat(n)}]`],
+    ['newlines', '\n'.repeat(1_000_000)],
+    ['comments', '#\n'.repeat(500_000)],
+    ['too large', 'a'.repeat(1024 * 1024 + 1)],
+    ['spans that open', `${head}prompt: "${'[['.repeat(n)}"`],
+    ['spans with one name', `${head}prompt: "${'[[a|b]]'.repeat(n)}"`],
+    ['unknown placeholders', `${head}prompt: "${'{{a}}'.repeat(n)}"`],
+    [
+      'names that multiply',
+      `${head}prompt: "{{a0}}"\nlet:\n${Array.from({ length: 60 }, (_, i) => `  a${i}: "{{a${i + 1}}}{{a${i + 1}}}"`).join('\n')}\n  a60: ""`,
+    ],
+    [
+      'spans that multiply',
+      `${head}prompt: "{{a0}}"\nlet:\n${Array.from({ length: 60 }, (_, i) => `  a${i}: "{{a${i + 1}}}{{a${i + 1}}}"`).join('\n')}\n  a60: "[[s|x]]"`,
+    ],
+    ['giant repeats', `${head}prompt: "{{a}}"\nvary:\n  a: { repeat: abcdefgh, times: [${'1000000,'.repeat(900)}] }`],
+    ['ids', `${head}prompt: { tokens: [${'1,'.repeat(300_000)}] }`],
+  ])('%s', (_, text) => {
+    const started = performance.now();
+    const { shell, diagnostics } = parseShell(text);
+    completions(text, Math.min(500, text.length));
+    lenses(text);
+    expect(shell).toBeNull();
+    expect(diagnostics.length).toBeGreaterThan(0);
+    expect(performance.now() - started).toBeLessThan(10_000);
+  });
+});
