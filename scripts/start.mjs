@@ -3,7 +3,7 @@
 // `npm start -- --no-open`, and a stdout that is not a terminal, stop after the report.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { ensureInstalled, environment, newerNode, root, run, say } from './setup.mjs';
 
 const shell = join('shells', 'v1-memtrace.shell.yaml');
@@ -89,9 +89,13 @@ async function main() {
   if (result > 1) return result;
   if (args.includes('--no-open') || !process.stdout.isTTY) return result;
   say('Packaging the extension …');
-  const { packageExtension } = await import('./package.mjs');
-  const vsix = await packageExtension();
-  say(`Packaged ${relative(root, vsix)}.`);
+  const vsix = join(root, 'dist', 'symbolic-residue.vsix');
+  let said = '';
+  const packed = await run(newerNode() ?? process.execPath, [join('scripts', 'package.mjs'), `--out=${vsix}`], {
+    quiet: true,
+    onOutput: (text) => (said += text),
+  });
+  if (packed !== 0) throw new Error(`The extension could not be packaged:\n${said.trim()}`);
   if (!(hasCode() && openOwn(vsix))) await serveInBrowser(vsix);
   return result;
 }
