@@ -52,14 +52,14 @@ export function readPalette(): Palette {
       : get('--vscode-editorIndentGuide-background1', '--vscode-editorIndentGuide-background') || 'rgba(128,128,128,0.25)',
     border: contrastBorder || get('--vscode-panel-border', '--vscode-widget-border') || 'rgba(128,128,128,0.4)',
     focus: get('--vscode-focusBorder') || foreground,
-    positive: get('--vscode-charts-blue'),
-    negative: get('--vscode-charts-orange'),
+    positive: solid(get('--vscode-charts-blue')),
+    negative: solid(get('--vscode-charts-orange')),
     spans: [
       get('--vscode-charts-purple') || '#b180d7',
       get('--vscode-charts-yellow') || '#cca700',
       get('--vscode-charts-green') || '#89d185',
       get('--vscode-charts-red') || '#f14c4c',
-    ],
+    ].map(solid),
     font: get('--vscode-font-family') || 'sans-serif',
     mono: get('--vscode-editor-font-family') || 'monospace',
     size: Math.max(11, Math.min(13, parseFloat(get('--vscode-font-size')) - 1 || 11)),
@@ -106,4 +106,10 @@ export function rampColours(from: string, to: string, n: number): string[] {
     const mix = [0, 1, 2].map((k) => Math.round(a[k]! + (b[k]! - a[k]!) * t));
     return `rgb(${mix.join(', ')})`;
   });
+}
+
+/** The colour without its transparency. Some themes make charts' orange of a find match's highlight, which all but vanishes as a line. */
+function solid(colour: string): string {
+  const [r, g, b] = rgba(colour);
+  return `rgb(${r}, ${g}, ${b})`;
 }
