@@ -141,6 +141,7 @@ export class Page {
 
   private draw(): void {
     const began = performance.now();
+    delete document.body.dataset.drawn;
     const { residue } = this;
     document.body.classList.toggle('contrast', this.palette.kind === 'contrast');
     this.drawStatus();

@@ -23,7 +23,7 @@ describe('links and keys', () => {
     const before = await Promise.all(charts.map(blue));
     const box = (await panel.page.locator('#figure-margin canvas').boundingBox())!;
     await panel.page.mouse.move(box.x + box.width * 0.6, box.y + 60);
-    await panel.page.waitForTimeout(120);
+    await panel.settled();
     const hovered = await Promise.all(charts.map(blue));
     hovered.forEach((n, i) => expect(n, charts[i]).toBeGreaterThan(before[i]!));
     expect(await tip()).toMatch(/layer \d of 6/);
@@ -31,11 +31,11 @@ describe('links and keys', () => {
     await panel.page.mouse.down();
     await panel.page.mouse.up();
     await panel.page.mouse.move(2, 2);
-    await panel.page.waitForTimeout(120);
+    await panel.settled();
     expect(await panel.page.locator('.tip').isVisible()).toBe(false);
     (await Promise.all(charts.map(blue))).forEach((n, i) => expect(n, charts[i]).toBeGreaterThan(before[i]!));
     await panel.page.keyboard.press('Escape');
-    await panel.page.waitForTimeout(120);
+    await panel.settled();
     expect(await Promise.all(charts.map(blue))).toEqual(before);
   });
 
@@ -49,8 +49,7 @@ describe('links and keys', () => {
     await panel.page.keyboard.press('End');
     expect(await tip()).toContain('layer 6 of 6');
     await panel.page.keyboard.press('Enter');
-    await panel.page.waitForTimeout(300);
-    expect((await panel.posted('view')).at(-1)).toMatchObject({ view: { row: 6 } });
+    await expect.poll(async () => (await panel.posted('view')).at(-1), { timeout: 5000 }).toMatchObject({ view: { row: 6 } });
     expect(await focusedKey()).toBe('chart.margin');
   });
 
@@ -63,7 +62,7 @@ describe('links and keys', () => {
     expect(await left()).toBeGreaterThan(0); // begins at the answer
     await canvas.focus();
     await panel.page.keyboard.press('Home');
-    await panel.page.waitForTimeout(100);
+    await panel.settled();
     expect(await left()).toBe(0);
     expect(await tip()).toContain('layer 0 (embeddings)');
     for (let i = 0; i < 40; i++) await panel.page.keyboard.press('ArrowRight');
@@ -80,11 +79,11 @@ describe('links and keys', () => {
     await panel.show(residue);
     await panel.page.locator('.strip').first().focus();
     for (let i = 0; i < 3; i++) await panel.page.keyboard.press('ArrowRight');
-    await panel.page.waitForTimeout(60);
+    await panel.settled();
     expect(await panel.page.locator('.token.marked').getAttribute('data-token')).toBe('2');
     expect(await tip()).toContain('token 2');
     await panel.page.keyboard.press('Enter');
-    await panel.page.waitForTimeout(100);
+    await panel.settled();
     expect(await panel.page.locator('.token.pinned').getAttribute('data-token')).toBe('2');
     expect(await focusedKey()).toBe('strip');
   });
@@ -99,16 +98,16 @@ describe('links and keys', () => {
     await panel.page.locator('#figure-attention').waitFor();
     expect(await panel.page.locator('#figure-attention .caption-title').innerText()).toContain(name);
     await panel.page.locator('[data-key="sort.head"]').click();
-    await panel.page.waitForTimeout(60);
+    await panel.settled();
     await panel.page.locator('[data-key="sort.head"]').click();
-    await panel.page.waitForTimeout(60);
+    await panel.settled();
     expect(await panel.page.locator('tr[data-head]').first().getAttribute('data-head')).toBe('0.0');
     expect(await panel.page.locator('th[aria-sort]').getAttribute('aria-sort')).toBe('ascending');
     await panel.page.locator('tr[data-head]').first().focus();
     await panel.page.keyboard.press('ArrowDown');
     expect(await focusedKey()).toBe('head.0.1');
     await panel.page.locator('[data-key="all-heads"]').click();
-    await panel.page.waitForTimeout(60);
+    await panel.settled();
     expect(await panel.page.locator('tr[data-head]').count()).toBe(48);
   });
 
@@ -120,7 +119,7 @@ describe('links and keys', () => {
     expect(await panel.page.locator('.fold').first().innerText()).toMatch(/^… \d+ tokens …$/);
     const before = await panel.page.locator('.strip .token').count();
     await panel.page.locator('.fold').first().click();
-    await panel.page.waitForTimeout(80);
+    await panel.settled();
     expect(await panel.page.locator('.fold').count()).toBe(folds - 1);
     expect(await panel.page.locator('.strip .token').count()).toBeGreaterThan(before);
   });
@@ -129,16 +128,17 @@ describe('links and keys', () => {
     await open();
     await panel.show(residue);
     await panel.page.locator('[data-key="shading.contribution"]').click();
-    await panel.page.waitForTimeout(80);
+    await panel.settled();
     expect(await panel.page.locator('.token.toward-rival').count()).toBeGreaterThan(0);
     expect(await panel.page.locator('[data-key="shading.contribution"]').getAttribute('aria-pressed')).toBe('true');
     const dropdown = panel.page.locator('vscode-dropdown');
     await dropdown.click();
     await panel.page.locator('vscode-option').nth(0).click();
-    await panel.page.waitForTimeout(300);
-    expect((await panel.posted('view')).at(-1)).toMatchObject({ view: { run: 0, shading: 'contribution' } });
+    await expect
+      .poll(async () => (await panel.posted('view')).at(-1), { timeout: 5000 })
+      .toMatchObject({ view: { run: 0, shading: 'contribution' } });
     await panel.page.locator('[data-key="prompt.control"]').click();
-    await panel.page.waitForTimeout(80);
+    await panel.settled();
     expect(await panel.page.locator('.strip .token').first().isVisible()).toBe(true);
     expect(await panel.page.locator('#figure-tokens .caption-title').innerText()).toBe('The control');
     expect(await panel.page.locator('#figure-tokens .token').count()).toBe(residue.control!.tokens.length);
@@ -201,7 +201,6 @@ describe('theme and state', () => {
     const shot = (): Promise<string[]> => panel.page.evaluate(() => [...document.querySelectorAll('canvas')].map((c) => c.toDataURL()));
     const dark = await shot();
     await panel.theme('light');
-    await panel.page.waitForTimeout(600);
     const light = await shot();
     expect(light).toHaveLength(dark.length);
     light.forEach((s, i) => expect(s === dark[i], `canvas ${i}`).toBe(false));
@@ -214,10 +213,10 @@ describe('theme and state', () => {
     await panel.page.locator('[data-key="shading.contribution"]').click();
     await panel.page.locator('[data-key="table.margin"]').click();
     await panel.page.locator('tr[data-head]').nth(2).click();
-    await panel.page.waitForTimeout(150);
+    await panel.settled();
     const head = await panel.page.locator('tr.pinned td').first().innerText();
     await panel.page.evaluate(() => scrollTo(0, 700));
-    await panel.page.waitForTimeout(200);
+    await panel.page.waitForFunction(() => sessionStorage.getItem('state')?.includes('"scroll":700'));
     await panel.page.reload();
     await panel.drawn();
     expect(await panel.page.locator('.headline').innerText()).toContain('Failed');

@@ -24,7 +24,7 @@ describe('in every width and theme', () => {
         await panel.page.locator('tr[data-head]').first().click();
         await panel.page.locator('#figure-attention').waitFor();
         await panel.page.mouse.move(1, 1);
-        await panel.page.waitForTimeout(100);
+        await panel.settled();
         await panel.page.screenshot({ path: `test-results/panel-${theme}-${width}.png`, fullPage: true });
         expect(await panel.page.locator('section[aria-labelledby] > h2').allInnerTexts()).toEqual([
           'Did it fail?',
@@ -199,7 +199,7 @@ describe('the protocol', () => {
     await panel.send({ type: 'progress', stage: 'probe: lens', done: 2, total: 4 });
     await panel.send({ type: 'error', message: 'The engine ended.', place: null });
     await panel.page.getByText('The engine ended.').waitFor();
-    await panel.drawn();
+    await panel.settled();
     expect(await panel.page.locator('main').innerText()).toContain('Layer salience: not computed, cancelled at probe: lens.');
     expect(await panel.page.locator('.token').count()).toBe(40);
     expect(await panel.page.locator('progress').count()).toBe(0);
@@ -245,7 +245,7 @@ describe('hostile strings', () => {
     }
     await panel.show(hostile);
     for (const id of ['tokens', 'margin', 'heads', 'map']) await panel.page.locator(`[data-key="table.${id}"]`).click();
-    await panel.drawn();
+    await panel.settled();
     expect(await panel.page.locator('img, main script').count()).toBe(0);
     expect(await panel.page.locator('.strip .token').first().innerText()).toBe(evil);
     expect(await panel.page.locator('h1').innerText()).toBe(evil);

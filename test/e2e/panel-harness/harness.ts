@@ -78,6 +78,12 @@ export class PanelPage {
     return Number(await this.page.evaluate(() => document.body.dataset.drawn));
   }
 
+  /** Waits until what has just been done is drawn: two frames, then every section. */
+  async settled(): Promise<void> {
+    await this.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(null)))));
+    await this.drawn();
+  }
+
   /** Messages of one type that the page has posted. */
   posted(type: string): Promise<{ type: string; [key: string]: unknown }[]> {
     return this.page.evaluate((wanted) => (window as unknown as HarnessWindow).posted.filter((m) => m.type === wanted), type);
@@ -86,6 +92,7 @@ export class PanelPage {
   /** Swaps the theme as VS Code does: the root's variables and the body's class. */
   async theme(name: keyof typeof THEMES): Promise<void> {
     await this.page.evaluate(applyTheme, THEMES[name]);
+    await this.settled();
   }
 
   close(): Promise<void> {
