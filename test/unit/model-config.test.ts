@@ -371,6 +371,8 @@ describe('rotary embeddings', () => {
       (0.0707 * Math.log(4) + 1) / (0.1 * Math.log(4) + 1),
       12,
     );
+    const outer = rope({ ...qwen25, original_max_position_embeddings: 16384, rope_scaling: yarn }).position;
+    expect(outer.kind === 'rope' && outer.scaling.type === 'yarn' && outer.scaling.originalContext).toBe(16384);
     expect(scaling({ factor: null, original_max_position_embeddings: 8192 })!.factor).toBe(4);
   });
 
@@ -502,6 +504,9 @@ describe('keys that change the computation', () => {
     expect(describeJson({ ...tinyLlama, hidden_act: 'gelu_pytorch_tanh' }).description.spec.mlp.activation).toBe('gelu_tanh');
     const { num_key_value_heads: _, ...mha } = tinyLlama;
     expect(describeJson(mha).description.spec.nKvHeads).toBe(32);
+    const { num_key_value_heads: ____, ...mistral } = mistral3;
+    expect(describeJson(mistral).description.spec.nKvHeads).toBe(8);
+    expect(describeJson({ ...mistral3, num_key_value_heads: null }).description.spec.nKvHeads).toBe(32);
     const { model_type: __, ...untyped } = tinyLlama;
     expect(describeJson(untyped).family.family).toBe('llama');
     const { head_dim: ___, ...headless } = qwen3;
