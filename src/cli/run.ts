@@ -151,25 +151,35 @@ function inFile(error: unknown, file: string): unknown {
   return error instanceof InputError && error.place.file === undefined ? new InputError(error.message, { ...error.place, file }) : error;
 }
 
+/** A place in the shell that a probe makes of its text is no place that the user knows. */
+function withoutPlace(error: unknown): unknown {
+  return error instanceof InputError && error.place.file === undefined ? new InputError(error.message) : error;
+}
+
 /** `residue probe TEXT`. Returns the exit code. */
 export function probeCommand(text: string, options: ProbeCommandOptions): Promise<number> {
   return inSession(options.color, async (session) => {
     const { terminal } = session;
+    if (text === '') throw new InputError('The text to probe is empty; give what the model is to read.');
     const residue = await withArrays(session, options.npz, null, async (npz) =>
       completed(
-        await session.engine.probe(
-          {
-            text,
-            answer: options.answer,
-            rivals: options.rivals,
-            model: options.model,
-            defaultModel: DEFAULT_MODEL,
-            settings: settingsOf(options),
-            seed: options.seed,
-            npz,
-          },
-          { signal: session.signal, onProgress: (event) => terminal.progress.update(event) },
-        ),
+        await session.engine
+          .probe(
+            {
+              text,
+              answer: options.answer,
+              rivals: options.rivals,
+              model: options.model,
+              defaultModel: DEFAULT_MODEL,
+              settings: settingsOf(options),
+              seed: options.seed,
+              npz,
+            },
+            { signal: session.signal, onProgress: (event) => terminal.progress.update(event) },
+          )
+          .catch((error: unknown) => {
+            throw withoutPlace(error);
+          }),
       ),
     );
     terminal.progress.clear();

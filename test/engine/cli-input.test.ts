@@ -53,6 +53,7 @@ describe('malformed arguments end with 2 and a sentence', () => {
     ['check without files', ['check'], /missing required argument/],
     ['check of what is not there', ['check', join(folder, 'gone'), good], /gone: there is no such file/],
     ['probe without a text', ['probe'], /missing required argument 'text'/],
+    ['probe with an empty text', ['probe', ''], /^The text to probe is empty/m],
     ['probe with two texts', ['probe', 'a', 'b'], /too many arguments/],
     ['probe with an empty answer', ['probe', 'a', '--answer', ''], /not be empty/],
     ['models with an argument', ['models', 'x'], /too many arguments/],

@@ -22,7 +22,7 @@ export function heading(residue: Residue, look: Look, paint: Paint): string[] {
     `${printable(model.id)}: ${model.family}, ${model.layers} layers of ${model.heads} heads, ${size} parameters, ${model.dtype}`,
     `seed ${provenance.seed}`,
   ];
-  const title = wrap(`${printable(shell.id)}  ${printable(shell.title)}`, look.width);
+  const title = wrap(shell.title.toLowerCase() === shell.id ? shell.id : printable(`${shell.id} · ${shell.title}`), look.width);
   return [...title.map((line) => paint.title(line)), ...wrap(facts.join(' · '), look.width).map((line) => paint.faint(line))];
 }
 
@@ -40,11 +40,8 @@ export function verdictLines(residue: Residue, look: Look, paint: Paint): string
   const chips: string[] = [];
   if (residue.runs.length > 1) chips.push(`at ${printable(runLabel(run))}`);
   if (verdict.drop !== null) chips.push(`${nats(-verdict.drop)} nats against the control`);
-  chips.push(
-    ...(verdict.confirmed.length
-      ? verdict.confirmed.map((claim) => `${printable(claim)} (tested by intervention)`)
-      : ['cause not checked']),
-  );
+  chips.push(...verdict.confirmed.map((claim) => `${printable(claim)} (tested by intervention)`));
+  if (verdict.failed && verdict.confirmed.length === 0) chips.push('cause not checked');
   const alike = paraphrasesOf(residue, run);
   if (alike.length) {
     const agree = alike.filter((p) => p.scores?.failed === verdict.failed).length;
