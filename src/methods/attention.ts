@@ -31,11 +31,12 @@ export function outputGrams(wO: Float32Array, { nHeads, dHead, dModel }: Sizes):
 
 /** sqrt(x G xᵀ); 0 where rounding leaves a negative number. */
 function gramNorm(x: ArrayLike<number>, offset: number, gram: Float64Array, n: number): number {
+  // G is symmetric: the triangle below the diagonal counts twice.
   let total = 0;
   for (let i = 0; i < n; i++) {
     let row = 0;
-    for (let j = 0; j < n; j++) row += gram[i * n + j]! * x[offset + j]!;
-    total += row * x[offset + i]!;
+    for (let j = 0; j < i; j++) row += gram[i * n + j]! * x[offset + j]!;
+    total += (2 * row + gram[i * n + i]! * x[offset + i]!) * x[offset + i]!;
   }
   return Math.sqrt(Math.max(0, total));
 }

@@ -52,18 +52,21 @@ export function buildTokenizer(parts: TokenizerParts): Tokenizer {
     return text;
   }
 
-  function encode(text: string, options: { addSpecial?: boolean } = {}): EncodedToken[] {
-    if (text.length > MAX_TEXT) {
-      throw new InputError(`The text has ${text.length} characters, more than the ${MAX_TEXT} that are tokenised at once.`, { file });
+  function encodeAll(texts: readonly string[], options: { addSpecial?: boolean } = {}): EncodedToken[][] {
+    const length = texts.reduce((longest, text) => Math.max(longest, text.length), 0);
+    if (length > MAX_TEXT) {
+      throw new InputError(`The text has ${length} characters, more than the ${MAX_TEXT} that are tokenised at once.`, { file });
     }
-    const pieces = withTimeLimit(
+    const all = withTimeLimit(
       ENCODE_LIMIT_MS,
-      () => core.encode(text),
+      () => texts.map((text) => core.encode(text)),
       () =>
-        new InputError(`The tokenizer's patterns took more than ${ENCODE_LIMIT_MS / 1000} s on a text of ${text.length} characters.`, {
-          file,
-        }),
+        new InputError(`The tokenizer's patterns took more than ${ENCODE_LIMIT_MS / 1000} s on a text of ${length} characters.`, { file }),
     );
+    return texts.map((text, i) => place(text, all[i]!, options));
+  }
+
+  function place(text: string, pieces: ReturnType<TokenizerCore['encode']>, options: { addSpecial?: boolean }): EncodedToken[] {
     const places = locateTokens(
       text,
       pieces.map((piece) => piece.surface),
@@ -104,7 +107,8 @@ export function buildTokenizer(parts: TokenizerParts): Tokenizer {
     specialIds: parts.specialIds,
     notes: parts.notes,
     hasChatTemplate: parts.chat !== null,
-    encode,
+    encode: (text, options) => encodeAll([text], options)[0]!,
+    encodeAll,
     decode,
     token,
     renderChat,

@@ -25,6 +25,8 @@ export interface Tokenizer {
   readonly eosIds: readonly number[];
   /** `addSpecial` false encodes the text alone. Default: as the model's own configuration says. */
   encode(text: string, options?: { addSpecial?: boolean }): EncodedToken[];
+  /** `encode` of several texts, at less cost than one by one. */
+  encodeAll(texts: readonly string[], options?: { addSpecial?: boolean }): EncodedToken[][];
   /**
    * Special tokens are skipped unless asked for; spaces are never tidied up. `continuation`: the ids follow other text, so a
    * leading space is kept that the tokenizer would else take for the one it puts before a text.

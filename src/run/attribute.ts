@@ -52,14 +52,20 @@ export function attributionSection(terms: Terms, total: number, rival: Attributi
   };
 }
 
+/** Norms of a run, kept for as long as its arrays are. */
+const knownNorms = new WeakMap<TracedRun, Float64Array[][]>();
+
 /** Value-weighted norms ‖α v W_O‖ at p of all layers, [layer][head][src]. */
-export async function allValueNorms(model: Model, writes: Writes, signal?: AbortSignal): Promise<Float64Array[][]> {
+export async function allValueNorms(model: Model, run: TracedRun, writes: Writes, signal?: AbortSignal): Promise<Float64Array[][]> {
+  const known = knownNorms.get(run);
+  if (known) return known;
   const weights = MethodWeights.of(model);
   const norms: Float64Array[][] = [];
   for (let l = 0; l < model.spec.nLayers; l++) {
     await breathe(signal);
     norms.push(valueNorms(writes.layers[l]!, weights.gram(l), weights.sizes));
   }
+  knownNorms.set(run, norms);
   return norms;
 }
 
@@ -98,7 +104,7 @@ export async function flowFromSpan(
 ): Promise<SpanFlow> {
   const writes = writesOf(model, run);
   const [terms] = await termsOf(model, writes, [directionOf(model, run, answer, rival)], signal);
-  return spanFlow(model, writes, span, terms!, await allValueNorms(model, writes, signal));
+  return spanFlow(model, writes, span, terms!, await allValueNorms(model, run, writes, signal));
 }
 
 /** The residue's section on the attention of the answer position. */

@@ -89,7 +89,7 @@ export async function observe(model: Model, run: TracedRun, scores: Scores, sign
     ...almost.map(({ id }) => directionOf(model, run, id, id === said ? null : said)),
   ];
   const [terms, ...others] = await termsOf(model, writes, directions, signal);
-  const norms = await allValueNorms(model, writes, signal);
+  const norms = await allValueNorms(model, run, writes, signal);
   const flows = Object.fromEntries(
     Object.entries(run.prompt.spans).map(([name, span]) => [name, spanFlow(model, writes, span, terms!, norms)]),
   );

@@ -46,7 +46,11 @@ export function prepare(parts: PromptParts, tokenizer: Tokenizer, options: Prepa
   }
   checkIds(ids, options.vocabSize, name);
   const notes: string[] = [];
-  const words = (spec: AnswerSpec, what: string): { text: string; ids: number[] } => answer(spec, what, read, tokenizer, options, notes);
+  const specs = [parts.answer, ...(parts.rivals ?? [])];
+  const following = followIds(specs, read);
+  const [answered, ...rivals] = specs.map((spec, i) =>
+    answer(spec, i === 0 ? 'The answer' : `Rival ${i}`, following.get(spec) ?? null, read, tokenizer, options, notes),
+  );
   const prepared: PreparedPrompt = {
     label: options.label,
     vary: { ...options.vary },
@@ -55,8 +59,8 @@ export function prepare(parts: PromptParts, tokenizer: Tokenizer, options: Prepa
     ids,
     bosAdded: read.bosAdded,
     spans: read.spans,
-    answer: words(parts.answer, 'The answer'),
-    rivals: (parts.rivals ?? []).map((rival, i) => words(rival, `Rival ${i + 1}`)),
+    answer: answered!,
+    rivals,
   };
   checkRivals(prepared);
   if (notes.length > 0) prepared.notes = notes;
@@ -74,8 +78,8 @@ interface ReadPrompt {
   tokens: EncodedToken[];
   bosAdded: boolean;
   spans: Record<string, [number, number]>;
-  /** Encodes the prompt's text with more after it, the same way; null for ids. */
-  extend: ((more: string) => number[]) | null;
+  /** Encodes the prompt's text with each of these after it, the same way; null for ids. */
+  extend: ((more: readonly string[]) => number[][]) | null;
 }
 
 function tokenizePrompt(prompt: Prompt, tokenizer: Tokenizer, name: string): ReadPrompt {
@@ -89,7 +93,13 @@ function tokenizePrompt(prompt: Prompt, tokenizer: Tokenizer, name: string): Rea
     tokens,
     bosAdded,
     spans: mapRecord(spans, (range, span) => tokenRange(text, tokens, range, span, name)),
-    extend: (more) => tokenizer.encode(text + more, { addSpecial }).map(({ id }) => id),
+    extend: (more) =>
+      tokenizer
+        .encodeAll(
+          more.map((end) => text + end),
+          { addSpecial },
+        )
+        .map((encoded) => encoded.map(({ id }) => id)),
   };
 }
 
@@ -199,15 +209,23 @@ function freeMarks(text: string, count: number): [string, string][] {
   return marks;
 }
 
+/** Ids of the prompt and each text after it, all encoded together. */
+function followIds(specs: readonly AnswerSpec[], read: ReadPrompt): Map<AnswerSpec, number[]> {
+  const texts = specs.filter((spec) => spec.kind === 'text');
+  const whole = read.extend?.(texts.map(({ text }) => text));
+  return new Map(whole?.map((ids, i) => [texts[i]!, ids]));
+}
+
 function answer(
   spec: AnswerSpec,
   what: string,
+  whole: readonly number[] | null,
   read: ReadPrompt,
   tokenizer: Tokenizer,
   options: PrepareOptions,
   notes: string[],
 ): { text: string; ids: number[] } {
-  const ids = spec.kind === 'tokens' ? [...spec.tokens] : answerIds(spec.text, what, read, tokenizer, notes);
+  const ids = spec.kind === 'tokens' ? [...spec.tokens] : answerIds(spec.text, what, whole, read, tokenizer, notes);
   if (ids.length === 0) throw new InputError(`${what} has no tokens.`, { field: 'answer' });
   if (ids.length > MAX_ANSWER_TOKENS) {
     throw new InputError(`${what} has ${ids.length} tokens, more than the ${MAX_ANSWER_TOKENS} that an answer may have.`, {
@@ -231,10 +249,16 @@ function answer(
   return { text, ids };
 }
 
-function answerIds(text: string, what: string, read: ReadPrompt, tokenizer: Tokenizer, notes: string[]): number[] {
+function answerIds(
+  text: string,
+  what: string,
+  whole: readonly number[] | null,
+  read: ReadPrompt,
+  tokenizer: Tokenizer,
+  notes: string[],
+): number[] {
   const alone = (): number[] => tokenizer.encode(text, { addSpecial: false }).map(({ id }) => id);
-  if (read.extend === null) return alone();
-  const whole = read.extend(text);
+  if (whole === null) return alone();
   if (whole.length > read.tokens.length && read.tokens.every(({ id }, i) => id === whole[i])) return whole.slice(read.tokens.length);
   notes.push(`${what} ${JSON.stringify(text)} would join the prompt's last token, so it is tokenised by itself.`);
   return alone();
