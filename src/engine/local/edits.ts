@@ -35,6 +35,7 @@ export function checkEdits(spec: ModelSpec, edits: readonly Edit[], extent: Exte
         throw new InputError(`The ${name} of the edit must be a list of indexes or 'all'.`, { field: field(name) });
       values.forEach((v) => checkIndex(v, low, high, what, field(name)));
     };
+    if (typeof edit !== 'object' || edit === null) throw new InputError('An edit must be an object with a kind.', { field: `edits[${i}]` });
     const position = extent.lenient ? first : firstNew;
     if (edit.row !== undefined) checkIndex(edit.row, 0, extent.batch - 1, 'batch row', field('row'));
     switch (edit.kind) {

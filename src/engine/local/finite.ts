@@ -1,14 +1,17 @@
 import { InputError } from '../../errors.js';
-import { firstNonFinite } from '../../model/finite.js';
 import type { LoadedModel } from '../../model/types.js';
 import type { Edit } from '../api.js';
 
+/** A norm squares numbers and adds them up: beyond this, the sum of d_model ≤ 2¹⁴ squares is no float32 any more. */
+const LARGEST = 1e17;
+
 /**
- * Throws InputError when a part gave NaN or an infinity. Its weights are finite (they are looked through before its first run), so
- * its numbers grew out of float32. `layer` −1 is the embedding, nLayers the unembedding.
+ * Throws InputError when a part gave NaN, an infinity, or numbers so large that the next norm would quietly make zeros of them. Its
+ * weights are finite (they are looked through before its first run), so it is the activations that grew out of float32.
+ * `layer` −1 is the embedding, nLayers the unembedding.
  */
 export function refuseOverflow(loaded: LoadedModel, values: Float32Array, layer: number, edits: readonly Edit[]): void {
-  if (firstNonFinite(values) < 0) return;
+  if (fits(values)) return;
   const where = layer < 0 ? 'the embedding' : layer < loaded.spec.nLayers ? `layer ${layer}` : 'the unembedding';
   if (edits.length > 0) {
     throw new InputError(`Activations overflow float32 in ${where}: use smaller numbers in the edits.`, { field: 'edits' });
@@ -16,4 +19,9 @@ export function refuseOverflow(loaded: LoadedModel, values: Float32Array, layer:
   throw new InputError(`Activations overflow float32 in ${where}: this model computes with numbers that float32 cannot hold.`, {
     file: loaded.path,
   });
+}
+
+function fits(values: Float32Array): boolean {
+  for (let i = 0; i < values.length; i++) if (!(Math.abs(values[i]!) <= LARGEST)) return false;
+  return true;
 }

@@ -15,6 +15,7 @@ import { resolvePositions, ropeFeeds } from './positions.js';
 import { LocalResult } from './result.js';
 import { floatTensor, floatsOf } from './sessions.js';
 import type { Feeds, Tensor } from './sessions.js';
+import { startOf } from './start.js';
 import { editResidual, outputFeeds } from './stream-edits.js';
 import { checkContext, checkIndex } from './validate.js';
 
@@ -64,29 +65,37 @@ export async function forward(engine: Engine, pass: Pass): Promise<LocalResult> 
   for (const hook of hooks) wanted.set(hook.layer, [...(wanted.get(hook.layer) ?? []), hook]);
   const keep = (hook: HookPoint, data: Float32Array) => kept.set(hook.name, { data, shape: hook.shape(batch, tokens, past + tokens) });
 
-  const ids = rows.flat();
-  const embedded = weights.readRows('embed.W_E', ids);
-  let residual = embedded;
-  let placed: Float32Array | null = null;
-  if (spec.position.kind === 'learned') {
-    const all = Array.from({ length: batch }, (_, b) => [...(positions.rows[b] ?? positions.rows[0]!)]).flat();
-    placed = weights.readRows('pos_embed.W_pos', all);
-    const vectors = placed;
-    residual = embedded.map((x, i) => x + vectors[i]!);
+  const start = startOf(spec, options, { batch, tokens, past }, hooks);
+  let residual: Float32Array;
+  if (start) {
+    residual = start.residual;
+  } else {
+    const ids = rows.flat();
+    const embedded = weights.readRows('embed.W_E', ids);
+    residual = embedded;
+    let placed: Float32Array | null = null;
+    if (spec.position.kind === 'learned') {
+      const all = Array.from({ length: batch }, (_, b) => [...(positions.rows[b] ?? positions.rows[0]!)]).flat();
+      placed = weights.readRows('pos_embed.W_pos', all);
+      const vectors = placed;
+      residual = embedded.map((x, i) => x + vectors[i]!);
+    }
+    for (const hook of wanted.get(-1) ?? []) keep(hook, hook.local === 'hook_embed' ? embedded : placed!);
+    refuseOverflow(loaded, residual, -1, edits);
   }
-  for (const hook of wanted.get(-1) ?? []) keep(hook, hook.local === 'hook_embed' ? embedded : placed!);
-  refuseOverflow(loaded, residual, -1, edits);
 
   const rope = ropeFeeds(spec, positions);
   const attention = new AttentionFeeds(spec, edits, extent);
   const empty = floatTensor(new Float32Array(0), [1, spec.nKvHeads, 0, spec.dHead]);
   const keys: Tensor[] = [];
   const values: Tensor[] = [];
-  for (let layer = 0; layer < spec.nLayers; layer++) {
+  for (let layer = start?.layer ?? 0; layer < spec.nLayers; layer++) {
     // A turn of the event loop lets a signal or a message in before each part.
     await nextTurn();
     throwIfAborted(options.signal);
-    residual = editResidual(spec, edits, layer, extent, residual);
+    const arrived = residual;
+    residual = editResidual(spec, edits, layer, extent, arrived);
+    if (residual !== arrived) refuseOverflow(loaded, residual, layer, edits);
     const asked = wanted.get(layer) ?? [];
     const feeds: Feeds = {
       ...rope,

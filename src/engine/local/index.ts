@@ -67,6 +67,7 @@ class LocalModel implements Model {
   }
 
   async run(tokens: readonly number[] | readonly (readonly number[])[], options: RunOptions = {}): Promise<RunResult> {
+    this.engine.parts.refuseClosed();
     const rows = checkTokens(this.spec, tokens);
     return forward(this.engine, { rows, options, cache: ownCache(options.cache, this, rows.length) });
   }
@@ -80,6 +81,7 @@ class LocalModel implements Model {
   }
 
   async generate(tokens: readonly number[], options: GenerateOptions) {
+    this.engine.parts.refuseClosed();
     const [row] = checkTokens(this.spec, [tokens]);
     return generate(this.engine, row!, options);
   }

@@ -39,7 +39,9 @@ export async function lens(engine: Engine, run: RunResult, request: LensRequest,
 export async function unembed(engine: Engine, vectors: Float32Array, n: number): Promise<NdArray> {
   const { dModel, vocabSize } = engine.loaded.spec;
   if (!Number.isInteger(n) || n < 0 || vectors.length !== n * dModel) {
-    throw new InputError(`${n} vectors of d_model ${dModel} have ${n * dModel} numbers, not ${vectors.length}.`, { field: 'vectors' });
+    throw new InputError(`The vectors have ${vectors.length} numbers and must have ${n * dModel}: ${n} × d_model ${dModel}.`, {
+      field: 'vectors',
+    });
   }
   const bad = vectors.findIndex((x) => !Number.isFinite(x));
   if (bad >= 0) throw new InputError(`The vectors' number ${bad} is ${vectors[bad]}: give finite numbers.`, { field: 'vectors' });

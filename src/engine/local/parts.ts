@@ -61,6 +61,11 @@ export class Parts {
     return this.part('statistics', () => buildStatistics(this.source.spec.vocabSize));
   }
 
+  /** Throws InputError when the model is closed. */
+  refuseClosed(): void {
+    if (this.closed) throw new InputError('The model is closed.');
+  }
+
   async close(): Promise<void> {
     this.closed = true;
     for (const part of this.made.values()) await (await part.catch(() => null))?.release();
@@ -68,7 +73,7 @@ export class Parts {
   }
 
   private part(name: string, build: () => Graph): Promise<Part> {
-    if (this.closed) throw new InputError('The model is closed.');
+    this.refuseClosed();
     const known = this.made.get(name);
     if (known) return known;
     const part = Promise.resolve().then(() => this.make(build()));
@@ -83,7 +88,7 @@ export class Parts {
     let checked = false;
     return {
       run: async (feeds, outputs) => {
-        if (this.closed) throw new InputError('The model is closed.');
+        this.refuseClosed();
         if (!checked) mapped.forEach(refuseNonFinite);
         checked = true;
         return part.run(feeds, outputs);

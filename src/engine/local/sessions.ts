@@ -2,6 +2,9 @@ import * as ort from 'onnxruntime-node';
 import { InputError } from '../../errors.js';
 import type { EngineInfo } from '../api.js';
 
+// What fails is told by the error that is thrown; onnxruntime would write it to stderr as well.
+ort.env.logLevel = 'fatal';
+
 export type Tensor = ort.Tensor;
 export type Feeds = Record<string, Tensor>;
 
