@@ -110,6 +110,5 @@ export function rampColours(from: string, to: string, n: number): string[] {
 
 /** The colour without its transparency. Some themes make charts' orange of a find match's highlight, which all but vanishes as a line. */
 function solid(colour: string): string {
-  const [r, g, b] = rgba(colour);
-  return `rgb(${r}, ${g}, ${b})`;
+  return alpha(colour, 1);
 }

@@ -1,8 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { parseResidue } from '../../src/residue/read.js';
 import { EditorWindow } from './window.js';
 
+const shell = 'v1-memtrace.shell.yaml';
 const broken = `format: 1
 shell: broken
 family: memory
@@ -12,149 +14,194 @@ answer: " red"
 run:
   - ANCHOR: { span: fatc }
 `;
-const notes = "Tom has a red ball. Q: What color is Tom's ball? A: red.\n";
-const shell = 'v1-memtrace.shell.yaml';
+const files = {
+  'broken.shell.yaml': broken,
+  'good.shell.yaml': broken.replace('shell: broken', 'shell: good').replace('fatc', 'fact'),
+  'notes.txt': "Tom has a red ball. Q: What color is Tom's ball? A: red.\n",
+};
 
-/** Line, from 1, of the first line that holds a text. */
-function lineOf(window: EditorWindow, file: string, text: string): number {
+let window: EditorWindow;
+
+/** Line, from 1, of the first line of a workspace file that holds a text. */
+function lineOf(file: string, text: string): number {
   const lines = readFileSync(join(window.folder, file), 'utf8').split('\n');
   return lines.findIndex((line) => line.includes(text)) + 1;
 }
 
-describe('the packaged extension in a real browser', () => {
-  let window: EditorWindow;
+const headline = (): Promise<string> => window.panel().locator('.headline').innerText();
 
+afterEach(({ task }) => window?.keepIfFailed(task));
+
+describe('the packaged extension in a real browser', () => {
   beforeAll(async () => {
-    window = await EditorWindow.open({ files: { 'broken.shell.yaml': broken, 'notes.txt': notes } });
+    window = await EditorWindow.open({ files });
   });
-  afterEach(({ task }) => window?.keepIfFailed(task));
-  afterAll(async () => {
-    await window?.close();
-  });
+  beforeEach(() => window.reset());
+  afterAll(() => window?.close());
 
   it('shows a lens over the shell and over each of its commands', async () => {
     await window.openFile(shell);
     await window.lens('Run shell').waitFor();
     expect(await window.statusBar('Model of the shell').innerText()).toContain('pocket');
-    await window.goToLine(lineOf(window, shell, 'INHIBIT:'));
-    for (const name of ['ANCHOR', 'RECALL', 'INHIBIT']) await window.lens(name).waitFor();
+    await window.goToLine(lineOf(shell, 'INHIBIT:'));
+    for (const name of ['ANCHOR', 'RECALL', 'INHIBIT']) await window.lens(`Run ${name}`).waitFor();
     await window.screenshot('editor-lenses');
   });
 
-  it('runs the shell at a click and shows its residue beside the editor', async () => {
+  it('runs the shell at a click and shows its residue beside the editor: verdict, collapse point, charts', async () => {
+    await window.openFile(shell);
     await window.goToLine(1);
     await window.lens('Run shell').click();
     await window.toast('Running v1-memtrace').waitFor();
     const panel = window.panel();
-    await panel.locator('.headline').waitFor();
+    await panel.locator('.headline').waitFor({ timeout: 60_000 });
+    await window.screenshot('panel-while-running');
     await window.runsEnded();
-    expect(await panel.locator('.headline').innerText()).toMatch(/fail/i);
-    expect(await panel.locator('.chips').innerText()).toMatch(/layer \d/i);
-    // Its own tab, beside the editor.
+    expect(await headline()).toMatch(/^Failed: says ".+", should say " red"/);
+    expect(await panel.locator('.chips').innerText()).toMatch(/layer \d of 6 \(observed\)/);
+    // The collapse point stands in the chart of the margin, which says so to who cannot see it.
+    const labels = await panel.locator('canvas').evaluateAll((all) => all.map((canvas) => canvas.getAttribute('aria-label')));
+    expect(labels.find((label) => /^margin/i.test(label ?? ''))).toMatch(/layer \d/);
+    // Its own tab, beside the editor, which keeps the focus.
     await window.panelTab().waitFor();
     expect(await window.page.locator('.editor-group-container').count()).toBe(2);
+    expect(await window.page.locator('.editor-group-container.active .tab.active').getAttribute('data-resource-name')).toBe(shell);
     for (const title of ['Did it fail?', 'Where was it lost?', 'Which parts did it?', 'What did it almost say?', 'Does it hold?']) {
       expect(await panel.locator('h2', { hasText: title }).count(), title).toBe(1);
     }
+    const commands = await panel.locator('article.command').evaluateAll((all) => all.map((one) => one.getAttribute('aria-label')));
+    expect(commands).toEqual(['ANCHOR', 'RECALL', 'INHIBIT']);
     expect(await window.charts()).toBeGreaterThanOrEqual(4);
     expect(await window.blankCharts()).toEqual([]);
-    await window.screenshot('panel-first');
+    await window.screenshot('panel');
   });
 
-  it.each([
-    ['light', 'Default Light Modern', 'vs'],
-    ['high-contrast', 'Default High Contrast', 'hc-black'],
-    ['high-contrast-light', 'Default High Contrast Light', 'hc-light'],
-    ['dark', 'Default Dark Modern', 'vs-dark'],
-  ])('draws the panel in the theme: %s', async (name, theme, bodyClass) => {
-    window.set({ 'workbench.colorTheme': theme });
-    await window.page.locator(`.monaco-workbench.${bodyClass}`).waitFor();
-    await window.page.waitForTimeout(700);
-    expect(await window.blankCharts()).toEqual([]);
-    await window.screenshot(`panel-${name}`);
-  });
-
-  it('shows all of the residue when the panel has the window to itself', async () => {
-    await window.panelTab().dblclick();
-    await window.page.setViewportSize({ width: 1300, height: 5200 });
+  it('shows the last residue of a shell again without a run, in every kind of theme, and all of it', async () => {
+    await window.openFile(shell);
+    await window.command('Symbolic Residue: Show Residue');
+    await window.panel().locator('.headline').waitFor();
+    for (const [label, bodyClass] of [
+      ['Light Modern', 'vs'],
+      ['Dark High Contrast', 'hc-black'],
+      ['Light High Contrast', 'hc-light'],
+      ['Dark Modern', 'vs-dark'],
+    ] as const) {
+      await window.theme(label);
+      await window.page.locator(`.monaco-workbench.${bodyClass}`).waitFor();
+      await window.page.waitForTimeout(700);
+      expect(await window.blankCharts(), label).toEqual([]);
+      await window.screenshot(`panel-${label.toLowerCase().replaceAll(' ', '-')}`);
+    }
+    await window.page.setViewportSize({ width: 1900, height: 5200 });
     await window.page.waitForTimeout(1500);
     expect(await window.blankCharts()).toEqual([]);
     await window.screenshot('panel-whole');
     await window.page.setViewportSize({ width: 1500, height: 950 });
-    await window.panelTab().dblclick();
   });
 
-  it('leads from the panel to the place in the shell', async () => {
-    const chip = window.panel().locator('button.chip').first();
-    await chip.waitFor();
-    await window.command('Symbolic Residue: Open Methods Documentation');
-    await window.page.locator('.tab', { hasText: /methods/i }).waitFor();
-    await window.page.keyboard.press('Control+F4');
-  });
-
-  it('has the panel back after it was hidden, without a run', async () => {
-    const headline = await window.panel().locator('.headline').innerText();
+  it('has the panel back after it was hidden, with what the reader chose, without a run', async () => {
+    await window.openFile(shell);
+    await window.command('Symbolic Residue: Show Residue');
+    const before = await headline();
+    const contribution = window.panel().getByText('contribution', { exact: true }).first();
+    await contribution.click();
+    await window.page.waitForTimeout(500);
     await window.panelTab().click();
     await window.openFile('notes.txt');
     await window.panel().locator('.headline').waitFor({ state: 'detached' });
     await window.panelTab().click();
     await window.panel().locator('.headline').waitFor();
-    expect(await window.panel().locator('.headline').innerText()).toBe(headline);
-    await window.page.locator('.tab', { hasText: 'notes.txt' }).click();
-    await window.page.keyboard.press('Control+F4');
+    expect(await headline()).toBe(before);
+    expect(await window.panel().locator('[aria-pressed="true"], [aria-checked="true"]').allInnerTexts()).toContain('contribution');
   });
 
   it('has the panel back after the window was reloaded, without a run', async () => {
-    const headline = await window.panel().locator('.headline').innerText();
+    await window.openFile(shell);
+    await window.command('Symbolic Residue: Show Residue');
+    await window.panel().locator('.headline').waitFor();
+    const before = await headline();
+    await window.page.waitForTimeout(1000);
     await window.page.reload();
     await window.ready();
     await window.panel().locator('.headline').waitFor({ timeout: 60_000 });
-    expect(await window.panel().locator('.headline').innerText()).toBe(headline);
+    expect(await headline()).toBe(before);
     expect(await window.blankCharts()).toEqual([]);
     // The extension host was made anew, and nothing asked for an engine.
     expect(window.engines()).toEqual([]);
-  });
-
-  it('runs one command of the shell from its lens', async () => {
-    await window.openFile(shell);
-    await window.goToLine(lineOf(window, shell, 'INHIBIT:'));
-    await window.lens('INHIBIT').click();
+    // It is a living panel: its button runs the shell.
+    await window.panel().getByText('Run again').click();
     await window.toast('Running v1-memtrace').waitFor();
     await window.runsEnded();
-    const commands = await window
-      .panel()
-      .locator('[data-command]')
-      .evaluateAll((all) => all.map((e) => e.getAttribute('data-command')));
-    expect([...new Set(commands)]).toEqual(['INHIBIT']);
+    expect(await headline()).toBe(before);
   });
 
-  it('tells that its engine was killed in mid-run, and runs again', async () => {
+  it('opens the page of a measure from the panel', async () => {
+    await window.openFile(shell);
+    await window.command('Symbolic Residue: Show Residue');
+    await window.panel().getByText('logit lens').first().click();
+    await window.page.locator('.tab', { hasText: /methods\.md/ }).waitFor();
+  });
+
+  it('saves the residue, valid, where it is told', async () => {
+    await window.openFile(shell);
+    await window.command('Symbolic Residue: Save Residue As…');
+    const input = window.page.locator('.quick-input-widget input[type="text"], .quick-input-widget .input').first();
+    await input.waitFor();
+    await window.page.keyboard.press('Enter');
+    await window.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
+    const path = join(window.folder, 'v1-memtrace.residue.json');
+    await vi.waitUntil(() => existsSync(path), 10_000);
+    const residue = parseResidue(readFileSync(path, 'utf8'));
+    expect(residue.status).toBe('complete');
+    expect(residue.shell.file).toBe(shell);
+  });
+
+  it('runs one command of a shell from its lens', async () => {
+    await window.openFile(shell);
+    await window.goToLine(lineOf(shell, 'INHIBIT:'));
+    await window.lens('Run INHIBIT').click();
+    await window.toast('Running v1-memtrace').waitFor();
+    await window.runsEnded();
+    const articles = window.panel().locator('article.command');
+    await articles.first().waitFor();
+    expect(await articles.evaluateAll((all) => all.map((one) => one.getAttribute('aria-label')))).toEqual(['INHIBIT']);
+  });
+
+  it('tells that its engine was killed in mid-run, and runs again at a click', async () => {
     await window.openFile(shell);
     await window.goToLine(1);
     await window.lens('Run shell').click();
     await window.toast('Running v1-memtrace').waitFor();
+    await window.lens('Cancel').waitFor();
     const [pid] = window.engines();
     expect(pid).toBeDefined();
     process.kill(pid ?? 0, 'SIGKILL');
-    const toast = window.toast('engine');
+    const toast = window.toast('Run Again');
     await toast.waitFor();
+    expect(await toast.innerText()).toMatch(/engine/);
     await window.screenshot('engine-killed');
     await toast.getByText('Run Again').click();
     await window.toast('Running v1-memtrace').waitFor();
     await window.runsEnded();
-    expect(await window.panel().locator('.headline').innerText()).toMatch(/fail/i);
+    expect(await headline()).toMatch(/^Failed/);
     expect(window.engines()).not.toContain(pid);
   });
 
-  it('cancels a run from its notification', async () => {
+  it('cancels a run from its notification and keeps what had arrived', async () => {
     await window.openFile(shell);
+    await window.goToLine(1);
     await window.lens('Run shell').click();
     const toast = window.toast('Running v1-memtrace');
     await toast.waitFor();
+    await window
+      .panel()
+      .getByText(/forward|measuring|probe|control/i)
+      .first()
+      .waitFor();
     await toast.hover();
-    await toast.getByText('Cancel').click();
+    await toast.getByText('Cancel', { exact: true }).click();
     await toast.waitFor({ state: 'detached', timeout: 5000 });
-    expect(await window.page.locator('.notification-toast', { hasText: /error|fault/i }).count()).toBe(0);
+    expect(await window.toast(/engine|error/i).count()).toBe(0);
     await window.lens('Run shell').waitFor();
     await window.screenshot('cancelled');
   });
@@ -165,28 +212,25 @@ describe('the packaged extension in a real browser', () => {
     await window.command('Problems: Focus on Problems View');
     const problem = window.page.locator('.markers-panel .monaco-list-row', { hasText: 'fatc' }).last();
     await problem.waitFor();
-    const { line, column } = { line: 8, column: broken.split('\n')[7]?.indexOf('fatc') ?? -1 };
-    expect(await problem.innerText()).toContain(`[Ln ${line}, Col ${column + 1}]`);
+    expect(await problem.innerText()).toContain(`[Ln 8, Col ${(broken.split('\n')[7] ?? '').indexOf('fatc') + 1}]`);
     await window.screenshot('problems');
     await problem.dblclick();
+    await window.page.locator('.monaco-editor.focused').waitFor();
     await window.page.keyboard.press('Control+.');
-    await window.page.locator('.action-widget').getByText('fact').first().click();
-    await window.page.locator('.squiggly-error').waitFor({ state: 'detached' });
-    expect(await window.editorText()).toContain('span: fact');
-    await window.command('View: Toggle Problems');
+    await window.page.locator('.action-widget').getByText('Change to fact').click();
+    await window.page.locator('.squiggly-error').first().waitFor({ state: 'detached' });
+    expect(await window.editorText()).toContain('span: fact }');
+    await window.page.keyboard.press('Control+J');
   });
 
-  it('completes the names of spans, with their text', async () => {
-    const document = broken.replace('fatc', '');
-    expect(document).toContain('span:  }');
-    await window.openFile('broken.shell.yaml');
+  it('completes commands and the names of spans', async () => {
+    await window.openFile('good.shell.yaml');
     await window.goToLine(8);
     await window.page.keyboard.press('End');
     await window.page.keyboard.press('Enter');
-    await window.page.keyboard.type('- SPAN'.slice(0, 2));
+    await window.page.keyboard.type('- ');
     await window.page.keyboard.press('Control+Space');
     const widget = window.page.locator('.suggest-widget.visible');
-    await widget.waitFor();
     for (const name of ['ANCHOR', 'RECALL', 'INHIBIT']) await widget.getByText(name).first().waitFor();
     await window.screenshot('completion-commands');
     await window.page.keyboard.press('Escape');
@@ -195,18 +239,25 @@ describe('the packaged extension in a real browser', () => {
     await widget.locator('.monaco-list-row', { hasText: 'fact' }).first().waitFor();
     await window.screenshot('completion-spans');
     await window.page.keyboard.press('Escape');
-    await window.command('File: Revert File');
+  });
+
+  it('says which model is used and offers others', async () => {
+    await window.openFile('good.shell.yaml');
+    await window.statusBar('Model of the shell').click();
+    const list = window.page.locator('.quick-input-list');
+    for (const text of ['pocket', 'Choose a folder…', 'Choose a file…']) await list.getByText(text).first().waitFor();
+    await window.screenshot('choose-model');
+    await window.page.keyboard.press('Escape');
   });
 
   it('probes the selected text of any editor', async () => {
     await window.openFile('notes.txt');
     await window.page.keyboard.press('Control+A');
     await window.command('Symbolic Residue: Probe Selected Text');
-    await window.toast('Running Untitled').waitFor();
+    await window.panel().locator('.headline').waitFor({ timeout: 60_000 });
     await window.runsEnded();
     expect(await window.editorText()).toContain('answer: " red"');
-    await window.panel().locator('.headline').waitFor();
-    expect(await window.panel().locator('.headline').innerText()).toMatch(/red/);
+    expect(await headline()).toMatch(/" red"/);
     await window.screenshot('probe');
   });
 
@@ -216,19 +267,15 @@ describe('the packaged extension in a real browser', () => {
 });
 
 describe('a folder that is not trusted', () => {
-  let window: EditorWindow;
-
   beforeAll(async () => {
-    window = await EditorWindow.open({ trust: false });
+    window = await EditorWindow.open({ files, trust: false });
   });
-  afterEach(({ task }) => window?.keepIfFailed(task));
-  afterAll(async () => {
-    await window?.close();
-  });
+  afterAll(() => window?.close());
 
-  it('gets lenses that say why nothing runs, and no engine', async () => {
-    await window.openFile(shell);
-    await window.lens('Running is off').waitFor();
+  it('gets checks and completion, lenses that say why nothing runs, and no engine', async () => {
+    await window.openFile('broken.shell.yaml');
+    await window.page.locator('.squiggly-error').first().waitFor();
+    await window.lens('Running is off').first().waitFor();
     await window.command('Symbolic Residue: Run Shell');
     await window.toast('Restricted Mode').waitFor();
     expect(window.engines()).toEqual([]);

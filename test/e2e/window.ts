@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { chromium, type Browser, type FrameLocator, type Locator, type Page } from 'playwright-core';
@@ -39,7 +39,7 @@ export class EditorWindow {
     const server = await serveEditor({
       folder,
       extensions: [inject('vsix')],
-      settings: { 'editor.minimap.enabled': false, 'workbench.colorTheme': 'Default Dark Modern', ...settings },
+      settings: { 'editor.minimap.enabled': false, 'workbench.colorTheme': 'Dark Modern', ...settings },
       trust,
     });
     const browser = await chromium.launch({ executablePath: inject('chromium'), args: chromiumArguments });
@@ -64,19 +64,49 @@ export class EditorWindow {
   }
 
   async openFile(name: string): Promise<void> {
-    await this.page.keyboard.press('Control+P');
-    const input = this.page.locator('.quick-input-widget input');
-    await input.fill(name);
-    await this.page.locator('.quick-input-list .monaco-list-row', { hasText: name }).first().waitFor();
-    await this.page.keyboard.press('Enter');
-    await this.page.locator(`.tabs-container .tab[data-resource-name="${name}"]`).waitFor();
+    await this.quickInput('Control+P', name);
+    await this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${name}"]`).first().click();
+    await this.page.locator(`.editor-group-container.active .tab.active[data-resource-name="${name}"]`).waitFor();
+    await this.page.locator('.editor-group-container.active .monaco-editor.focused').waitFor();
+  }
+
+  /** Opens a quick input with a key and fills it. The key is pressed again where it went to a page that was just being shown. */
+  private async quickInput(key: string, text: string): Promise<void> {
+    const input = this.page.locator('.quick-input-widget input.input');
+    for (let i = 0; ; i++) {
+      await this.page.keyboard.press(key);
+      try {
+        await input.waitFor({ timeout: 5000 });
+        await input.fill(text, { timeout: 5000 });
+        return;
+      } catch (error) {
+        if (i === 4) throw error;
+      }
+    }
+  }
+
+  /** One empty editor group, nothing open and nothing said, as at the start; unsaved changes are dropped. */
+  async reset(): Promise<void> {
+    await this.runsEnded();
+    await this.page.keyboard.press('Escape');
+    while ((await this.page.locator('.tab.dirty').count()) > 0) {
+      await this.page.locator('.tab.dirty').first().click();
+      await this.command('View: Revert and Close Editor');
+    }
+    await this.command('View: Close All Editors');
+    await this.command('Notifications: Clear All Notifications');
+    await this.page.locator('.tab').first().waitFor({ state: 'detached' });
+  }
+
+  async theme(label: string): Promise<void> {
+    await this.command('Preferences: Color Theme');
+    await this.page.locator('.quick-input-widget input.input').fill(label);
+    await this.page.locator('.quick-input-list .monaco-list-row').getByText(label, { exact: true }).first().click();
   }
 
   /** Runs a command of the palette by its full title. */
   async command(title: string): Promise<void> {
-    await this.page.keyboard.press('F1');
-    const input = this.page.locator('.quick-input-widget input');
-    await input.fill(`>${title}`);
+    await this.quickInput('F1', `>${title}`);
     await this.page.locator('.quick-input-list .monaco-list-row').getByText(title, { exact: true }).first().click();
   }
 
@@ -87,7 +117,7 @@ export class EditorWindow {
 
   /** The residue panel's page. */
   panel(): FrameLocator {
-    return this.page.frameLocator('iframe.webview.ready').frameLocator('iframe#active-frame');
+    return this.page.frameLocator('iframe.webview.ready[src*="extensionId=symbolic-residue"]').frameLocator('iframe#active-frame');
   }
 
   panelTab(): Locator {
@@ -142,17 +172,9 @@ export class EditorWindow {
 
   /** Puts the cursor on a line of the active editor. */
   async goToLine(line: number): Promise<void> {
-    await this.page.keyboard.press('Control+G');
-    await this.page.locator('.quick-input-widget input').fill(`:${line}`);
+    await this.quickInput('Control+G', `:${line}`);
     await this.page.keyboard.press('Enter');
     await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
-  }
-
-  /** Changes user settings; VS Code watches the file. */
-  set(settings: Record<string, unknown>): void {
-    const path = join(this.server.data, 'user', 'User', 'settings.json');
-    const all = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
-    writeFileSync(path, JSON.stringify({ ...all, ...settings }, null, 2));
   }
 
   /** Process ids of the engines under this window's server. */
