@@ -112,6 +112,11 @@ export interface RunOptions {
   logits?: 'last' | 'all' | 'none' | readonly number[];
   cache?: KvCache;
   keepCache?: boolean;
+  /**
+   * Starts at a layer with a residual stream [T, d_model] (its `hook_resid_pre` in a run of the same tokens), the same for every batch
+   * row: what lies before is not computed, so its hooks and edits are refused. Not with a cache.
+   */
+  from?: { layer: number; residual: Float32Array };
   signal?: AbortSignal;
 }
 

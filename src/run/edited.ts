@@ -21,6 +21,8 @@ export interface EditedOptions {
   onProgress?: (done: number, total: number) => void;
   /** Position ids, where they are not 0…T−1. */
   positions?: readonly number[];
+  /** Residual streams of the unchanged run, [layer] of [T, d_model]: what lies before a variant's first edited layer is not run again. */
+  residuals?: readonly Float32Array[];
 }
 
 /**
@@ -32,16 +34,37 @@ export async function editedMargins(
   ids: readonly number[],
   variants: readonly Variant[],
   contest: Contest,
-  { signal, onProgress, positions }: EditedOptions = {},
+  { signal, onProgress, positions, residuals }: EditedOptions = {},
 ): Promise<number[]> {
-  return inBatches(variants, rowsPerBatch(model, ids.length), onProgress, async (batch) => {
-    throwIfAborted(signal);
-    const { logits } = await model.run(
-      batch.map(() => ids),
-      { edits: rows(batch), logits: 'last', signal, positions },
-    );
-    return marginsOf(logits!.data, batch.length, contest);
+  const margins = new Array<number>(variants.length);
+  let done = 0;
+  for (const [layer, members] of byFirstLayer(variants, residuals !== undefined)) {
+    const from = layer === 0 ? undefined : { layer, residual: residuals![layer]! };
+    const run = async (batch: readonly Variant[]): Promise<number[]> => {
+      throwIfAborted(signal);
+      const { logits } = await model.run(
+        batch.map(() => ids),
+        { edits: rows(batch), logits: 'last', signal, positions, from },
+      );
+      return marginsOf(logits!.data, batch.length, contest);
+    };
+    const progress = (part: number): void => onProgress?.(done + part, variants.length);
+    const some = members.map((i) => variants[i]!);
+    (await inBatches(some, rowsPerBatch(model, ids.length), progress, run)).forEach((m, i) => (margins[members[i]!] = m));
+    done += members.length;
+  }
+  return margins;
+}
+
+/** Indexes of variants by the first layer that they edit; all under 0 where every run must be a whole one. */
+function byFirstLayer(variants: readonly Variant[], resume: boolean): Map<number, number[]> {
+  const groups = new Map<number, number[]>();
+  variants.forEach((edits, i) => {
+    const layers = edits.map((edit) => ('layer' in edit ? edit.layer : edit.layers === 'all' ? 0 : Math.min(...edit.layers)));
+    const first = resume && layers.length > 0 ? Math.min(...layers) : 0;
+    groups.set(first, [...(groups.get(first) ?? []), i]);
   });
+  return groups;
 }
 
 /** Keys and values of a prompt without its last token, shared by every variant that edits at p alone. */

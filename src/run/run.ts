@@ -55,6 +55,8 @@ interface Measured {
   trace: RunTrace;
   prompt: PreparedPrompt;
   sums: OutputSums;
+  /** Residual streams [layer] of [T, d_model], for runs that start from a layer; undefined once they were let go. */
+  residuals?: Float32Array[];
 }
 
 class ShellRun {
@@ -181,9 +183,15 @@ class ShellRun {
     const { name, prompt } = this.plan.controls[index]!;
     const trace = this.controls.length === 0 ? this.residue.control! : this.emptyTrace(name, prompt, null);
     const traced = await this.traceAndScore(name, prompt, trace);
-    this.controls.push({ trace, prompt, traced, sums: outputSums(this.model, traced.result) });
+    this.controls.push({ trace, prompt, traced, ...this.keepOf(traced) });
     await this.readOff(traced, trace, null);
     this.partial();
+  }
+
+  /** What the ablations need of a run whose other arrays are let go. */
+  private keepOf({ result }: TracedRun): Pick<Measured, 'sums' | 'residuals'> {
+    const residuals = Array.from({ length: this.model.spec.nLayers }, (_, l) => result.get(`blocks.${l}.hook_resid_pre`).data);
+    return { sums: outputSums(this.model, result), residuals };
   }
 
   /** The paraphrases of one combination of vary values; those of equal length are run together, and none twice. */
@@ -226,8 +234,9 @@ class ShellRun {
     const trace = this.residue.runs[index]!;
     const control = run.control === null ? null : this.controls[run.control]!;
     const traced = await this.traceAndScore(run.name, run.probe, trace);
-    this.probes.push({ trace, prompt: run.probe, sums: outputSums(this.model, traced.result) });
+    this.probes.push({ trace, prompt: run.probe, ...this.keepOf(traced) });
     this.choosePrimary();
+    if (!this.causalEverywhere) this.probes.forEach((probe, i) => i !== this.residue.primary && delete probe.residuals);
     this.partial();
     await this.readOff(traced, trace, control?.trace ?? null);
     this.partial();
@@ -341,6 +350,7 @@ class ShellRun {
       const scores = one.trace.scores!;
       one.trace.salience!.causal = await causalSalience(model, one.prompt.ids, contestOf(scores), scores.margin, this.meansFor(one), {
         signal: this.options.signal,
+        residuals: one.residuals,
         onProgress: (done, total) => end(done, total),
       });
       end();
