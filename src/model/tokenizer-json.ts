@@ -357,9 +357,10 @@ function rewritePreTokenizer(check: Checker, value: unknown, field: string, dept
     case 'ByteLevel': {
       const bytes = { type, add_prefix_space: pre['add_prefix_space'] === true, use_regex: false };
       if (pre['use_regex'] === false) return bytes;
-      // The library's own pattern has JavaScript's \s. With a space put in front the pattern has to come after it.
-      if (bytes.add_prefix_space) return { ...bytes, use_regex: true };
-      return { type: 'Sequence', pretokenizers: [split(GPT2_PATTERN), bytes] };
+      // The library's own pattern has JavaScript's \s, which knows other white space than the Rust library's.
+      const space = { type: 'Replace', pattern: { Regex: '\\A(?=[^ ])' }, content: ' ' };
+      const plain = { ...bytes, add_prefix_space: false };
+      return { type: 'Sequence', pretokenizers: [...(bytes.add_prefix_space ? [space] : []), split(GPT2_PATTERN), plain] };
     }
     case 'Digits':
       return split(pre['individual_digits'] === true ? '\\p{N}' : '\\p{N}+');

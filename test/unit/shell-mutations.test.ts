@@ -225,6 +225,23 @@ describe('mutated shells', () => {
       }
     }
     expect(() => decodeShell(Buffer.concat([good, Buffer.from([0xe2, 0x82])]), 'x')).toThrow(/0xE2/);
+    // Overlong, a surrogate, above U+10FFFF, a lone continuation: the whole character is wrong, from its first byte.
+    for (const wrong of [
+      [0xe0, 0x80, 0x80],
+      [0xed, 0xa0, 0x80],
+      [0xf4, 0x90, 0x80, 0x80],
+      [0xf0, 0x80, 0x80, 0x80],
+      [0xc0, 0x80],
+      [0x80],
+    ]) {
+      const hex = wrong[0]!.toString(16).toUpperCase();
+      try {
+        decodeShell(Buffer.concat([Buffer.from('a: é\nb: 日'), Buffer.from(wrong)]), 'x');
+        throw new Error('accepted');
+      } catch (error) {
+        expect((error as InputError).format()).toBe(`x:2:5: The byte 0x${hex} here is not UTF-8; save the file as UTF-8.`);
+      }
+    }
     expect(() => decodeShell(new Uint8Array(1024 * 1024 + 1), 'x')).toThrow(/holds at most 1048576/);
     expect(decodeShell(Buffer.from('\ufeffformat: 1\n'), 'x')).toBe('format: 1\n');
   });

@@ -190,6 +190,7 @@ describe('prompts that do not fit', () => {
     const long = 'prompt: "{{w}}"\nanswer: " red"\nvary:\n  w: { repeat: " red", times: [600] }\n';
     expect(() => make(pocket, long)).toThrow("The prompt has 601 tokens, but the model's context holds 512.");
     expect(() => make(pocket, long, { label: 'control', vary: { w: '600' } })).toThrow('The control (w=600) has 601 tokens');
+    expect(() => make(pocket, long.replace('600', '512'))).toThrow("The prompt has 513 tokens, but the model's context holds 512.");
     const edge = long.replace('600', '511');
     expect(make(pocket, edge).ids.length).toBe(512);
     expect(() => make(pocket, edge.replace('" red"\nvary', '" red ball"\nvary'))).toThrow(/together, but the model's context holds 512/);

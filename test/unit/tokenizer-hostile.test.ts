@@ -314,6 +314,15 @@ describe('GGUF and llama2.c', () => {
     ]);
     expect([...tokenizer.specialIds].sort((a, b) => a - b)).toEqual([0, 1, 2, 11]);
     expect(shown(await load({ 'tokenizer.ggml.add_space_prefix': false }), 'ab')).toEqual(['ab']);
+    // Of equal scores the leftmost pair is merged first.
+    const ties = await load({
+      'tokenizer.ggml.tokens': ['<unk>', '<s>', '</s>', 'a', 'b', 'c', 'ab', 'bc'],
+      'tokenizer.ggml.scores': [0, 0, 0, -1, -1, -1, -2, -2],
+      'tokenizer.ggml.token_type': [2, 3, 3, 1, 1, 1, 1, 1],
+      'tokenizer.ggml.add_space_prefix': false,
+    });
+    expect(shown(ties, 'abc')).toEqual(['ab', 'c']);
+    expect(shown(ties, 'bcabc')).toEqual(['bc', 'ab', 'c']);
     expect((await load({ 'tokenizer.ggml.add_bos_token': false })).encode('ab').map(({ id }) => id)).toEqual([10]);
   });
 

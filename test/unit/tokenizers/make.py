@@ -7,13 +7,13 @@ from tokenizers import Regex
 WORDS = """Once upon a time there was a little girl named Lily. She had a red ball and a blue kite, and she didn't want to share it.
 Tom's dog, aged 12, ran 345 times around the house in 2024! "We'll see," said Mia; they've 10:35 o'clock & 3.14. naive café über Straße.
 def f(x):\n    return x ** 2  # square\n\tindented\tby tabs\r\n你好 世界 日本語 テキスト 안녕 مرحبا ١٢٣ привет мир. The cat sat on the mat.
-""" * 4
+""" * 4 + "Wait!\ufeff Stop!\ufeff Go!\ufeff\n" * 40
 
 TEXTS = ["", " ", "Hello world", " leading", "trailing ", "two  spaces   three", "tab\tand\nnewline\n\n", "Don't we'll I'm they've", "UPPER lower MiXeD",
          "1234567 3.14 10:35 ١٢٣ ²½Ⅷ", "naïve café Ünïcödé", "e\u0301 decomposed a\u0308o\u0308", "日本語のテキスト", "emoji 🙂👩\u200d👩\u200d👧 end", "!!! ??? ...---",
          "x\r\ny", "nel\u0085here", "\ufeffbom and\ufeffinside", "nbsp\u00a0and\u3000wide", "각각 한글", "a<|special|>b", " <|special|> spaced <|special|>",
          "<added> and  <added>  twice", "[MASK] and [MASK]", "\u0000null\u0007bell", "ﬁ ligature ｆｕｌｌ", "under_score and-dash 'quoted' (parens)", "▁already▁here", "مرحبا بالعالم",
-         "The cat sat on the mat. " * 3, "İstanbul ẞ ǅ", "\u2028line\u2029para", "ab\u0301\u0323c"]
+         "The cat sat on the mat. " * 3, "İstanbul ẞ ǅ", "\u2028line\u2029para", "ab\u0301\u0323c", "Stop!\ufeff!\u0085 Go!\ufeff\ufeff x"]
 
 
 def train(tok, kind="bpe", size=420, special=("<|special|>",), **more):
