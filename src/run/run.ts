@@ -184,6 +184,7 @@ class ShellRun {
     const trace = this.controls.length === 0 ? this.residue.control! : this.emptyTrace(name, prompt, null);
     const traced = await this.traceAndScore(name, prompt, trace);
     this.controls.push({ trace, prompt, traced, ...this.keepOf(traced) });
+    if (!this.causalEverywhere) delete this.controls.at(-1)!.residuals;
     await this.readOff(traced, trace, null);
     this.partial();
   }
@@ -236,7 +237,9 @@ class ShellRun {
     const traced = await this.traceAndScore(run.name, run.probe, trace);
     this.probes.push({ trace, prompt: run.probe, ...this.keepOf(traced) });
     this.choosePrimary();
-    if (!this.causalEverywhere) this.probes.forEach((probe, i) => i !== this.residue.primary && delete probe.residuals);
+    // The headline's alone will be ablated.
+    if (!this.causalEverywhere)
+      for (const probe of this.probes) if (probe.trace !== this.residue.runs[this.residue.primary]) delete probe.residuals;
     this.partial();
     await this.readOff(traced, trace, control?.trace ?? null);
     this.partial();
