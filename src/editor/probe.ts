@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { window, workspace, type TextDocument } from 'vscode';
 import { longestSelection, splitSelection } from './selection.js';
 import { languageId } from './selector.js';
@@ -26,7 +27,10 @@ export async function probeSelection<T>(run: (document: TextDocument) => Promise
     return undefined;
   }
   const { probeShell } = await import('../shell/probe.js');
-  const document = await workspace.openTextDocument({ language: languageId, content: probeShell(probe) });
+  const document = await workspace.openTextDocument({
+    language: languageId,
+    content: probeShell({ ...probe, title: `A selection of ${basename(editor.document.uri.path)}` }),
+  });
   await window.showTextDocument(document);
   return run(document);
 }

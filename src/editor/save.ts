@@ -46,7 +46,7 @@ function suggested(shell: Uri, name: string): Uri {
 }
 
 async function save(defaultUri: Uri, types: Record<string, string[]>, bytes: Buffer): Promise<void> {
-  const target = await window.showSaveDialog({ defaultUri, filters: types });
+  const target = await window.showSaveDialog({ defaultUri, filters: types, title: 'Save' });
   if (!target) return;
   try {
     await workspace.fs.writeFile(target, bytes);
