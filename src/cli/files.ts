@@ -2,6 +2,7 @@ import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { globSync, isDynamicPattern } from 'tinyglobby';
 import { InputError } from '../errors.js';
+import { decodeShell } from '../shell/check.js';
 
 const SHELLS = '**/*.shell.{yaml,yml}';
 /** The format's own limit. */
@@ -64,11 +65,7 @@ export function readShell(file: string): string {
   } catch {
     throw new InputError('the file cannot be read.', { file });
   }
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw new InputError('the file is not UTF-8 text.', { file });
-  }
+  return decodeShell(bytes, file);
 }
 
 /** Base names for the outputs of several shells: without `.shell.yaml`, numbered where two are alike. */

@@ -1,4 +1,3 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { InputError } from '../errors.js';
 import { parseShell } from './parse.js';
 import type { ParseOptions } from './parse.js';
@@ -24,41 +23,13 @@ export function firstError(diagnostics: readonly Diagnostic[], file: string): In
   return new InputError(message, { file, line, column, endLine, endColumn, field });
 }
 
-/** A shell file's text. Its size is checked before it is read, and bytes that are not UTF-8 are an error with their place. */
-export function readShellFile(file: string): string {
-  let handle: number;
-  try {
-    handle = openSync(file, 'r');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    throw new InputError(code === 'ENOENT' ? 'There is no such file.' : `The file cannot be read (${code ?? 'unknown error'}).`, { file });
-  }
-  try {
-    const stat = fstatSync(handle);
-    if (!stat.isFile()) throw new InputError('A shell is a file, and this is not one.', { file });
-    if (stat.size > MAX_FILE_BYTES) {
-      throw new InputError(`The file has ${stat.size} bytes; a shell file holds at most ${MAX_FILE_BYTES}.`, { file, line: 1, column: 1 });
-    }
-    const bytes = new Uint8Array(stat.size);
-    let at = 0;
-    while (at < bytes.length) {
-      const count = readSync(handle, bytes, at, bytes.length - at, at);
-      if (count === 0) break;
-      at += count;
-    }
-    return decodeShell(bytes.subarray(0, at), file);
-  } finally {
-    closeSync(handle);
-  }
-}
-
-/** A shell file's bytes as text. A byte order mark is dropped. */
+/** A shell file's bytes as text, a byte order mark with them; bytes that are not UTF-8 are an InputError with their place. */
 export function decodeShell(bytes: Uint8Array, file: string): string {
   if (bytes.length > MAX_FILE_BYTES) {
     throw new InputError(`The file has ${bytes.length} bytes; a shell file holds at most ${MAX_FILE_BYTES}.`, { file, line: 1, column: 1 });
   }
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     const { line, column, byte } = firstBadByte(bytes);
     const hex = byte.toString(16).toUpperCase().padStart(2, '0');

@@ -41,7 +41,9 @@ export class Findings {
 
   position(offset: number): { line: number; column: number } {
     const { line, col } = this.lines.linePos(Math.max(0, Math.min(offset, this.text.length)));
-    return { line, column: Math.max(1, col) };
+    // Editors do not count a byte order mark as a character of the first line.
+    const mark = line === 1 && this.text.startsWith('\uFEFF') ? 1 : 0;
+    return { line, column: Math.max(1, col - mark) };
   }
 
   add(severity: Severity, range: Range, message: string, more: { field?: string; suggestion?: string } = {}): void {

@@ -84,7 +84,11 @@ describe('bad shells end with 2 and file:line:column', () => {
       /: /,
     ],
     ['another format', GOOD.replace('format: 1', 'format: 2'), /:1:\d+: /],
-    ['bytes that are not UTF-8', Uint8Array.from([0x66, 0xff, 0xfe, 0x00]), /: the file is not UTF-8 text\./],
+    [
+      'bytes that are not UTF-8',
+      Uint8Array.from([0x66, 0xff, 0xfe, 0x00]),
+      /:1:2: The byte 0xFF here is not UTF-8; save the file as UTF-8\./,
+    ],
     ['a file over 1 MiB', `${GOOD}#${'x'.repeat(1 << 20)}\n`, /: the file has 1,048,\d+ bytes; a shell has at most 1 MiB\./],
   ])('%s', async (name, content, message) => {
     const path = file(`${name.replaceAll(/\W/g, '-')}.shell.yaml`, content);

@@ -243,7 +243,12 @@ describe('mutated shells', () => {
       }
     }
     expect(() => decodeShell(new Uint8Array(1024 * 1024 + 1), 'x')).toThrow(/holds at most 1048576/);
-    expect(decodeShell(Buffer.from('\ufeffformat: 1\n'), 'x')).toBe('format: 1\n');
+    expect(decodeShell(Buffer.from('\ufeffformat: 1\n'), 'x')).toBe('\ufeffformat: 1\n');
+    expect(parseShell('\ufeffformat: 2\n').diagnostics.find(({ field }) => field === 'format')).toMatchObject({
+      line: 1,
+      column: 9,
+      endColumn: 10,
+    });
   });
 });
 
