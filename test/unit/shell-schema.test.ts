@@ -72,6 +72,16 @@ describe('what is said of a shell', () => {
     expect(firstError(wrong, 'x.shell.yaml')?.format()).toBe('x.shell.yaml:3:9: `family` cannot be "mem"; did you mean "memory"?');
   });
 
+  it('of the examples in docs/shells.md is nothing', () => {
+    const blocks = [...readFileSync(join(packageRoot(), 'docs', 'shells.md'), 'utf8').matchAll(/```yaml\n([^]*?)```/g)].map(
+      ([, block]) => block!,
+    );
+    expect(blocks.length).toBe(2);
+    const head =
+      'format: 1\nshell: x\nfamily: memory\nprompt: "[[fact|a]] {{walk}} {{count}} {{colour}} {{place}}"\ncontrol: "[[fact|a]]"\nanswer: x\n';
+    expect(checkShell(`${head}run:\n  - INHIBIT: { span: fact }\n${blocks.join('')}`)).toEqual([]);
+  });
+
   it('of the bundled shells is nothing', () => {
     for (const name of shells) {
       const { shell, diagnostics } = parseShell(readFileSync(join(packageRoot(), 'shells', name), 'utf8'));
