@@ -1,5 +1,6 @@
 export interface ServeOptions {
   folder: string;
+  file?: string;
   extensions?: string[];
   port?: number;
   data?: string;

@@ -87,6 +87,7 @@ export const quietSettings = {
  *
  * @param {object} options
  * @param {string} options.folder            Folder to open.
+ * @param {string} [options.file]           File to show at the start.
  * @param {string[]} [options.extensions]    Paths of `.vsix` files to install.
  * @param {number} [options.port]            Default: any free one.
  * @param {string} [options.data]            Folder for settings, storage and extensions, kept. Default: a temporary one, removed by `stop`.
@@ -157,16 +158,16 @@ export async function serveEditor(options) {
     });
     const url = new URL(`http://127.0.0.1:${port}/`);
     url.searchParams.set('folder', resolve(options.folder));
+    const remote = (path) => `vscode-remote://127.0.0.1:${port}${resolve(path)}`;
+    const payload = [];
+    if (options.file) payload.push(['openFile', remote(options.file)]);
     if (options.tests) {
-      const remote = (path) => `vscode-remote://127.0.0.1:${port}${resolve(path)}`;
-      url.searchParams.set(
-        'payload',
-        JSON.stringify([
-          ['extensionDevelopmentPath', remote(options.tests.developmentPath)],
-          ['extensionTestsPath', remote(options.tests.testsPath)],
-        ]),
+      payload.push(
+        ['extensionDevelopmentPath', remote(options.tests.developmentPath)],
+        ['extensionTestsPath', remote(options.tests.testsPath)],
       );
     }
+    if (payload.length > 0) url.searchParams.set('payload', JSON.stringify(payload));
     return { url: url.href, port, data, pid: child.pid, exited, stop };
   } catch (error) {
     forget();

@@ -65,7 +65,7 @@ async function serveInBrowser(vsix) {
   const { ensureCodeServer, serveEditor } = await import('./code-server.mjs');
   await ensureCodeServer();
   say('Starting VS Code for the browser …');
-  const server = await serveEditor({ folder, extensions: [vsix], data: join(root, '.vscode-test', 'start') });
+  const server = await serveEditor({ folder, file: join(root, shell), extensions: [vsix], data: join(root, '.vscode-test', 'start') });
   say(`VS Code is at ${server.url}`);
   say('Ctrl-C ends it.');
   browse(server.url);

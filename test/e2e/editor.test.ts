@@ -268,12 +268,12 @@ describe('the packaged extension in a real browser', () => {
 
 describe('a folder that is not trusted', () => {
   beforeAll(async () => {
-    window = await EditorWindow.open({ files, trust: false });
+    window = await EditorWindow.open({ files, trust: false, show: 'broken.shell.yaml' });
   });
   afterAll(() => window?.close());
 
   it('gets checks and completion, lenses that say why nothing runs, and no engine', async () => {
-    await window.openFile('broken.shell.yaml');
+    await window.page.locator('.tab.active[data-resource-name="broken.shell.yaml"]').waitFor();
     await window.page.locator('.squiggly-error').first().waitFor();
     await window.lens('Running is off').first().waitFor();
     await window.command('Symbolic Residue: Run Shell');

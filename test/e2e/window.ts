@@ -12,6 +12,8 @@ export interface WindowOptions {
   files?: Record<string, string>;
   settings?: Record<string, unknown>;
   trust?: boolean;
+  /** Name of the file to show at the start. */
+  show?: string;
 }
 
 /** A VS Code window in a real browser with the packaged extension, on a workspace of its own. */
@@ -31,13 +33,14 @@ export class EditorWindow {
     });
   }
 
-  static async open({ files = {}, settings = {}, trust = true }: WindowOptions = {}): Promise<EditorWindow> {
+  static async open({ files = {}, settings = {}, trust = true, show }: WindowOptions = {}): Promise<EditorWindow> {
     const scratch = mkdtempSync(join(tmpdir(), 'residue-workspace-'));
     const folder = join(scratch, 'shells');
     cpSync('shells', folder, { recursive: true });
     for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
     const server = await serveEditor({
       folder,
+      file: show && join(folder, show),
       extensions: [inject('vsix')],
       settings: { 'editor.minimap.enabled': false, 'workbench.colorTheme': 'Dark Modern', ...settings },
       trust,
