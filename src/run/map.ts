@@ -15,7 +15,7 @@ const CALL_BYTES = 64 * 2 ** 20;
  * Positions of the map: all when (L + 1) · T · vocab · d_model is within the budget. Otherwise as many as fit, never fewer than 1, in this
  * order: the end of the prompt backwards (8 tokens), the spans with two tokens either side, then the rest backwards.
  */
-export function mapPositions(model: Model, { prompt }: Pick<TracedRun, 'prompt'>): number[] {
+export function mapPositions(model: Pick<Model, 'spec'>, { prompt }: Pick<TracedRun, 'prompt'>): number[] {
   const { nLayers, vocabSize, dModel } = model.spec;
   const length = prompt.ids.length;
   const affordable = Math.max(1, Math.floor(BUDGET / ((nLayers + 1) * vocabSize * dModel)));
