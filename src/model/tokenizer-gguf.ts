@@ -34,13 +34,15 @@ interface PreTokenizer {
   patterns: readonly string[];
   /** A word that is in the vocabulary as it is needs no merges. */
   ignoreMerges?: boolean;
+  /** BOS is added where the file has no add_bos_token, as files from before that key have not. */
+  addBos?: boolean;
   /** The models' own tokenizers normalise to NFC. llama.cpp leaves that out; their training did not. */
   nfc?: boolean;
 }
 
 const gpt2: PreTokenizer = { patterns: [GPT2_PATTERN] };
 const digits: PreTokenizer = { patterns: ['\\p{N}', GPT2_PATTERN] };
-const llama3: PreTokenizer = { patterns: [LLAMA3], ignoreMerges: true };
+const llama3: PreTokenizer = { patterns: [LLAMA3], ignoreMerges: true, addBos: true };
 
 /** `tokenizer.ggml.pre`, by llama.cpp's table (src/llama-vocab.cpp), for names that models of the supported families carry. */
 const PRE_TOKENIZERS: Readonly<Record<string, PreTokenizer>> = {
@@ -49,8 +51,7 @@ const PRE_TOKENIZERS: Readonly<Record<string, PreTokenizer>> = {
   llama3,
   'llama-v3': llama3,
   falcon3: llama3,
-  pixtral: { patterns: [TEKKEN], ignoreMerges: true },
-  tekken: { patterns: [TEKKEN], ignoreMerges: true },
+  tekken: { patterns: [TEKKEN], ignoreMerges: true, addBos: true },
   dbrx: { patterns: [LLAMA3] },
   smaug: { patterns: [LLAMA3] },
   'smaug-bpe': { patterns: [LLAMA3] },
@@ -86,7 +87,8 @@ export function loadGgufTokenizer(file: string, metadata: ReadonlyMap<string, un
   const bosId = read.id('tokenizer.ggml.bos_token_id', tokens.length) ?? (model === 'llama' ? defaultId(1, tokens.length) : null);
   const eosId = read.id('tokenizer.ggml.eos_token_id', tokens.length) ?? (model === 'llama' ? defaultId(2, tokens.length) : null);
   const notes: string[] = [];
-  const core = model === 'gpt2' ? byteLevelCore(read, tokens, types, notes) : scoredCore(read, tokens, types, bosId);
+  const pre = model === 'gpt2' ? preTokenizer(read, notes) : null;
+  const core = pre === null ? scoredCore(read, tokens, types, bosId) : byteLevelCore(read, tokens, types, pre);
   const special = new Set<number>();
   types.forEach((type, id) => {
     if (type === CONTROL || type === UNKNOWN || type === UNUSED) special.add(id);
@@ -97,9 +99,10 @@ export function loadGgufTokenizer(file: string, metadata: ReadonlyMap<string, un
     if (id !== null) ends.add(id);
   }
   for (const id of [bosId, ...ends]) if (id !== null) special.add(id);
-  const addsBos = read.flag('tokenizer.ggml.add_bos_token') ?? model === 'llama';
+  const saysBos = read.flag('tokenizer.ggml.add_bos_token');
+  const addsBos = saysBos ?? (pre === null || (pre.addBos ?? false));
   const addsEos = read.flag('tokenizer.ggml.add_eos_token') ?? false;
-  if (addsBos && bosId === null) {
+  if (saysBos === true && bosId === null) {
     throw read.fail(
       'tokenizer.ggml.bos_token_id',
       'The file says that a BOS token is added (add_bos_token) but names none (bos_token_id).',
@@ -122,7 +125,7 @@ export function loadGgufTokenizer(file: string, metadata: ReadonlyMap<string, un
   });
 }
 
-function byteLevelCore(read: Reader, tokens: readonly string[], types: readonly number[], notes: string[]): TokenizerCore {
+function preTokenizer(read: Reader, notes: string[]): PreTokenizer {
   const name = read.optionalString('tokenizer.ggml.pre');
   if (name === null) notes.push('The file does not name its pre-tokenizer (tokenizer.ggml.pre); the default of llama.cpp is taken.');
   const known = Object.hasOwn(PRE_TOKENIZERS, name ?? 'default') ? PRE_TOKENIZERS[name ?? 'default'] : undefined;
@@ -132,6 +135,10 @@ function byteLevelCore(read: Reader, tokens: readonly string[], types: readonly 
       `The file's pre-tokenizer ${quote(name ?? '')} is not understood; known are ${Object.keys(PRE_TOKENIZERS).join(', ')}.`,
     );
   }
+  return known;
+}
+
+function byteLevelCore(read: Reader, tokens: readonly string[], types: readonly number[], known: PreTokenizer): TokenizerCore {
   const vocab: Json = Object.create(null) as Json;
   const added: Json[] = [];
   tokens.forEach((token, id) => {

@@ -326,6 +326,23 @@ describe('GGUF and llama2.c', () => {
     expect((await load({ 'tokenizer.ggml.add_bos_token': false })).encode('ab').map(({ id }) => id)).toEqual([10]);
   });
 
+  it('adds BOS where older files leave it to the pre-tokenizer', async () => {
+    const bytes = {
+      'tokenizer.ggml.model': 'gpt2',
+      'tokenizer.ggml.tokens': ['a', 'b', 'ab', '<|bos|>'],
+      'tokenizer.ggml.token_type': [1, 1, 1, 3],
+      'tokenizer.ggml.merges': ['a b'],
+      'tokenizer.ggml.bos_token_id': 3,
+      'tokenizer.ggml.eos_token_id': 3,
+    };
+    const encoded = async (more: Record<string, unknown>): Promise<number[]> =>
+      (await load({ ...bytes, ...more })).encode('ab<|bos|>').map(({ id }) => id);
+    expect(await encoded({ 'tokenizer.ggml.pre': 'llama-bpe' })).toEqual([3, 2, 3]);
+    expect(await encoded({ 'tokenizer.ggml.pre': 'llama-bpe', 'tokenizer.ggml.add_bos_token': false })).toEqual([2, 3]);
+    expect(await encoded({ 'tokenizer.ggml.pre': 'gpt-2' })).toEqual([2, 3]);
+    expect((await load(bytes)).notes!.join()).toMatch(/does not name its pre-tokenizer/);
+  });
+
   it.each<[string, Record<string, unknown>, RegExp]>([
     ['no model', { 'tokenizer.ggml.model': undefined }, /has no tokenizer\.ggml\.model/],
     ['unknown model', { 'tokenizer.ggml.model': 'rwkv' }, /"rwkv", but only/],
