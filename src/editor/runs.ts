@@ -149,7 +149,8 @@ export class Runs implements Disposable {
         },
       );
     } catch (error) {
-      if (error instanceof CancelledError) {
+      // Whatever ends a run that the user has stopped (its engine being closed, say), it was stopped.
+      if (error instanceof CancelledError || controller.signal.aborted) {
         this.log.info(`${name}: cancelled.`);
         if (!running.json) return undefined;
         // The engine was too busy to end its residue: what had arrived is kept and says where it stopped.

@@ -92,6 +92,18 @@ describe('running a shell', () => {
     assert(residue === undefined || residue.status === 'cancelled', `The run went on to ${residue?.status}.`);
   });
 
+  it('takes an engine that is restarted in mid-run for a stop, and runs again', async () => {
+    const document = await openBundled('v1-memtrace.shell.yaml');
+    const pending = runShell(document);
+    await untilRunning(document);
+    await commands.executeCommand('symbolicResidue.restartEngine');
+    const residue = await pending;
+    assert(residue === undefined || residue.status === 'cancelled', `The run went on to ${residue?.status}.`);
+    assert.deepEqual(languages.getDiagnostics(document.uri), []);
+    const next = await openText('restarted.shell.yaml', small);
+    assert.equal((await runShell(next))?.status, 'complete');
+  });
+
   it('tells that the engine was killed, and runs again', async () => {
     const document = await openBundled('v1-memtrace.shell.yaml');
     const pending = runShell(document);
