@@ -10,6 +10,9 @@ export interface ProbeText {
   title?: string;
 }
 
+/** U+007F, which no shell file may hold as it is. */
+const DELETE = '\u007f';
+
 /** Text of a shell that asks one prompt for one answer: an overview, with no span and nothing varied. */
 export function probeShell({ prompt, answer, rivals, title = 'Probe' }: ProbeText): string {
   const quoted = (text: string): Scalar => {
@@ -22,11 +25,12 @@ export function probeShell({ prompt, answer, rivals, title = 'Probe' }: ProbeTex
     shell: 'probe',
     title,
     family: 'memory',
-    prompt: new Scalar(escapeMarks(prompt)),
+    prompt: prompt.includes(DELETE) ? quoted(escapeMarks(prompt)) : new Scalar(escapeMarks(prompt)),
     answer: quoted(answer),
     ...(rivals && rivals.length > 0 ? { rivals: rivals.map(quoted) } : {}),
     run: [{ RECALL: {} }],
     generate: { tokens: 24 },
   });
-  return document.toString({ lineWidth: 0 });
+  // The library escapes every other control character in quotes, but not this one.
+  return document.toString({ lineWidth: 0 }).replaceAll(DELETE, '\\u007F');
 }

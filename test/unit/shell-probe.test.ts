@@ -27,12 +27,13 @@ describe('probeShell', () => {
     'null',
     '1e3',
     'emoji 🦊 and \u0000 control \u0085\u2028 characters',
+    'a deleted \u007f character',
   ])('keeps the prompt to the character: %j', (prompt) => {
     expect(read(prompt, ' a').prompt).toBe(prompt);
   });
 
   it('keeps any prompt and answer', () => {
-    const piece = fc.constantFrom('[[', ']]', '{{', '}}', '\\', '|', ' ', '\n', '\t', '#', ':', '-', '"', "'", 'a', 'é', '🦊');
+    const piece = fc.constantFrom('[[', ']]', '{{', '}}', '\\', '|', ' ', '\n', '\t', '\u007f', '#', ':', '-', '"', "'", 'a', 'é', '🦊');
     const text = fc.array(piece, { minLength: 1, maxLength: 20 }).map((parts) => parts.join(''));
     fc.assert(
       fc.property(text, text, (prompt, answer) => {
