@@ -151,7 +151,7 @@ export function scoreLines(run: RunTrace, look: Look, paint: Paint): string[] {
     { label: 'rank', align: 'right' as const },
   ];
   const lines = table(columns, rows, look);
-  if (shown.length > 4) lines.push(`  ${paint.faint(`… ${shown.length - 4} rivals below these`)}`);
+  if (shown.length > 4) lines.push(`  ${paint.faint(`… ${shown.length - 4} more below`)}`);
   const top = scores.top.slice(0, 5).map((t) => `${quote(t.text)} ${share(t.prob)}`);
   if (top.length)
     lines.push(
