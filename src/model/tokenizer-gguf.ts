@@ -4,9 +4,10 @@ import type { ChatSource } from './chat.js';
 import { byteOfToken } from './pieces.js';
 import { buildTokenizer } from './tokenizer-build.js';
 import type { TokenizerCore } from './tokenizer-build.js';
-import { checkTokenizerJson, GPT2_PATTERN } from './tokenizer-json.js';
+import { checkTokenizerJson } from './tokenizer-json.js';
 import type { Json } from './tokenizer-json.js';
 import { libraryCore } from './tokenizer-library.js';
+import { GPT2_PATTERN } from './tokenizer-rewrite.js';
 import { scoreCore } from './tokenizer-score.js';
 import type { Tokenizer } from './types.js';
 

@@ -1,4 +1,8 @@
-import { InputError } from '../errors.js';
+import { Checker, describe, MAX_NESTING, MAX_TOKENS } from './tokenizer-checker.js';
+import type { Json } from './tokenizer-checker.js';
+import { rewriteDecoder, rewriteNormalizer, rewritePreTokenizer } from './tokenizer-rewrite.js';
+
+export type { Json } from './tokenizer-checker.js';
 
 /** `tokenizer.json` after checking, with every key that the library wants, ready for it. */
 export interface TokenizerJson {
@@ -19,8 +23,6 @@ export interface AddedToken {
   special: boolean;
 }
 
-export type Json = Record<string, unknown>;
-
 /** What a checked tokenizer.json says beside what goes to the library. */
 export interface CheckedTokenizer {
   json: TokenizerJson;
@@ -33,12 +35,6 @@ export interface CheckedTokenizer {
   byteFallback: boolean;
   notes: string[];
 }
-
-const MAX_TOKENS = 1 << 22;
-const MAX_NESTING = 16;
-
-/** GPT-2's pattern, as HF's ByteLevel applies it. */
-export const GPT2_PATTERN = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 /**
  * Checks a parsed tokenizer.json and rewrites the few parts where `@huggingface/tokenizers` departs from the Rust library
@@ -75,48 +71,6 @@ export function checkTokenizerJson(value: unknown, file: string): CheckedTokeniz
     byteFallback,
     notes,
   };
-}
-
-/** Typed access to untrusted JSON; every refusal names the file and the field. */
-class Checker {
-  constructor(readonly file: string) {}
-
-  fail(field: string, message: string): InputError {
-    return new InputError(message, { file: this.file, field: field || undefined });
-  }
-
-  object(value: unknown, field: string): Json {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      throw this.fail(field, `${field ? `\`${field}\` of the tokenizer` : 'The tokenizer'} must be a JSON object, not ${describe(value)}.`);
-    }
-    return value as Json;
-  }
-
-  list(value: unknown, field: string): unknown[] {
-    if (!Array.isArray(value)) throw this.fail(field, `\`${field}\` of the tokenizer must be a list, not ${describe(value)}.`);
-    return value;
-  }
-
-  string(value: unknown, field: string): string {
-    if (typeof value !== 'string') throw this.fail(field, `\`${field}\` of the tokenizer must be a string, not ${describe(value)}.`);
-    return value;
-  }
-
-  id(value: unknown, field: string): number {
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value >= MAX_TOKENS) {
-      throw this.fail(field, `\`${field}\` of the tokenizer must be a whole number from 0 to ${MAX_TOKENS - 1}, not ${describe(value)}.`);
-    }
-    return value;
-  }
-}
-
-function describe(value: unknown): string {
-  if (value === undefined) return 'missing';
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object') return 'an object';
-  const text = String(value);
-  return typeof value === 'string' ? `"${text.slice(0, 40)}"` : text.slice(0, 40);
 }
 
 function readVocabulary(check: Checker, model: Json): { tokens: (string | undefined)[]; idOf: Map<string, number>; type: string } {
@@ -304,126 +258,4 @@ function readPostProcessor(check: Checker, value: unknown, idOf: ReadonlyMap<str
   };
   visit(value, 'post_processor', 0);
   return { prefix, suffix };
-}
-
-const NORMALIZERS = new Set(['Precompiled', 'Replace', 'NFC', 'NFD', 'NFKC', 'NFKD', 'Strip', 'StripAccents', 'Lowercase', 'Prepend']);
-
-function rewriteNormalizer(check: Checker, value: unknown, notes: string[], depth = 0): Json | null {
-  if (value === null) return null;
-  const normalizer = check.object(value, 'normalizer');
-  if (depth > MAX_NESTING) throw check.fail('normalizer', `The tokenizer's normalizer is nested more than ${MAX_NESTING} deep.`);
-  const type = normalizer['type'];
-  if (type === 'Sequence') {
-    const list = check.list(normalizer['normalizers'], 'normalizer.normalizers');
-    return { type, normalizers: list.map((inner) => rewriteNormalizer(check, inner ?? null, notes, depth + 1)) };
-  }
-  if (typeof type !== 'string' || !NORMALIZERS.has(type)) {
-    throw check.fail('normalizer.type', `The tokenizer's normalizer type is ${describe(type)}, which is not understood.`);
-  }
-  if (type === 'Precompiled')
-    notes.push(
-      'The tokenizer normalises by a precompiled table, which is read as NFKC: rare characters may get other ids than in its own library.',
-    );
-  if (type === 'Replace') checkPattern(check, normalizer['pattern'], 'normalizer.pattern');
-  if (type === 'Prepend') check.string(normalizer['prepend'], 'normalizer.prepend');
-  return normalizer;
-}
-
-function checkPattern(check: Checker, value: unknown, field: string): void {
-  const pattern = check.object(value, field);
-  const text = pattern['Regex'] ?? pattern['String'];
-  if (check.string(text, field).length > 20_000)
-    throw check.fail(field, `The tokenizer's pattern \`${field}\` is longer than 20,000 characters.`);
-}
-
-const split = (regex: string): Json => ({ type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated', invert: false });
-/** The Rust library's `\w` in its own patterns. */
-const WORD = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\u200C\\u200D';
-const PUNCTUATION = '[!-/:-@\\[-`{-~\\p{P}]';
-
-function rewritePreTokenizer(check: Checker, value: unknown, field: string, depth: number): Json | null {
-  if (value === null) return null;
-  const pre = check.object(value, field);
-  if (depth > MAX_NESTING) throw check.fail(field, `The tokenizer's pre-tokenizer is nested more than ${MAX_NESTING} deep.`);
-  const type = pre['type'];
-  switch (type) {
-    case 'Sequence': {
-      const list = check.list(pre['pretokenizers'], `${field}.pretokenizers`);
-      return {
-        type,
-        pretokenizers: list.map((inner, i) => rewritePreTokenizer(check, inner ?? null, `${field}.pretokenizers[${i}]`, depth + 1)),
-      };
-    }
-    case 'ByteLevel': {
-      const bytes = { type, add_prefix_space: pre['add_prefix_space'] === true, use_regex: false };
-      if (pre['use_regex'] === false) return bytes;
-      // The library's own pattern has JavaScript's \s, which knows other white space than the Rust library's.
-      const space = { type: 'Replace', pattern: { Regex: '\\A(?=[^ ])' }, content: ' ' };
-      const plain = { ...bytes, add_prefix_space: false };
-      return { type: 'Sequence', pretokenizers: [...(bytes.add_prefix_space ? [space] : []), split(GPT2_PATTERN), plain] };
-    }
-    case 'Digits':
-      return split(pre['individual_digits'] === true ? '\\p{N}' : '\\p{N}+');
-    case 'Punctuation': {
-      const behavior = pre['behavior'] ?? 'Isolated';
-      if (behavior === 'Isolated') return split(PUNCTUATION);
-      if (behavior === 'Contiguous') return split(`${PUNCTUATION}+`);
-      throw check.fail(
-        `${field}.behavior`,
-        `The tokenizer's Punctuation behaviour is ${describe(behavior)}, but only Isolated and Contiguous are understood.`,
-      );
-    }
-    case 'Metaspace': {
-      const replacement = pre['replacement'] ?? '▁';
-      if (replacement !== '▁')
-        throw check.fail(`${field}.replacement`, `The tokenizer writes spaces as ${describe(replacement)}, but only "▁" is understood.`);
-      const scheme = pre['prepend_scheme'] ?? (pre['add_prefix_space'] === false ? 'never' : 'always');
-      if (scheme !== 'always' && scheme !== 'never' && scheme !== 'first') {
-        throw check.fail(
-          `${field}.prepend_scheme`,
-          `The tokenizer's prepend_scheme is ${describe(scheme)}, but only always, first and never exist.`,
-        );
-      }
-      const spaces = { type, replacement, prepend_scheme: scheme };
-      return pre['split'] === false ? spaces : { type: 'Sequence', pretokenizers: [spaces, split('▁[^▁]*')] };
-    }
-    case 'Split': {
-      checkPattern(check, pre['pattern'], `${field}.pattern`);
-      const behavior = pre['behavior'];
-      if (behavior !== 'Isolated' && behavior !== 'Removed') {
-        throw check.fail(
-          `${field}.behavior`,
-          `The tokenizer's Split behaviour is ${describe(behavior)}, but only Isolated and Removed are understood.`,
-        );
-      }
-      if (pre['invert'] === true && behavior === 'Isolated') return { ...pre, invert: false };
-      return pre;
-    }
-    case 'Whitespace':
-      return { type: 'Split', pattern: { Regex: `[${WORD}]+|[^${WORD}\\s]+` }, behavior: 'Removed', invert: true };
-    case 'WhitespaceSplit':
-      return { type: 'Split', pattern: { Regex: '\\S+' }, behavior: 'Removed', invert: true };
-    default:
-      throw check.fail(`${field}.type`, `The tokenizer's pre-tokenizer type is ${describe(type)}, which is not understood.`);
-  }
-}
-
-const DECODERS = new Set(['ByteLevel', 'Metaspace', 'BPEDecoder', 'Replace', 'Fuse', 'Strip', 'ByteFallback']);
-
-function rewriteDecoder(check: Checker, value: unknown, depth = 0): Json | null {
-  if (value === null) return null;
-  const decoder = check.object(value, 'decoder');
-  if (depth > MAX_NESTING) throw check.fail('decoder', `The tokenizer's decoder is nested more than ${MAX_NESTING} deep.`);
-  const type = decoder['type'];
-  if (type === 'Sequence') {
-    return {
-      type,
-      decoders: check.list(decoder['decoders'], 'decoder.decoders').map((inner) => rewriteDecoder(check, inner ?? null, depth + 1)),
-    };
-  }
-  if (typeof type !== 'string' || !DECODERS.has(type)) {
-    throw check.fail('decoder.type', `The tokenizer's decoder type is ${describe(type)}, which is not understood.`);
-  }
-  if (type === 'Replace') checkPattern(check, decoder['pattern'], 'decoder.pattern');
-  return decoder;
 }
