@@ -139,7 +139,8 @@ export class Server {
 
     release: async ({ handles }) => ({ released: this.models.release(handles) }),
 
-    lens: ({ handle, request, row }, { signal }) => this.models.useRun(handle, signal, (run, model) => model.lens(run, { ...request, signal }, row)),
+    lens: ({ handle, request, row }, { signal }) =>
+      this.models.useRun(handle, signal, (run, model) => model.lens(run, { ...request, signal }, row)),
 
     unembed: ({ vectors, n, ...ref }, call) =>
       this.use(ref, call, async (model) => {
