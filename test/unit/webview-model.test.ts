@@ -88,9 +88,9 @@ describe('verdict', () => {
   it('has a headline from the scores before the verdict is written, and none before them', () => {
     const residue = failing();
     delete residue.verdict;
-    expect(verdictModel(residue).headline).toBe('Failed: says " blue", should say " red"');
+    expect(verdictModel(residue).headline).toBe('So far: failed: says " blue", should say " red"');
     residue.runs[residue.primary]!.scores!.top = [{ id: 99, text: ' move', prob: 0.2, logprob: Math.log(0.2) }];
-    expect(verdictModel(residue).headline).toBe('Failed: says " move", should say " red"');
+    expect(verdictModel(residue).headline).toBe('So far: failed: says " move", should say " red"');
     for (const run of residue.runs) delete run.scores;
     expect(verdictModel(residue).headline).toBeNull();
   });

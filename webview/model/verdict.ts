@@ -43,6 +43,9 @@ export function headline(run: RunTrace): string | null {
     : `Failed: says ${JSON.stringify(visible(says, 40).replace(/·/g, ' '))}, should say ${answer}`;
 }
 
+/** Later runs may still fail where this one did not: what is told before the verdict says so. */
+const soFar = (sentence: string | null): string | null => sentence && `So far: ${sentence.charAt(0).toLowerCase()}${sentence.slice(1)}`;
+
 /** The engine's sentence ends with where it was lost, or where it was closest; that is the first chip. */
 const TAIL = /; ((?:lost at layer|never formed|closest at layer|ahead only from)[^"]*)$/;
 
@@ -141,5 +144,5 @@ export function verdictModel(residue: Residue): VerdictModel {
   // "nulls: no random spans were measured …" is named `nulls`; the reasons are the tooltip.
   const open = v?.notChecked ?? [];
   if (open.length) add('unchecked', `not checked: ${open.map((text) => text.split(':')[0]).join(', ')}`, open.join('\n'), { reveal: 1 });
-  return { failed, headline: v?.sentence.replace(TAIL, '') ?? (run ? headline(run) : null), chips };
+  return { failed, headline: v?.sentence.replace(TAIL, '') ?? soFar(run ? headline(run) : null), chips };
 }
