@@ -120,7 +120,8 @@ describe('the packaged extension in a real browser', () => {
     await window.command('Symbolic Residue: Show Residue');
     await window.panel().locator('.headline').waitFor();
     const before = await headline();
-    await window.page.waitForTimeout(1000);
+    // VS Code in a browser writes its own state down every five seconds, when idle; a page that goes cannot wait for it.
+    await window.page.waitForTimeout(10_000);
     await window.page.reload();
     await window.ready();
     await window.panel().locator('.headline').waitFor({ timeout: 60_000 });
