@@ -94,7 +94,8 @@ function attention(
 
   // Grouped heads: the queries of a group are stacked along the token axis and share one product with their key head.
   const group = nHeads / nKvHeads;
-  const heads = g.transpose(turnedQ, [0, 2, 1, 3]);
+  // Scaled here rather than as [head, query, key] scores: a pass over an array that is larger by key / d_head.
+  const heads = g.mul(g.transpose(turnedQ, [0, 2, 1, 3]), g.scalar(spec.attentionScale));
   const oneBatch = g.shapeOf(turnedQ, 0, 1);
   const stacked = group === 1 ? heads : g.reshape(heads, [oneBatch, nKvHeads, -1, dHead]);
   const products = g.op('MatMul', [stacked, g.transpose(keys, [0, 1, 3, 2])]);
@@ -102,7 +103,7 @@ function attention(
   const time = g.shapeOf(turnedQ, 1, 2);
   const perHead = group === 1 ? products : g.reshape(products, [oneBatch, nHeads, time, attended]);
   const mask = g.input('mask', DataType.FLOAT, ['mask_B', 'mask_H', 'T', 'S']);
-  const scores = g.add(g.mul(perHead, g.scalar(spec.attentionScale)), mask);
+  const scores = g.add(perHead, mask);
   const pattern = g.op('Softmax', [scores], { axis: -1 });
   out.set('attn.hook_attn_scores', scores).set('attn.hook_pattern', pattern);
 
