@@ -40,7 +40,7 @@ export function ensureInstalled() {
     throw new Error(`Node ${process.versions.node} is too old: Node 20 or newer is needed.`);
   }
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  const options = { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: environment(), shell: process.platform === 'win32' };
+  const options = { cwd: root, stdio: ['ignore', process.stderr, process.stderr], env: environment(), shell: process.platform === 'win32' };
   if (!installed()) {
     say('Installing dependencies (npm ci) …');
     execFileSync(npm, ['ci', '--no-audit', '--no-fund'], options);
