@@ -3,7 +3,7 @@ import { throwIfAborted } from '../../errors.js';
 import { selectHooks } from '../../graph/hooks.js';
 import type { HookPoint } from '../../graph/hooks.js';
 import type { LoadedModel } from '../../model/types.js';
-import type { NdArray, RunOptions } from '../api.js';
+import type { Edit, NdArray, RunOptions } from '../api.js';
 import { AttentionFeeds } from './attention-edits.js';
 import { checkBudget, editNumbers } from './budget.js';
 import { LocalCache } from './cache.js';
@@ -12,10 +12,12 @@ import type { Extent } from './edits.js';
 import { refuseOverflow } from './finite.js';
 import type { Parts } from './parts.js';
 import { resolvePositions, ropeFeeds } from './positions.js';
+import type { Positions } from './positions.js';
 import { LocalResult } from './result.js';
 import { floatTensor, floatsOf } from './sessions.js';
 import type { Feeds, Tensor } from './sessions.js';
 import { startOf } from './start.js';
+import type { Start } from './start.js';
 import { editResidual, outputFeeds } from './stream-edits.js';
 import { checkContext, checkIndex } from './validate.js';
 
@@ -36,17 +38,42 @@ export interface Pass {
   lenient?: boolean;
 }
 
+/** A pass with everything checked and made ready. */
+interface Plan {
+  rows: Pass['rows'];
+  cache: LocalCache | null;
+  keepCache: boolean;
+  signal?: AbortSignal;
+  extent: Extent;
+  positions: Positions;
+  edits: readonly Edit[];
+  start: Start | null;
+  logitRows: readonly number[];
+  hooks: readonly HookPoint[];
+}
+
 /** One forward pass of a batch, part by part, with its edits. Inputs are checked here, but for tokens and cache. */
 export async function forward(engine: Engine, pass: Pass): Promise<LocalResult> {
-  const { loaded, parts } = engine;
-  const { spec, weights } = loaded;
-  const { rows, options, cache } = pass;
+  const plan = prepare(engine, pass);
+  const { batch, tokens, past } = plan.extent;
+  const arrays = new Map<string, NdArray>();
+  const keep: Keep = (hook, data) => arrays.set(hook.name, { data, shape: hook.shape(batch, tokens, past + tokens) });
+  const first = plan.start?.residual ?? embed(engine, plan, keep);
+  const { residual, keys, values } = await runBlocks(engine, plan, first, keep);
+  await finalHooks(engine, plan, residual, keep);
+  const logits = plan.logitRows.length === 0 ? null : await finalLogits(engine, plan, residual);
+  const cache = plan.keepCache ? new LocalCache(engine.owner, batch, past + tokens, keys, values) : null;
+  const inOrderOfModel = new Map(plan.hooks.map((hook) => [hook.name, arrays.get(hook.name)!]));
+  return new LocalResult(batch, tokens, logits, cache, inOrderOfModel);
+}
+
+type Keep = (hook: HookPoint, data: Float32Array) => void;
+
+function prepare({ loaded: { spec }, memoryBudget }: Engine, { rows, options, cache, lenient = false }: Pass): Plan {
   const batch = rows.length;
   const tokens = rows[0]?.length ?? 0;
   const past = cache?.length ?? 0;
-  const lenient = pass.lenient ?? false;
   const extent: Extent = { batch, tokens, past, origin: lenient ? 0 : past, lenient };
-
   checkContext(spec, past, tokens);
   const positions = resolvePositions(spec, options.positions, batch, tokens, past);
   if (!lenient) checkEdits(spec, options.edits ?? [], extent);
@@ -54,58 +81,66 @@ export async function forward(engine: Engine, pass: Pass): Promise<LocalResult> 
   const hooks = selectHooks(spec, options.hooks ?? []);
   const logitRows = rowsOfLogits(options.logits ?? 'last', tokens);
   const keepCache = options.keepCache ?? false;
-  checkBudget(
-    spec,
-    { batch, tokens, past, hooks, keepCache, logitRows: batch * logitRows.length, edits: editNumbers(spec, edits, extent) },
-    engine.memoryBudget,
-  );
-
-  const kept = new Map<string, NdArray>();
-  const wanted = new Map<number, HookPoint[]>();
-  for (const hook of hooks) wanted.set(hook.layer, [...(wanted.get(hook.layer) ?? []), hook]);
-  const keep = (hook: HookPoint, data: Float32Array) => kept.set(hook.name, { data, shape: hook.shape(batch, tokens, past + tokens) });
-
+  const size = { batch, tokens, past, hooks, keepCache, logitRows: batch * logitRows.length, edits: editNumbers(spec, edits, extent) };
+  checkBudget(spec, size, memoryBudget);
   const start = startOf(spec, options, { batch, tokens, past }, hooks);
-  let residual: Float32Array;
-  if (start) {
-    residual = start.residual;
-  } else {
-    const ids = rows.flat();
-    const embedded = weights.readRows('embed.W_E', ids);
-    residual = embedded;
-    let placed: Float32Array | null = null;
-    if (spec.position.kind === 'learned') {
-      const all = Array.from({ length: batch }, (_, b) => [...(positions.rows[b] ?? positions.rows[0]!)]).flat();
-      placed = weights.readRows('pos_embed.W_pos', all);
-      const vectors = placed;
-      residual = embedded.map((x, i) => x + vectors[i]!);
-    }
-    for (const hook of wanted.get(-1) ?? []) keep(hook, hook.local === 'hook_embed' ? embedded : placed!);
-    refuseOverflow(loaded, residual, -1, edits);
-  }
+  return { rows, cache, keepCache, signal: options.signal, extent, positions, edits, start, logitRows, hooks };
+}
 
-  const rope = ropeFeeds(spec, positions);
+const hooksAt = (plan: Plan, layer: number): HookPoint[] => plan.hooks.filter((hook) => hook.layer === layer);
+
+/** The residual stream before the first block [B, T, d_model]. */
+function embed({ loaded }: Engine, { rows, extent, positions, edits, hooks }: Plan, keep: Keep): Float32Array {
+  const { spec, weights } = loaded;
+  const embedded = weights.readRows('embed.W_E', rows.flat());
+  let residual = embedded;
+  let placed: Float32Array | null = null;
+  if (spec.position.kind === 'learned') {
+    const all = Array.from({ length: extent.batch }, (_, b) => [...(positions.rows[b] ?? positions.rows[0]!)]).flat();
+    const vectors = weights.readRows('pos_embed.W_pos', all);
+    placed = vectors;
+    residual = embedded.map((x, i) => x + vectors[i]!);
+  }
+  for (const hook of hooks) {
+    if (hook.local === 'hook_embed') keep(hook, embedded);
+    if (hook.local === 'hook_pos_embed') keep(hook, placed!);
+  }
+  refuseOverflow(loaded, residual, -1, edits);
+  return residual;
+}
+
+/** Every block from the one to start with; gives the last resid_post and, where they are to be kept, each layer's keys and values. */
+async function runBlocks(
+  { loaded, parts }: Engine,
+  plan: Plan,
+  first: Float32Array,
+  keep: Keep,
+): Promise<{ residual: Float32Array; keys: Tensor[]; values: Tensor[] }> {
+  const { spec } = loaded;
+  const { extent, edits, cache, keepCache } = plan;
+  const rope = ropeFeeds(spec, plan.positions);
   const attention = new AttentionFeeds(spec, edits, extent);
   const empty = floatTensor(new Float32Array(0), [1, spec.nKvHeads, 0, spec.dHead]);
   const keys: Tensor[] = [];
   const values: Tensor[] = [];
-  for (let layer = start?.layer ?? 0; layer < spec.nLayers; layer++) {
+  let residual = first;
+  for (let layer = plan.start?.layer ?? 0; layer < spec.nLayers; layer++) {
     // A turn of the event loop lets a signal or a message in before each part.
     await nextTurn();
-    throwIfAborted(options.signal);
+    throwIfAborted(plan.signal);
     const arrived = residual;
     residual = editResidual(spec, edits, layer, extent, arrived);
     if (residual !== arrived) refuseOverflow(loaded, residual, layer, edits);
-    const asked = wanted.get(layer) ?? [];
     const feeds: Feeds = {
       ...rope,
       ...outputFeeds(spec, edits, layer, extent),
-      resid_pre: floatTensor(residual, [batch, tokens, spec.dModel]),
+      resid_pre: floatTensor(residual, [extent.batch, extent.tokens, spec.dModel]),
       mask: attention.mask(layer),
       value_scale: attention.valueScale(layer),
       past_k: cache?.keys[layer] ?? empty,
       past_v: cache?.values[layer] ?? empty,
     };
+    const asked = hooksAt(plan, layer);
     const outputs = new Set(['hook_resid_post', ...asked.map((h) => h.local), ...(keepCache ? ['present_k', 'present_v'] : [])]);
     outputs.delete('hook_resid_pre');
     const part = await parts.block(layer);
@@ -118,20 +153,18 @@ export async function forward(engine: Engine, pass: Pass): Promise<LocalResult> 
     residual = floatsOf(result.hook_resid_post!);
     refuseOverflow(loaded, residual, layer, edits);
   }
+  throwIfAborted(plan.signal);
+  return { residual, keys, values };
+}
 
-  throwIfAborted(options.signal);
-  const final = wanted.get(spec.nLayers) ?? [];
-  if (final.length > 0) {
-    const outputs = final.map((h) => h.local.replace('ln_final.', ''));
-    const part = await parts.finalNorm();
-    const result = await part.run({ resid: floatTensor(residual, [batch * tokens, spec.dModel]) }, outputs);
-    final.forEach((hook, i) => keep(hook, floatsOf(result[outputs[i]!]!)));
-  }
-  const logits = logitRows.length === 0 ? null : await finalLogits(engine, residual, batch, tokens, logitRows);
-  if (logits) refuseOverflow(loaded, logits.data, spec.nLayers, edits);
-  const next = keepCache ? new LocalCache(engine.owner, batch, past + tokens, keys, values) : null;
-  const inOrderOfModel = new Map(hooks.map((hook) => [hook.name, kept.get(hook.name)!]));
-  return new LocalResult(batch, tokens, logits, next, inOrderOfModel);
+/** The final norm's hook points at every position. */
+async function finalHooks({ loaded: { spec }, parts }: Engine, plan: Plan, residual: Float32Array, keep: Keep): Promise<void> {
+  const asked = hooksAt(plan, spec.nLayers);
+  if (asked.length === 0) return;
+  const outputs = asked.map((hook) => hook.local.replace('ln_final.', ''));
+  const part = await parts.finalNorm();
+  const result = await part.run({ resid: floatTensor(residual, [residual.length / spec.dModel, spec.dModel]) }, outputs);
+  asked.forEach((hook, i) => keep(hook, floatsOf(result[outputs[i]!]!)));
 }
 
 /** Rows whose logits a run gives. Throws InputError for a position outside. */
@@ -143,23 +176,20 @@ function rowsOfLogits(asked: NonNullable<RunOptions['logits']>, tokens: number):
   return [...asked];
 }
 
-async function finalLogits(
-  engine: Engine,
-  residual: Float32Array,
-  batch: number,
-  tokens: number,
-  rows: readonly number[],
-): Promise<NdArray> {
+/** Logits [batch, rows, vocab] of the rows asked for. */
+async function finalLogits(engine: Engine, { extent, edits, logitRows }: Plan, residual: Float32Array): Promise<NdArray> {
   const { spec } = engine.loaded;
-  const picked = new Float32Array(batch * rows.length * spec.dModel);
+  const { batch, tokens } = extent;
+  const picked = new Float32Array(batch * logitRows.length * spec.dModel);
   for (let b = 0; b < batch; b++) {
-    rows.forEach((row, i) => {
+    logitRows.forEach((row, i) => {
       const from = (b * tokens + row) * spec.dModel;
-      picked.set(residual.subarray(from, from + spec.dModel), (b * rows.length + i) * spec.dModel);
+      picked.set(residual.subarray(from, from + spec.dModel), (b * logitRows.length + i) * spec.dModel);
     });
   }
   const data = await headLogits(engine, picked);
-  return { data, shape: [batch, rows.length, spec.vocabSize] };
+  refuseOverflow(engine.loaded, data, spec.nLayers, edits);
+  return { data, shape: [batch, logitRows.length, spec.vocabSize] };
 }
 
 /** Logits [n, vocab] of residual vectors [n, d_model]; `frozen` [n] puts other scales into the final norm. */

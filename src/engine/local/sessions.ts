@@ -73,8 +73,7 @@ export class Sessions {
         return wrap(await ort.InferenceSession.create(model, this.options(used)));
       } catch (error) {
         if (used === 'cpu') throw error;
-        const message = error instanceof Error ? error.message : String(error);
-        this.fallBack(`${used} failed to start (${message.split('\n')[0]!.slice(0, 200)})`);
+        this.fallBack(`${used} failed to start (${reasonOf(error)})`);
       }
     }
   }
@@ -103,6 +102,16 @@ export class Sessions {
       },
     };
   }
+}
+
+/** The part of onnxruntime's message that says something to a user: without the place in its sources and the failed assertion. */
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const said = message.split('was false.').at(-1)!.trim() || message;
+  return said
+    .split('\n')[0]!
+    .replace(/[.\s]+$/, '')
+    .slice(0, 200);
 }
 
 function wrap(session: ort.InferenceSession): Part {
