@@ -1,7 +1,16 @@
 import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
-/** Engine and CLI tests drive the bundles users get, so they are built first. */
-export default function setup(): void {
-  if (process.env.RESIDUE_SKIP_BUILD) return;
-  execFileSync(process.execPath, ['esbuild.mjs', '--only=engine,cli'], { stdio: 'ignore' });
+/**
+ * Engine and CLI tests drive the bundles users get, so they are built first. Everything temporary goes under one folder, which is
+ * removed at the end: a worker that is ended by its pool has no say in it.
+ */
+export default function setup(): () => void {
+  const folder = mkdtempSync(join(tmpdir(), 'residue-tests-'));
+  process.env.TMPDIR = folder;
+  process.env.TEMP = folder;
+  if (!process.env.RESIDUE_SKIP_BUILD) execFileSync(process.execPath, ['esbuild.mjs', '--only=engine,cli'], { stdio: 'ignore' });
+  return () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 }
