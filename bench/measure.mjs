@@ -1,5 +1,6 @@
 // How things are timed: medians, pairs in alternating order so that drift of the machine falls on both sides alike.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 
 export const median = (values) => {
   const sorted = [...values].sort((a, b) => a - b);
@@ -33,4 +34,19 @@ export function inFreshNode(script, args = []) {
     maxBuffer: 1 << 26,
   });
   return JSON.parse(out.trim().split('\n').at(-1));
+}
+
+/**
+ * Starts a process that does nothing but watch its own event loop. The function given back ends it and resolves with the longest
+ * delay it saw (milliseconds): what the machine's load alone does to an event loop.
+ */
+export function idleNeighbour() {
+  const script = `const delay = require('node:perf_hooks').monitorEventLoopDelay({ resolution: 1 });
+delay.enable();
+process.once('message', () => { process.send(delay.max / 1e6); process.disconnect(); });`;
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  return async () => {
+    child.send('stop');
+    return (await once(child, 'message'))[0];
+  };
 }

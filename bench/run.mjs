@@ -8,7 +8,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { build } from 'esbuild';
 import { ensureInstalled, root, say } from '../scripts/setup.mjs';
 import { activation } from './activation.mjs';
-import { inFreshNode, median, time } from './measure.mjs';
+import { idleNeighbour, inFreshNode, median, time } from './measure.mjs';
 import { benchModel, floatBytes, parameters, shape } from './model.mjs';
 
 const TOKENS = 128;
@@ -100,6 +100,7 @@ for (const [hooks, what] of [
 
 // What the caller's event loop feels.
 const model = await openModel(folder);
+const neighbour = idleNeighbour();
 const delay = monitorEventLoopDelay({ resolution: 1 });
 delay.enable();
 const run = await model.run(ids, { hooks: 'all', logits: 'all' });
@@ -138,7 +139,7 @@ row(
   50,
   delay.max / 1e6,
   'ms',
-  'a traced run, reading all of its arrays, a shell with partial results',
+  `a traced run, reading all of its arrays, a shell with partial results; a process that did nothing was held up ${Math.round(await neighbour())} ms meanwhile`,
 );
 
 row(

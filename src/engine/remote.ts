@@ -134,14 +134,14 @@ export class RemoteModel {
     text: string,
     options: ShellCallOptions & Omit<RunShellParams, 'text' | 'file' | 'model' | 'settings'> & { file?: string } = {},
   ): Promise<Residue> {
-    const { signal, timeout, onProgress, onPartial, file, ...rest } = options;
-    return this.client.runShell({ ...rest, text, file: file ?? null, ...this.ref }, { signal, timeout, onProgress, onPartial });
+    const { signal, timeout, onProgress, onPartial, onJson, file, ...rest } = options;
+    return this.client.runShell({ ...rest, text, file: file ?? null, ...this.ref }, { signal, timeout, onProgress, onPartial, onJson });
   }
 
   /** Probes any text, with the model's own top tokens as answer and rivals unless given. */
   probe(text: string, options: ShellCallOptions & Omit<ProbeParams, 'text' | 'model' | 'settings'> = {}): Promise<Residue> {
-    const { signal, timeout, onProgress, onPartial, ...rest } = options;
-    return this.client.probe({ ...rest, text, ...this.ref }, { signal, timeout, onProgress, onPartial });
+    const { signal, timeout, onProgress, onPartial, onJson, ...rest } = options;
+    return this.client.probe({ ...rest, text, ...this.ref }, { signal, timeout, onProgress, onPartial, onJson });
   }
 
   /** Closes the model and frees its runs; ends the engine's process if it was started for this model. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EngineClient } from '../../src/engine/client.js';
 import { CancelledError, InputError } from '../../src/errors.js';
+import { openModel } from '../../src/index.js';
 import { packageRoot } from '../../src/paths.js';
 import { checkResidue } from '../../src/residue/read.js';
 import type { Residue } from '../../src/residue/types.js';
@@ -56,6 +57,22 @@ describe('a shell is run in the engine', () => {
     await other.dispose();
     expect(withoutTime(b)).toEqual(withoutTime(a));
     expect(withoutTime(c)).toEqual(withoutTime(a));
+  });
+
+  test('on an open model, with every way to follow it', async () => {
+    const model = await openModel('pocket', { engine: client });
+    const heard = { progress: 0, partial: 0, json: [] as string[] };
+    const follow = {
+      onProgress: () => void heard.progress++,
+      onPartial: () => void heard.partial++,
+      onJson: (json: string) => void heard.json.push(json),
+    };
+    const residue = await model.runShell(short.replace('format: 1', 'format: 1\nmodel: ./none'), { seed: 1, ...follow });
+    expect(residue).toMatchObject({ status: 'complete', provenance: { model: { id: 'pocket' }, seed: 1 } });
+    expect(heard.progress).toBeGreaterThan(0);
+    expect(heard.json).toHaveLength(heard.partial + 1);
+    expect(JSON.parse(heard.json.at(-1) ?? '')).toEqual(residue);
+    expect((await model.probe('Tom has a red ball.', follow)).status).toBe('complete');
   });
 
   test('arrays go to files, and not over the channel', async () => {
