@@ -1,5 +1,5 @@
 // `npm test`: sets up and runs every check, prints what it does, and ends with `N passed, N failed`.
-// `--only=lint,types,unit,e2e,host` runs some of the steps; `--long` adds the slow sweeps.
+// `--only=lint,types,unit,e2e,host` runs some of the steps.
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureInstalled, newerNode, root, run, say } from './setup.mjs';
@@ -8,7 +8,6 @@ const only = process.argv
   .find((a) => a.startsWith('--only='))
   ?.slice(7)
   .split(',');
-const long = process.argv.includes('--long');
 const wanted = (step) => !only || only.includes(step);
 const results = join(root, 'test-results');
 const totals = { passed: 0, failed: 0 };
@@ -77,7 +76,6 @@ try {
     if (wanted('host')) await check('tests in the extension host', node, [join('test', 'editor', 'run.mjs')]);
     if (wanted('e2e')) await vitest('tests in a browser', ['--config', join('test', 'e2e', 'vitest.config.ts')]);
   }
-  if (built && long) await vitest('slow sweeps', ['--config', join('test', 'long', 'vitest.config.ts')], { RESIDUE_SKIP_BUILD: '1' });
 } catch (error) {
   console.error(`▸ ${error instanceof Error ? error.message : String(error)}`);
   failures.push('set-up');
