@@ -1,5 +1,6 @@
 import type { Model } from '../engine/api.js';
 import type { ModelSpec } from '../model/spec.js';
+import type { Tokenizer } from '../model/types.js';
 import type { CommandOutcome, RunTrace } from '../residue/types.js';
 import type { Shell } from '../shell/types.js';
 import type { PreparedPrompt, TracedRun } from '../run/types.js';
@@ -22,6 +23,14 @@ export interface CommandContext {
   progress(done: number, total: number): void;
 }
 
+/** What a command may look at, besides the prompt, before anything is run. */
+export interface CheckContext {
+  shell: Shell;
+  tokenizer: Tokenizer;
+  /** The control of the same vary values. */
+  control: PreparedPrompt | null;
+}
+
 /**
  * One shell command. A command is one file in src/commands and one line in src/commands/table.ts: its schema fragment
  * feeds validation, completion and hovers; `run` measures; `describe` tells the result in sentences.
@@ -40,6 +49,6 @@ export interface Command<P extends object = Record<string, unknown>> {
   /** It reads `trace.generation` and `trace.looping`; where the shell asks for no generation, 40 greedy tokens are made. */
   needsGeneration?: boolean;
   /** Refuses, before anything is run, parameters that do not fit the model or a probe. Throws InputError with the field (`INHIBIT.layers`). */
-  check?(spec: ModelSpec, probe: PreparedPrompt, params: P): void;
+  check?(spec: ModelSpec, probe: PreparedPrompt, params: P, more: CheckContext): void;
   run(context: CommandContext, params: P): Promise<CommandOutcome>;
 }

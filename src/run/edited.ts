@@ -25,35 +25,49 @@ export interface EditedOptions {
   residuals?: readonly Float32Array[];
 }
 
+/** What is kept of one variant's logits at the last position, [vocab]: a view, to be read at once. */
+export type Reading<T> = (logits: Float32Array) => T;
+
 /**
  * The margin at the last position under each variant's edits, several variants to a batch. Positions of edits index `ids`.
  * @returns One margin per variant, nats.
  */
-export async function editedMargins(
+export function editedMargins(
   model: Model,
   ids: readonly number[],
   variants: readonly Variant[],
   contest: Contest,
-  { signal, onProgress, positions, residuals }: EditedOptions = {},
+  options: EditedOptions = {},
 ): Promise<number[]> {
-  const margins = new Array<number>(variants.length);
+  return editedOutputs(model, ids, variants, marginOf(contest), options);
+}
+
+/** `editedMargins` for anything that is read off the logits at the last position. */
+export async function editedOutputs<T>(
+  model: Model,
+  ids: readonly number[],
+  variants: readonly Variant[],
+  read: Reading<T>,
+  { signal, onProgress, positions, residuals }: EditedOptions = {},
+): Promise<T[]> {
+  const results = new Array<T>(variants.length);
   let done = 0;
   for (const [layer, members] of byFirstLayer(variants, residuals !== undefined)) {
     const from = layer === 0 ? undefined : { layer, residual: residuals![layer]! };
-    const run = async (batch: readonly Variant[]): Promise<number[]> => {
+    const run = async (batch: readonly Variant[]): Promise<T[]> => {
       throwIfAborted(signal);
       const { logits } = await model.run(
         batch.map(() => ids),
         { edits: rows(batch), logits: 'last', signal, positions, from },
       );
-      return marginsOf(logits!.data, batch.length, contest);
+      return readRows(logits!.data, batch.length, read);
     };
     const progress = (part: number): void => onProgress?.(done + part, variants.length);
     const some = members.map((i) => variants[i]!);
-    (await inBatches(some, rowsPerBatch(model, ids.length), progress, run)).forEach((m, i) => (margins[members[i]!] = m));
+    (await inBatches(some, rowsPerBatch(model, ids.length), progress, run)).forEach((one, i) => (results[members[i]!] = one));
     done += members.length;
   }
-  return margins;
+  return results;
 }
 
 /** Indexes of variants by the first layer that they edit; all under 0 where every run must be a whole one. */
@@ -83,15 +97,26 @@ export async function prefixOf(model: Model, ids: readonly number[], signal?: Ab
  * `editedMargins` for edits that concern the answer position alone: only it is run again, after the cached prefix. Positions of
  * edits index `prefix.ids`; their queries and positions must be the last.
  */
-export async function marginsAtEnd(
+export function marginsAtEnd(
   model: Model,
   prefix: Prefix,
   variants: readonly Variant[],
   contest: Contest,
-  { signal, onProgress }: EditedOptions = {},
+  options: EditedOptions = {},
 ): Promise<number[]> {
+  return outputsAtEnd(model, prefix, variants, marginOf(contest), options);
+}
+
+/** `marginsAtEnd` for anything that is read off the logits at the last position. */
+export async function outputsAtEnd<T>(
+  model: Model,
+  prefix: Prefix,
+  variants: readonly Variant[],
+  read: Reading<T>,
+  { signal, onProgress }: EditedOptions = {},
+): Promise<T[]> {
   const { ids, cache } = prefix;
-  if (!cache) return editedMargins(model, ids, variants, contest, { signal, onProgress });
+  if (!cache) return editedOutputs(model, ids, variants, read, { signal, onProgress });
   const past = ids.length - 1;
   // The cache of one row is spread over the batch, which costs as much as its keys and values do.
   const size = batchSize(1, 2 * model.spec.nKvHeads * model.spec.dHead * ids.length);
@@ -102,7 +127,7 @@ export async function marginsAtEnd(
       batch.map(() => [ids[past]!]),
       { edits, cache, logits: 'last', signal },
     );
-    return marginsOf(logits!.data, batch.length, contest);
+    return readRows(logits!.data, batch.length, read);
   });
 }
 
@@ -140,7 +165,12 @@ function shifted(edit: Edit, past: number): Edit {
   return { ...edit, positions: move(edit.positions) } as Edit;
 }
 
-function marginsOf(logits: Float32Array, batch: number, { answer, rivals }: Contest): number[] {
+function readRows<T>(logits: Float32Array, batch: number, read: Reading<T>): T[] {
   const vocab = logits.length / batch;
-  return Array.from({ length: batch }, (_, row) => margin(logSoftmax(logits.subarray(row * vocab, (row + 1) * vocab)), answer, rivals));
+  return Array.from({ length: batch }, (_, row) => read(logits.subarray(row * vocab, (row + 1) * vocab)));
 }
+
+const marginOf =
+  ({ answer, rivals }: Contest): Reading<number> =>
+  (logits) =>
+    margin(logSoftmax(logits), answer, rivals);

@@ -102,7 +102,11 @@ class ShellRun {
   check(): void {
     for (const call of this.calls) {
       const command = this.commandOf(call);
-      for (const { probe } of this.plan.runs) this.placed(call, () => command.check?.(this.model.spec, probe, call.params));
+      for (const { probe, control } of this.plan.runs) {
+        const twin = control === null ? null : this.plan.controls[control]!.prompt;
+        const more = { shell: this.shell, tokenizer: this.model.tokenizer, control: twin };
+        this.placed(call, () => command.check?.(this.model.spec, probe, call.params, more));
+      }
     }
   }
 

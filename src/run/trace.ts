@@ -22,14 +22,18 @@ export function measuredHooks(model: Model): string[] {
   ];
 }
 
-/** Runs a prompt with its hooks and reads the lens at its answer position. */
+/**
+ * Runs a prompt with its hooks and reads the lens at its answer position.
+ * @param positions Position ids, where they are not 0…T−1.
+ */
 export async function traceRun(
   model: Model,
   prompt: PreparedPrompt,
   hooks: readonly string[] | 'all',
   signal?: AbortSignal,
+  positions?: readonly number[],
 ): Promise<TracedRun> {
-  const result = await model.run(prompt.ids, { hooks, signal });
+  const result = await model.run(prompt.ids, { hooks, signal, positions });
   const position = prompt.ids.length - 1;
   const vocab = model.spec.vocabSize;
   const rows = model.spec.nLayers + 1;
