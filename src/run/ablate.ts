@@ -1,5 +1,6 @@
 import type { Edit, Model, RunResult } from '../engine/api.js';
 import type { Salience } from '../residue/types.js';
+import { forwardCost } from './cost.js';
 import { editedMargins, type Contest, type EditedOptions } from './edited.js';
 
 /** Sums over tokens of what each layer's attention and MLP write, and how many tokens they are of. */
@@ -66,7 +67,5 @@ export async function causalSalience(
 
 /** Multiply-adds of the causal curves of a prompt, roughly: 2 L forward passes. */
 export function causalCost(model: Model, tokens: number): number {
-  const { nLayers, nHeads, dHead } = model.spec;
-  const attention = nLayers * nHeads * dHead * tokens * tokens;
-  return 2 * nLayers * (model.weights.parameters * tokens + attention);
+  return 2 * model.spec.nLayers * forwardCost(model, tokens);
 }

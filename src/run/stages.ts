@@ -1,0 +1,23 @@
+import type { Ask, Stage } from './stage.js';
+import { commandStages } from './stages/commands.js';
+import { generation } from './stages/generation.js';
+import { layers } from './stages/layers.js';
+import { patterns } from './stages/patterns.js';
+import { readOff } from './stages/read-off.js';
+
+/** Every stage of a run, in order. To add one, write it (src/run/stage.ts says what it is) and add its line. */
+const STAGES: readonly (Stage | ((ask: Ask) => readonly Stage[]))[] = [
+  // on `traced`
+  readOff,
+  // on `probe`
+  generation,
+  patterns,
+  commandStages,
+  // on `headline` and `every`
+  layers,
+];
+
+/** The stages that a shell has with these options. */
+export function stagesOf(ask: Ask): Stage[] {
+  return STAGES.flatMap((entry) => (typeof entry === 'function' ? entry(ask) : entry)).filter((stage) => stage.when?.(ask) ?? true);
+}
