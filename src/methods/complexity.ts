@@ -1,0 +1,16 @@
+/**
+ * Trace complexity: the participation ratio (Σ|c|)² / Σc² of the contributions to the margin. As many parts of equal size as this would
+ * carry it: 1 when one component does it all, n when n do it alike.
+ *
+ * @param contributions Nats, in any order, of either sign.
+ * @returns Between 1 and the number of contributions that are not 0; 0 when none is.
+ */
+export function participationRatio(contributions: Iterable<number>): number {
+  let sum = 0;
+  let squares = 0;
+  for (const c of contributions) {
+    sum += Math.abs(c);
+    squares += c * c;
+  }
+  return squares > 0 ? (sum * sum) / squares : 0;
+}
