@@ -175,6 +175,8 @@ export interface Model {
   lens(run: RunResult, request: LensRequest, row?: number): Promise<LensResult>;
   /** Final norm and unembedding on any vectors [n, d_model]: log-probs [n, vocab]. */
   unembed(vectors: Float32Array, n: number): Promise<NdArray>;
+  /** UᵀU of the unembedding, [d_model, d_model], row by row. Costs vocab · d_model² multiplications. */
+  unembedGram(signal?: AbortSignal): Promise<Float64Array>;
   generate(tokens: readonly number[], options: GenerateOptions): Promise<GenerateResult>;
   close(): Promise<void>;
 }

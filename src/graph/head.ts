@@ -60,6 +60,14 @@ export function buildStatistics(vocabSize: number): Graph {
   return g.finish();
 }
 
+/** Products of columns: input rows [N, width]; output gram [width, width], rowsᵀ · rows. */
+export function buildGram(width: number): Graph {
+  const g = new GraphBuilder('gram');
+  const rows = g.input('rows', DataType.FLOAT, ['N', width]);
+  g.output('gram', g.op('Gemm', [rows, rows], { transA: 1 }), [width, width]);
+  return g.finish();
+}
+
 function ranks(g: GraphBuilder, logprobs: string, own: string, tokens: string, vocabSize: number): string {
   const all = g.op('Unsqueeze', [logprobs, g.ints([1])]);
   const asked = g.op('Unsqueeze', [own, g.ints([2])]);

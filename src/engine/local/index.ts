@@ -7,6 +7,7 @@ import { ownCache } from './cache.js';
 import { forward } from './forward.js';
 import type { Engine } from './forward.js';
 import { generate } from './generate.js';
+import { unembedGram } from './gram.js';
 import { lens, unembed } from './lens.js';
 import { Parts } from './parts.js';
 import { onnxruntimeVersion } from './sessions.js';
@@ -78,6 +79,10 @@ class LocalModel implements Model {
 
   unembed(vectors: Float32Array, n: number) {
     return unembed(this.engine, vectors, n);
+  }
+
+  unembedGram(signal?: AbortSignal) {
+    return unembedGram(this.engine, signal);
   }
 
   async generate(tokens: readonly number[], options: GenerateOptions) {

@@ -1,6 +1,6 @@
 import { InputError, throwIfAborted } from '../../errors.js';
 import { buildBlock } from '../../graph/block.js';
-import { buildFinalNorm, buildHead, buildStatistics } from '../../graph/head.js';
+import { buildFinalNorm, buildGram, buildHead, buildStatistics } from '../../graph/head.js';
 import type { Graph } from '../../graph/builder.js';
 import { Initializers } from '../../graph/initializers.js';
 import type { Source } from '../../graph/layers.js';
@@ -59,6 +59,10 @@ export class Parts {
 
   statistics(): Promise<Part> {
     return this.part('statistics', () => buildStatistics(this.source.spec.vocabSize));
+  }
+
+  gram(): Promise<Part> {
+    return this.part('gram', () => buildGram(this.source.spec.dModel));
   }
 
   /** Throws InputError when the model is closed. */
