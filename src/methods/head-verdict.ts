@@ -144,11 +144,17 @@ export function headVerdicts(
   const verdicts = touching.map((pair): ObservedVerdict => {
     const { layer, head } = pair;
     const change = changeOf(pair, scaleRatio);
-    const kind: HeadVerdictKind = sides.includes(pair) ? 'conflict' : change && (drop ?? 0) >= VERDICTS.loss ? lossKind(pair, change, scaleRatio, least) : 'none';
+    const kind: HeadVerdictKind = sides.includes(pair)
+      ? 'conflict'
+      : change && (drop ?? 0) >= VERDICTS.loss
+        ? lossKind(pair, change, scaleRatio, least)
+        : 'none';
     return { layer, head, kind, silent: isSilent(pair.probe), ...(change ?? NO_CHANGE), cancelledBy: [] };
   });
   // What turned against the answer has its own verdict, and is not told again as what cancels others.
-  const turned = new Set(verdicts.filter(({ kind }) => kind === 'ov-misfire' || kind === 'conflict').map(({ layer, head }) => `${layer}.${head}`));
+  const turned = new Set(
+    verdicts.filter(({ kind }) => kind === 'ov-misfire' || kind === 'conflict').map(({ layer, head }) => `${layer}.${head}`),
+  );
   const others = components.filter(({ layer, head }) => head === null || !turned.has(`${layer}.${head}`));
   if (drop === null || drop >= VERDICTS.loss)
     verdicts.forEach((verdict, i) => {
@@ -207,5 +213,11 @@ function cancellers(
   const against = components.filter((c) => after(c) && extra(c) >= VERDICTS.loss).sort((a, b) => extra(b) - extra(a));
   const taken = against.reduce((sum, c) => sum + extra(c), 0);
   if (taken < VERDICTS.cancelled * probe.write) return [];
-  return against.map(({ component, layer: at, head, probe: here, control: there }) => ({ component, layer: at, head, probe: here, control: there }));
+  return against.map(({ component, layer: at, head, probe: here, control: there }) => ({
+    component,
+    layer: at,
+    head,
+    probe: here,
+    control: there,
+  }));
 }

@@ -75,6 +75,22 @@ const command = shape({
   tables: list(shape({ title: isString, columns: list(shape({ label: isString, 'unit?': isString })), rows: list(list(isScalar)) })),
 });
 
+const attribution = shape({ total: isNumber, head: matrix, mlp: numbers, attnBias: numbers, byToken: numbers });
+const headMeasure = shape({ value: matrix, control: orNull(matrix), percentile: matrix });
+const twin = shape({ probe: isNumber, control: isNumber });
+const headVerdict = shape({
+  layer: isNumber,
+  head: isNumber,
+  verdict: isString,
+  attention: twin,
+  write: twin,
+  perAttention: twin,
+  loss: isNumber,
+  cancelledBy: list(shape({ component: isString, probe: isNumber, control: isNumber })),
+  test: orNull(shape({ what: isString, effect: isNumber, null95: isNumber, confirmed: isBoolean })),
+  reason: isString,
+});
+
 const run = shape({
   name: isString,
   label: one('probe', 'control', 'paraphrase'),
@@ -94,7 +110,7 @@ const run = shape({
     top: list(list(guess)),
   }),
   'collapse?': shape({ kind: one('none', 'lost', 'never-formed'), layer: isNumber, peak: isNumber, peakMargin: isNumber, noise: isNumber }),
-  'attribution?': shape({ total: isNumber, head: matrix, mlp: numbers, attnBias: numbers, byToken: numbers }),
+  'attribution?': attribution,
   'attention?': shape({
     meanByToken: numbers,
     valueWeightedByToken: numbers,
@@ -111,6 +127,27 @@ const run = shape({
   'generation?': shape({ tokens: list(isString), text: isString, stopped: isString, answerAt: isNumber }),
   'looping?': shape({ loops: isBoolean, rep4: isNumber, period: isNumber, repeats: isNumber }),
   'commands?': list(command),
+  'shape?': shape({ complexity: isNumber, parts: isNumber, logitNull: isNumber }),
+  'disruption?': shape({
+    of: orNull(isString),
+    entropy: headMeasure,
+    self: headMeasure,
+    local: headMeasure,
+    sink: headMeasure,
+    span: orNull(headMeasure),
+    distance: headMeasure,
+    trapped: orNull(list(range)),
+  }),
+  'headVerdicts?': shape({ span: isString, heads: list(headVerdict), touching: isNumber, conflict: orNull(isPlain) }),
+  'nothing?': shape({ reason: isString, endOfText: orNull(shape({ token: isString, terms: attribution })), entropy: attribution }),
+  'propagation?': shape({
+    epsilon: isNumber,
+    seeds: isNumber,
+    layers: numbers,
+    noise: matrix,
+    spread: matrix,
+    difference: orNull(matrix),
+  }),
 });
 
 const residue = shape({
@@ -138,6 +175,7 @@ const residue = shape({
     interval,
     byRun: list(shape({ name: isString, x: isNumber, failing: isNumber, total: isNumber, interval })),
   }),
+  'nullSpace?': shape({ volume: isNumber, byRun: list(shape({ name: isString, share: isNumber })), directions: isNumber, of: isNumber }),
   'verdict?': shape({
     failed: isBoolean,
     sentence: isString,

@@ -1,74 +1,36 @@
+import { headSections } from './schema-heads.js';
+import {
+  boolean,
+  cell,
+  choice,
+  count,
+  interval,
+  list,
+  matrix,
+  nats,
+  nullable,
+  number,
+  object,
+  range,
+  record,
+  ref,
+  sha256,
+  share,
+  string,
+  text,
+  type Schema,
+} from './schema-words.js';
+
+export type { Schema } from './schema-words.js';
+
 /**
  * The JSON Schema of `*.residue.json`, draft 2020-12. It is published as media/schemas/residue.schema.json (written by
  * scripts/write-schemas) and it is what `parseResidue` validates with. test/unit/residue-schema.test.ts holds it to the
  * interfaces of types.ts, property by property.
  */
-
-/** A JSON Schema, as far as this file needs its shape. */
-export interface Schema {
-  $schema?: string;
-  $id?: string;
-  $ref?: string;
-  $defs?: Record<string, Schema>;
-  title?: string;
-  description?: string;
-  type?: string | string[];
-  const?: unknown;
-  enum?: unknown[];
-  anyOf?: Schema[];
-  properties?: Record<string, Schema>;
-  required?: string[];
-  additionalProperties?: boolean | Schema;
-  items?: Schema | false;
-  prefixItems?: Schema[];
-  minimum?: number;
-  maximum?: number;
-  minLength?: number;
-  minItems?: number;
-  maxItems?: number;
-  pattern?: string;
-  format?: string;
-}
-
 /** Also the `$schema` of every residue. */
 export const RESIDUE_SCHEMA_ID =
   'https://raw.githubusercontent.com/symbolic-residue/symbolic-residue/main/media/schemas/residue.schema.json';
-
-const string: Schema = { type: 'string' };
-const number: Schema = { type: 'number' };
-const boolean: Schema = { type: 'boolean' };
-const count: Schema = { type: 'integer', minimum: 0 };
-const share: Schema = { type: 'number', minimum: 0, maximum: 1 };
-/** Log-probabilities may exceed 0 by rounding of float32 sums, so they are not bounded. */
-const nats: Schema = { type: 'number' };
-const sha256: Schema = { type: 'string', pattern: '^[0-9a-f]{64}$' };
-
-const text = (description: string): Schema => ({ type: 'string', description });
-const list = (items: Schema, description?: string): Schema => ({ type: 'array', items, ...(description ? { description } : {}) });
-const nullable = (schema: Schema): Schema => ({ anyOf: [schema, { type: 'null' }] });
-const record = (values: Schema, description?: string): Schema => ({
-  type: 'object',
-  additionalProperties: values,
-  ...(description ? { description } : {}),
-});
-const ref = (name: string): Schema => ({ $ref: `#/$defs/${name}` });
-const range: Schema = { type: 'array', prefixItems: [count, count], items: false, minItems: 2, maxItems: 2 };
-const interval: Schema = { type: 'array', prefixItems: [share, share], items: false, minItems: 2, maxItems: 2 };
-const matrix = list(list(nats));
-
-/** An object of exactly these properties; those named in `optional` may be absent. */
-function object(properties: Record<string, Schema>, optional: string[] = [], description?: string): Schema {
-  return {
-    type: 'object',
-    ...(description ? { description } : {}),
-    properties,
-    required: Object.keys(properties).filter((name) => !optional.includes(name)),
-    additionalProperties: false,
-  };
-}
-
-const cell: Schema = { type: ['string', 'number', 'boolean', 'null'] };
-const choice = (...values: string[]): Schema => ({ enum: values });
 
 const sections: Record<string, Schema> = {
   ShellInfo: object({
@@ -130,8 +92,30 @@ const sections: Record<string, Schema> = {
       generation: ref('Generation'),
       looping: ref('Looping'),
       commands: list(ref('CommandOutcome')),
+      shape: ref('TraceShape'),
+      disruption: ref('AttentionDisruption'),
+      headVerdicts: ref('HeadVerdicts'),
+      nothing: ref('NullAttribution'),
+      propagation: ref('ErrorPropagation'),
     },
-    ['scores', 'lens', 'collapse', 'attribution', 'attention', 'salience', 'map', 'almostSaid', 'generation', 'looping', 'commands'],
+    [
+      'scores',
+      'lens',
+      'collapse',
+      'attribution',
+      'attention',
+      'salience',
+      'map',
+      'almostSaid',
+      'generation',
+      'looping',
+      'commands',
+      'shape',
+      'disruption',
+      'headVerdicts',
+      'nothing',
+      'propagation',
+    ],
   ),
   Scores: object({
     answer: ref('Candidate'),
@@ -261,6 +245,7 @@ const sections: Record<string, Schema> = {
     message: string,
     line: { type: 'integer', minimum: 1 },
   }),
+  ...headSections,
 };
 
 /** Schema of a whole residue file. Property order is the order in which files are written. */
@@ -288,12 +273,13 @@ export const residueSchema: Schema = {
       control: nullable(ref('RunTrace')),
       paraphrases: list(ref('RunTrace')),
       density: ref('FailureDensity'),
+      nullSpace: ref('NullSpace'),
       verdict: ref('Verdict'),
       checks: list(ref('IdentityCheck')),
       expectations: list(ref('ExpectationResult')),
       notes: list(string),
     },
-    ['cancelledAt', 'density', 'verdict'],
+    ['cancelledAt', 'density', 'nullSpace', 'verdict'],
   ),
   $defs: sections,
 };

@@ -36,29 +36,23 @@ export interface AttentionDisruption {
 
 export type HeadVerdictName = 'qk-collapse' | 'ov-misfire' | 'trace-drop' | 'conflict' | 'ghost' | 'none';
 
-/** A head in the probe and in the control. */
-export interface ProbeControl {
-  probe: number;
-  control: number | null;
-}
-
 /** A head that touches the span in the probe or the control. */
 export interface HeadVerdict {
   layer: number;
   head: number;
   verdict: HeadVerdictName;
   /** Attention from the answer position to the span, with the 95th percentile over random spans in the probe. */
-  attention: ProbeControl & { null95: number | null };
+  attention: { probe: number; control: number | null; null95: number | null };
   /** What it writes from the span toward the answer, each with its own run's norm. */
-  write: ProbeControl & { null95: number | null };
+  write: { probe: number; control: number | null; null95: number | null };
   /** Write per unit of attention. */
-  perAttention: ProbeControl;
+  perAttention: { probe: number; control: number | null };
   /** Lost against the control, and what of it is due to attention and to the write. */
   loss: number | null;
   byAttention: number | null;
   byWrite: number | null;
   /** Of a trace-drop: whose contributions took the write away, strongest first. */
-  cancelledBy: ({ component: string } & ProbeControl)[];
+  cancelledBy: { component: string; probe: number; control: number | null }[];
   /** The intervention that tested it; null where none did, so that the verdict is read off alone. */
   test: {
     /** What was changed, in words. */
@@ -89,7 +83,7 @@ export interface HeadVerdicts {
 export interface NullAttribution {
   reason: 'end-of-text' | 'nothing-above-0.1';
   /** Terms of the end-of-text logit; null where the model has no such token. */
-  endOfText: (Attribution & { token: string }) | null;
+  endOfText: { token: string; terms: Attribution } | null;
   /** Terms of H − log V, the output's entropy below an even one: negative ones make it more certain. */
   entropy: Attribution;
 }

@@ -1,6 +1,8 @@
+import type { AttentionDisruption, ErrorPropagation, HeadVerdicts, NullAttribution, NullSpace, TraceShape } from './types-heads.js';
+
 /**
  * The residue: what running a shell leaves. This file is the type of `*.residue.json`; its published JSON Schema is
- * media/schemas/residue.schema.json. Pure data: no class, no function, no import, so that the panel's page can use it.
+ * media/schemas/residue.schema.json. Pure data: no class, no function, no import of code, so that the panel's page can use it.
  *
  * Units: log-probabilities, margins and contributions in nats; shares in [0, 1]. Arrays over layers that have a value before
  * the first block have L + 1 entries (row l = residual stream entering block l; row L = after the last block). Numbers are
@@ -25,6 +27,7 @@ export interface Residue {
   /** Paraphrases carry tokens, scores and margins only. */
   paraphrases: RunTrace[];
   density?: FailureDensity;
+  nullSpace?: NullSpace;
   verdict?: Verdict;
   checks: IdentityCheck[];
   expectations: ExpectationResult[];
@@ -109,6 +112,12 @@ export interface RunTrace {
   generation?: Generation;
   looping?: Looping;
   commands?: CommandOutcome[];
+  shape?: TraceShape;
+  disruption?: AttentionDisruption;
+  headVerdicts?: HeadVerdicts;
+  /** Only when nothing comes at the answer position. */
+  nothing?: NullAttribution;
+  propagation?: ErrorPropagation;
 }
 
 export interface Scores {

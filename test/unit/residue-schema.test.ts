@@ -12,10 +12,14 @@ import { residueFixture, runTrace } from './residue-fixture.js';
 const ajv = new Ajv2020({ strict: true, strictTypes: false, strictTuples: true, allErrors: true, formats: { 'date-time': true } });
 const validate = ajv.compile(residueSchema);
 
-/** Property names of every interface of types.ts, with whether they are optional; nested literals under dotted names. */
+/** Property names of every interface of types.ts and of the files of types it imports, with whether they are optional; nested literals under dotted names. */
 function declared(): Map<string, Map<string, boolean>> {
-  const path = join(packageRoot(), 'src/residue/types.ts');
-  const source = ts.createSourceFile(path, readFileSync(path, 'utf8'), ts.ScriptTarget.Latest, true);
+  const folder = join(packageRoot(), 'src/residue');
+  const sourceOf = (file: string) => ts.createSourceFile(file, readFileSync(join(folder, file), 'utf8'), ts.ScriptTarget.Latest, true);
+  const main = sourceOf('types.ts');
+  const parts = main.statements
+    .filter(ts.isImportDeclaration)
+    .map((statement) => sourceOf((statement.moduleSpecifier as ts.StringLiteral).text.replace(/^\.\/(.*)\.js$/, '$1.ts')));
   const found = new Map<string, Map<string, boolean>>();
   const visit = (name: string, members: ts.NodeArray<ts.TypeElement>): void => {
     const own = new Map<string, boolean>();
@@ -30,7 +34,8 @@ function declared(): Map<string, Map<string, boolean>> {
       for (const literal of literals) visit(`${name}.${key}`, literal.members);
     }
   };
-  source.forEachChild((node) => ts.isInterfaceDeclaration(node) && visit(node.name.text, node.members));
+  for (const source of [main, ...parts])
+    source.forEachChild((node) => ts.isInterfaceDeclaration(node) && visit(node.name.text, node.members));
   return found;
 }
 

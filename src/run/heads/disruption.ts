@@ -48,14 +48,28 @@ function read({ spec }: Model, run: TracedRun, name: string | null): Rows {
 function amongHeads(value: number[][], before: number[][] | null): number[][] {
   const changes = value.map((layer, l) => layer.map((v, h) => v - (before?.[l]?.[h] ?? 0)));
   if (changes.some((layer) => layer.length < 2)) return [];
-  return changes.map((layer) => layer.map((change, h) => percentile(change, layer.filter((_, other) => other !== h))!));
+  return changes.map((layer) =>
+    layer.map((change, h) =>
+      percentile(
+        change,
+        layer.filter((_, other) => other !== h),
+      )!,
+    ),
+  );
 }
 
 /** Each head's attention to the span among its attention to random spans. */
 function amongSpans({ span, patterns }: Rows, value: number[][], { prompt }: TracedRun, seed: number): number[][] {
   const nulls = randomSpans(prompt.ids.length, span!, seed);
   if (nulls.length === 0) return [];
-  return patterns.map((layer, l) => layer.map((row, h) => percentile(value[l]![h]!, nulls.map((at) => Math.min(1, spanMass(row, at))))!));
+  return patterns.map((layer, l) =>
+    layer.map((row, h) =>
+      percentile(
+        value[l]![h]!,
+        nulls.map((at) => Math.min(1, spanMass(row, at))),
+      )!,
+    ),
+  );
 }
 
 function trapped(here: RowMeasures[][], there: RowMeasures[][]): [number, number][] {

@@ -28,11 +28,14 @@ export async function nullAttribution(model: Model, run: TracedRun, scores: Scor
   const logits = run.result.logits!.data.subarray(-model.spec.vocabSize);
   const gradient = entropyGradient(logits);
   const end = endOfText(model, logits);
-  const directions = [await entropyDirection(model, run, gradient.weights, signal), ...(end === null ? [] : [directionOf(model, run, end, null)])];
+  const directions = [
+    await entropyDirection(model, run, gradient.weights, signal),
+    ...(end === null ? [] : [directionOf(model, run, end, null)]),
+  ];
   const [entropy, text] = await termsOf(model, writesOf(model, run), directions, signal);
   return {
     reason,
-    endOfText: end === null ? null : { ...attributionSection(text!, logits[end]!, null), token: model.tokenizer.token(end) },
+    endOfText: end === null ? null : { token: model.tokenizer.token(end), terms: attributionSection(text!, logits[end]!, null) },
     entropy: attributionSection(entropy!, gradient.change, null),
   };
 }

@@ -47,7 +47,8 @@ export async function errorPropagation(
   const curves = await grown(model, probe, variants, signal, onProgress);
   const of = (layer: number, noise: boolean): number[][] =>
     curves.filter((_, i) => variants[i]!.layer === layer && variants[i]!.noise === noise);
-  const across = (rows: number[][], by: (values: number[]) => number): number[] => (rows[0] ?? []).map((_, k) => by(rows.map((row) => row[k]!)));
+  const across = (rows: number[][], by: (values: number[]) => number): number[] =>
+    (rows[0] ?? []).map((_, k) => by(rows.map((row) => row[k]!)));
   return {
     epsilon: EPSILON,
     seeds: NOISE_SEEDS,

@@ -41,10 +41,9 @@ export async function headsSection(model: Model, input: HeadsInput, options: Edi
     const pair = heads[verdict.layer * model.spec.nHeads + verdict.head]!;
     return headVerdict(verdict, pair, tests.get(keyOf(verdict)) ?? null, name);
   });
-  const size = (v: HeadVerdict): number => Math.max(Math.abs(v.loss ?? 0), Math.abs(v.write.probe), v.verdict === 'ghost' ? v.attention.probe : 0);
-  all.sort(
-    (a, b) => RANK.indexOf(a.verdict) - RANK.indexOf(b.verdict) || size(b) - size(a) || a.layer - b.layer || a.head - b.head,
-  );
+  const size = (v: HeadVerdict): number =>
+    Math.max(Math.abs(v.loss ?? 0), Math.abs(v.write.probe), v.verdict === 'ghost' ? v.attention.probe : 0);
+  all.sort((a, b) => RANK.indexOf(a.verdict) - RANK.indexOf(b.verdict) || size(b) - size(a) || a.layer - b.layer || a.head - b.head);
   return {
     span: name,
     scaleRatio,

@@ -91,7 +91,10 @@ function cause(
   if (kind === 'ov-misfire' && control)
     return single("giving it the control's values of the span", [repaired(model, probe, control, layer, head, 'values')]);
   if (kind === 'conflict' && canCut(probe))
-    return single(`cutting ${against.map(keyOf).join(', ')} off from the span`, against.map((one) => cut(probe, one, probe.span)));
+    return single(
+      `cutting ${against.map(keyOf).join(', ')} off from the span`,
+      against.map((one) => cut(probe, one, probe.span)),
+    );
   const first = verdict.cancelledBy[0];
   if (kind !== 'trace-drop' || !first) return null;
   const what = control ? `giving ${first.component} the control's output` : `removing ${first.component}`;
@@ -141,4 +144,3 @@ const over = (values: ArrayLike<number>, [start, end]: Span): number => {
 const spanWrite = ({ terms, span }: Scene, { layer, head }: ObservedVerdict): number => over(terms.source[layer]![head]!, span);
 const spanAttention = ({ writes, span }: Scene, { layer, head }: ObservedVerdict): number =>
   over(writes.layers[layer]!.pattern[head]!, span);
-

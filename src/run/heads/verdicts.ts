@@ -120,8 +120,12 @@ export function repaired(model: Model, probe: Scene, control: Scene, layer: numb
     for (let i = 0; i < dHead; i++) z[i]! += weight * v[i]!;
   };
   const pairs = Array.from({ length: matched }, (_, i) => [probe.span[1] - 1 - i, control.span[1] - 1 - i] as const);
-  if (part === 'values') for (const [k, c] of pairs) add(alpha[k]!, value(there.v, c)), add(-alpha[k]!, value(here.v, k));
-  else {
+  if (part === 'values') {
+    for (const [k, c] of pairs) {
+      add(alpha[k]!, value(there.v, c));
+      add(-alpha[k]!, value(here.v, k));
+    }
+  } else {
     const before = pairs.reduce((sum, [k]) => sum + alpha[k]!, 0);
     const after = pairs.reduce((sum, [, c]) => sum + beta[c]!, 0);
     for (const [k] of pairs) add(-alpha[k]!, value(here.v, k));
