@@ -9,6 +9,7 @@ import { root } from './setup.mjs';
 /** Module, its export (a schema, or a function that makes one), and the file. */
 const schemas = [
   ['src/residue/schema.ts', 'residueSchema', 'media/schemas/residue.schema.json'],
+  ['src/residue/comparison-schema.ts', 'comparisonSchema', 'media/schemas/comparison.schema.json'],
   ['src/shell/published.ts', 'shellSchema', 'media/schemas/shell.schema.json'],
 ];
 

@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { packageVersion } from '../paths.js';
 import { checkCommand } from './check.js';
+import { compareCommand, type CompareCommandOptions } from './compare.js';
 import { modelsCommand } from './models.js';
 import { probeCommand, runCommand, type ProbeCommandOptions, type RunCommandOptions } from './run.js';
 import { EXIT } from './session.js';
@@ -20,6 +21,14 @@ function text(name: string): (value: string) => string {
     if (value.includes('\0')) throw new InvalidArgumentError('It must not hold a NUL character.');
     return value;
   };
+}
+
+/** `a,b` and `a b` alike, each once. */
+function names(value: string, former: string[] = []): string[] {
+  const more = value.split(',').map((name) => name.trim());
+  if (more.includes('')) throw new InvalidArgumentError('It must name models, separated by commas, none of them empty.');
+  if (value.includes('\0')) throw new InvalidArgumentError('It must not hold a NUL character.');
+  return [...new Set([...former, ...more])];
 }
 
 const SEEDS = 0xffff_ffff;
@@ -92,6 +101,24 @@ export function program(end: (code: number) => void): Command {
       ),
     )
     .action(async (prompt: string, options: ProbeCommandOptions) => end(await probeCommand(prompt, options)));
+
+  withModel(residue.command('compare'))
+    .description('compare two residues, two shells, one shell on two models, or a probe with its control')
+    .argument('<files...>', 'two *.residue.json or shell files, or one with --models or --control')
+    .addOption(new Option('--models <a,b>', 'run the one shell on these two models').argParser(names))
+    .option('--control', "compare the one file's control (A) with its probe (B)")
+    .option('--json', 'print the comparison as JSON, and nothing else, on stdout')
+    .addOption(new Option('--out <file|dir>', 'write *.comparison.json there').argParser(text('file or folder')))
+    .addHelpText(
+      'after',
+      `\nDifferences are B − A, aligned by tokens and by relative depth (layer / layers), each with a permutation test over wordings or values\nof vary; q is adjusted over all of them (Benjamini-Hochberg).\n${examples(
+        'residue compare before.residue.json after.residue.json',
+        'residue compare shells/v1-memtrace.shell.yaml --models pocket,~/models/SmolLM2-135M-Instruct',
+        'residue compare a.shell.yaml b.shell.yaml --model pocket --out comparisons/',
+        'residue compare my.residue.json --control',
+      )}`,
+    )
+    .action(async (files: string[], options: CompareCommandOptions) => end(await compareCommand(files, options)));
 
   residue
     .command('check')

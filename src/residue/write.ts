@@ -73,6 +73,11 @@ export function serializeResidue(residue: Residue | readonly Residue[]): string 
   return `${print(value, '')}\n`;
 }
 
+/** Any other result (a comparison, a table's rows) as JSON text, in its own order of keys, numbers rounded in the same way. */
+export function serializePlain(value: object): string {
+  return `${print(canonical(value, undefined, '', false), '')}\n`;
+}
+
 /** Temporary neighbour of a file, on the same file system so that the rename is atomic. */
 export function temporaryName(path: string): string {
   return join(dirname(path), `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`);

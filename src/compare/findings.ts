@@ -1,0 +1,47 @@
+import { nats, percent, printable, quote } from '../residue/report/text.js';
+import type { ComparedSide, Comparison } from '../residue/types-comparison.js';
+
+/** A difference is called at this false discovery rate. */
+export const LEVEL = 0.05;
+
+/** What a comparison comes to, in sentences; what does not clear its null is said so. */
+export function findingsOf({ a, b, differences, heads, doses, tests }: Comparison): string[] {
+  const findings = [outcome(a, b)];
+  const margin = differences.find(({ name }) => name === 'margin');
+  if (margin?.difference != null) {
+    const size = `The margin is ${nats(a.margin)} in ${printable(a.label)} and ${nats(b.margin)} in ${printable(b.label)}: ${nats(margin.difference)} nats`;
+    const spread = margin.wording
+      ? `, ${margin.wording.beyond ? 'more than' : 'no more than'} rewording alone does (${nats(margin.wording.p95).replace('+', '')} in 95 % of pairs of wordings)`
+      : '';
+    findings.push(`${size}${spread}.`);
+  }
+  const clear = differences.filter(({ test, difference }) => difference !== null && test !== null && test.q <= LEVEL);
+  if (tests === 0) findings.push('No difference could be tested: there is one run and one wording on a side.');
+  else if (clear.length === 0)
+    findings.push(`None of ${tests} tests clears a false discovery rate of ${percent(LEVEL)}: the differences may be chance.`);
+  else
+    findings.push(
+      `Beyond chance at a false discovery rate of ${percent(LEVEL)}: ${clear.map(({ label, test }) => `${label} (${test!.mean > 0 ? 'more' : 'less'} in ${printable(b.label)}, q = ${round(test!.q)})`).join('; ')}.`,
+    );
+  const turned = doses.filter((dose) => dose.a.failed !== dose.b.failed).length;
+  if (doses.length > 0) findings.push(`The two differ in whether they fail at ${turned} of ${doses.length} values of vary.`);
+  if (heads?.by === 'role')
+    findings.push(
+      `${heads.pairs.length} heads of ${printable(a.label)} have a counterpart by role in ${printable(b.label)}; ${heads.unmatched.a.length} have none.`,
+    );
+  return findings;
+}
+
+function outcome(a: ComparedSide, b: ComparedSide): string {
+  const of = (side: ComparedSide): string => {
+    const name = printable(side.label);
+    if (!side.failed) return `${name} does not fail`;
+    const { kind, layer, depth } = side.collapse;
+    const where = layer === null || depth === null ? '' : ` at layer ${layer} of ${side.model.layers} (${percent(depth)} of its depth)`;
+    const says = side.says === null ? '' : `, saying ${quote(side.says)}`;
+    return `${name} fails${says}${kind === 'lost' ? `, lost${where} (read off)` : kind === 'never-formed' ? `, never formed${where} (read off)` : ''}`;
+  };
+  return `${of(a)}; ${of(b)}.`;
+}
+
+export const round = (value: number): string => (value < 0.001 ? '<0.001' : String(Number(value.toPrecision(2))));
