@@ -132,6 +132,16 @@ export interface RunResult {
   get(name: HookName): NdArray;
 }
 
+export interface VariantOptions {
+  /** Tokens whose logits are wanted. */
+  tokens: readonly number[];
+  /** Position ids of the unchanged run, where they are not 0…T−1. */
+  positions?: readonly number[];
+  signal?: AbortSignal;
+  /** Called with how many variants are done. */
+  onProgress?: (done: number, total: number) => void;
+}
+
 export interface GenerateOptions {
   maxTokens: number;
   /** 0 is greedy. */
@@ -171,6 +181,11 @@ export interface Model {
   readonly info: EngineInfo;
   /** tokens: one row, or a batch of rows of equal length. */
   run(tokens: readonly number[] | readonly (readonly number[])[], options?: RunOptions): Promise<RunResult>;
+  /**
+   * Logits [variant, token] at the last position of many edited versions of one run, each computed from its first edited layer and
+   * position on. `run`: one row, no cache before it, with `blocks.*.hook_resid_pre`, the last `hook_resid_post` and `keepCache`. Edits without `row`.
+   */
+  variants(run: RunResult, variants: readonly (readonly Edit[])[], options: VariantOptions): Promise<NdArray>;
   /** Lens on residual rows kept by a run (needs `blocks.*.hook_resid_pre` and the last `hook_resid_post` among its hooks). */
   lens(run: RunResult, request: LensRequest, row?: number): Promise<LensResult>;
   /** Final norm and unembedding on any vectors [n, d_model]: log-probs [n, vocab]. */

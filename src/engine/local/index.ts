@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { InputError, throwIfAborted } from '../../errors.js';
 import type { LoadedModel } from '../../model/types.js';
-import type { EngineInfo, GenerateOptions, LensRequest, Model, OpenOptions, RunOptions, RunResult } from '../api.js';
+import type { Edit, EngineInfo, GenerateOptions, LensRequest, Model, OpenOptions, RunOptions, RunResult, VariantOptions } from '../api.js';
 import { defaultBudget } from './budget.js';
 import { ownCache } from './cache.js';
 import { forward } from './forward.js';
@@ -12,6 +12,7 @@ import { lens, unembed } from './lens.js';
 import { Parts } from './parts.js';
 import { onnxruntimeVersion } from './sessions.js';
 import { checkTokens } from './validate.js';
+import { variantLogits } from './variants.js';
 
 export { listProviders, onnxruntimeVersion } from './sessions.js';
 
@@ -71,6 +72,11 @@ class LocalModel implements Model {
     this.engine.parts.refuseClosed();
     const rows = checkTokens(this.spec, tokens);
     return forward(this.engine, { rows, options, cache: ownCache(options.cache, this, rows.length) });
+  }
+
+  async variants(run: RunResult, variants: readonly (readonly Edit[])[], options: VariantOptions) {
+    this.engine.parts.refuseClosed();
+    return variantLogits(this.engine, run, variants, options);
   }
 
   lens(run: RunResult, request: LensRequest, row = 0) {

@@ -1,0 +1,213 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { dot } from '../../methods/linear.js';
+import { InputError, throwIfAborted } from '../../errors.js';
+import type { Edit, NdArray, RunResult, VariantOptions } from '../api.js';
+import { AttentionFeeds } from './attention-edits.js';
+import { checkBudget, editNumbers } from './budget.js';
+import { LocalCache } from './cache.js';
+import { checkEdits, inOrder } from './edits.js';
+import type { Extent } from './edits.js';
+import { refuseOverflow } from './finite.js';
+import type { Engine } from './forward.js';
+import { resolvePositions, ropeFeeds } from './positions.js';
+import type { Positions } from './positions.js';
+import { floatTensor, floatsOf } from './sessions.js';
+import type { Feeds, Tensor } from './sessions.js';
+import { editResidual, outputFeeds } from './stream-edits.js';
+import { checkIndex } from './validate.js';
+
+/** Tokens of one pass over the layers, and numbers of its attention scores, at most. Fixed, so that results do not depend on the machine. */
+const PASS_TOKENS = 2048;
+const PASS_SCORES = 2 ** 23;
+/** The last positions are passed over together: each alone would give the matrix products too few rows to be worth their start. */
+const TAIL = 4;
+
+/** A variant, placed: nothing before `layer` and `position` differs from the unchanged run. */
+interface Placed {
+  index: number;
+  edits: readonly Edit[];
+  layer: number;
+  position: number;
+}
+
+/**
+ * Logits of a few tokens at the last position of a run, under each variant's edits. Causal attention leaves everything before a
+ * variant's first edited position as it was, in every layer, and everything before its first edited layer: so variants of one
+ * position share that prefix's keys and values, and enter the batch at their own layer with the unchanged residual stream.
+ *
+ * @param run One row, with every `hook_resid_pre`, the last `hook_resid_post` and its cache.
+ * @returns [variant, token]
+ */
+export async function variantLogits(
+  engine: Engine,
+  run: RunResult,
+  variants: readonly (readonly Edit[])[],
+  { tokens, positions: ids, signal, onProgress }: VariantOptions,
+): Promise<NdArray> {
+  const { spec } = engine.loaded;
+  const base = baseOf(engine, run);
+  tokens.forEach((id) => checkIndex(id, 0, spec.vocabSize - 1, 'token', 'tokens'));
+  const positions = resolvePositions(spec, ids, 1, run.length, 0);
+  const whole: Extent = { batch: 1, tokens: run.length, past: 0, origin: 0, lenient: false };
+  const placed = variants.map((edits, index): Placed => {
+    checkEdits(spec, edits, whole);
+    return { index, edits: inOrder(edits), ...startOf(edits, spec.nLayers, run.length) };
+  });
+  const data = new Float32Array(variants.length * tokens.length);
+  const read = columns(engine, tokens);
+  let done = 0;
+  for (const batch of passes(placed, run.length, spec.nHeads)) {
+    const last = await pass(engine, base, batch, positions, signal);
+    await read(last, (row, values) => data.set(values, batch[row]!.index * tokens.length));
+    done += batch.length;
+    onProgress?.(done, variants.length);
+  }
+  return { data, shape: [variants.length, tokens.length] };
+}
+
+interface Base {
+  length: number;
+  /** [layer + 1] of [T, d_model] */
+  residuals: Float32Array[];
+  cache: LocalCache;
+}
+
+function baseOf({ loaded: { spec }, owner }: Engine, run: RunResult): Base {
+  const cache = run.cache;
+  if (!(cache instanceof LocalCache) || cache.owner !== owner || run.batch !== 1 || cache.length !== run.length) {
+    throw new InputError('Variants need a run of one row of this model that starts from no cache and keeps its own: set keepCache.', {
+      field: 'cache',
+    });
+  }
+  const names = Array.from({ length: spec.nLayers + 1 }, (_, l) =>
+    l < spec.nLayers ? `blocks.${l}.hook_resid_pre` : `blocks.${l - 1}.hook_resid_post`,
+  );
+  return { length: run.length, residuals: names.map((name) => run.get(name).data), cache };
+}
+
+/** First layer and position that a variant may change; behind everything where it changes nothing. */
+function startOf(edits: readonly Edit[], layers: number, length: number): { layer: number; position: number } {
+  let layer = layers;
+  let position = length - 1;
+  for (const edit of edits) {
+    const own = 'layer' in edit ? [edit.layer] : edit.layers === 'all' ? [0] : edit.layers;
+    const where = 'queries' in edit ? edit.queries : (edit.positions ?? 'all');
+    layer = Math.min(layer, ...own);
+    position = where === 'all' ? 0 : Math.min(position, ...where);
+  }
+  return { layer, position };
+}
+
+/** Variants that are run together: by first position, those that enter early first. */
+function passes(placed: readonly Placed[], length: number, heads: number): Placed[][] {
+  const groups = new Map<number, Placed[]>();
+  for (const one of placed) {
+    const start = Math.min(one.position, Math.max(0, length - TAIL));
+    groups.set(start, [...(groups.get(start) ?? []), one]);
+  }
+  return [...groups].flatMap(([start, members]) => {
+    const tokens = length - start;
+    const size = Math.max(1, Math.min(Math.floor(PASS_TOKENS / tokens), Math.floor(PASS_SCORES / (heads * tokens * length))));
+    members.sort((a, b) => a.layer - b.layer || a.index - b.index);
+    return Array.from({ length: Math.ceil(members.length / size) }, (_, i) => members.slice(i * size, (i + 1) * size));
+  });
+}
+
+/** One pass from the first member's layer to the last layer; gives the last position's residual of each member, [member, d_model]. */
+async function pass(
+  engine: Engine,
+  base: Base,
+  members: readonly Placed[],
+  { rows: [ids] }: Positions,
+  signal?: AbortSignal,
+): Promise<Float32Array> {
+  const { loaded, parts, memoryBudget } = engine;
+  const { spec } = loaded;
+  const { dModel: width, nLayers } = spec;
+  const past = Math.min(...members.map((m) => m.position), Math.max(0, base.length - TAIL));
+  const tokens = base.length - past;
+  const edits = members.flatMap((member, row) => member.edits.map((edit) => ({ ...moved(edit, past), row })));
+  const full: Extent = { batch: members.length, tokens, past, origin: past, lenient: false };
+  const size = { batch: members.length, tokens, past, hooks: [], keepCache: false, logitRows: 0, edits: editNumbers(spec, edits, full) };
+  checkBudget(spec, size, memoryBudget);
+  const rope = ropeFeeds(spec, { rows: [ids!.subarray(past)] });
+  let residual: Float32Array = new Float32Array(0);
+  let entered = 0;
+  for (let layer = members[0]!.layer; layer < nLayers; layer++) {
+    await nextTurn();
+    throwIfAborted(signal);
+    const arrivals = members.filter((m) => m.layer === layer).length;
+    residual = withRows(residual, base.residuals[layer]!.subarray(past * width), arrivals);
+    entered += arrivals;
+    const extent: Extent = { ...full, batch: entered };
+    const own = edits.filter((e) => e.row < entered && ('layer' in e ? e.layer === layer : e.layers === 'all' || e.layers.includes(layer)));
+    residual = editResidual(spec, own, layer, extent, residual);
+    const attention = new AttentionFeeds(spec, own, extent);
+    const feeds: Feeds = {
+      ...rope,
+      ...outputFeeds(spec, own, layer, extent),
+      resid_pre: floatTensor(residual, [entered, tokens, width]),
+      mask: attention.mask(layer),
+      value_scale: attention.valueScale(layer),
+      past_k: prefix(base.cache.keys[layer]!, past),
+      past_v: prefix(base.cache.values[layer]!, past),
+    };
+    const part = await parts.block(layer);
+    residual = floatsOf((await part.run(feeds, ['hook_resid_post'])).hook_resid_post!);
+    refuseOverflow(loaded, residual, layer, own);
+  }
+  throwIfAborted(signal);
+  residual = withRows(residual, base.residuals[nLayers]!.subarray(past * width), members.length - entered);
+  const last = new Float32Array(members.length * width);
+  for (let row = 0; row < members.length; row++)
+    last.set(residual.subarray(((row + 1) * tokens - 1) * width, (row + 1) * tokens * width), row * width);
+  return last;
+}
+
+/** `rows` with `count` copies of one more behind. */
+function withRows(rows: Float32Array, row: Float32Array, count: number): Float32Array {
+  if (count === 0) return rows;
+  const out = new Float32Array(rows.length + count * row.length);
+  out.set(rows);
+  for (let i = 0; i < count; i++) out.set(row, rows.length + i * row.length);
+  return out;
+}
+
+/** The first `length` tokens of a layer's keys or values [1, kv_head, T, d_head]. */
+function prefix(tensor: Tensor, length: number): Tensor {
+  const [, heads, all, width] = tensor.dims as [number, number, number, number];
+  const data = floatsOf(tensor);
+  const out = new Float32Array(heads * length * width);
+  for (let h = 0; h < heads; h++) out.set(data.subarray(h * all * width, (h * all + length) * width), h * length * width);
+  return floatTensor(out, [1, heads, length, width]);
+}
+
+/** The same edit with positions counted from the first token after the prefix. */
+function moved(edit: Edit, past: number): Edit {
+  const move = (positions: readonly number[]): number[] => positions.map((p) => p - past);
+  if (edit.kind === 'knockout' || edit.kind === 'scale-values') {
+    return { ...edit, queries: edit.queries === 'all' ? 'all' : move(edit.queries), keys: move(edit.keys) };
+  }
+  return { ...edit, positions: edit.positions === undefined || edit.positions === 'all' ? edit.positions : move(edit.positions) } as Edit;
+}
+
+/** Reads the logits of a few tokens off residual vectors: the final norm, then those columns of the unembedding alone. */
+function columns(
+  { loaded, parts }: Engine,
+  tokens: readonly number[],
+): (vectors: Float32Array, give: (row: number, values: number[]) => void) => Promise<void> {
+  const { dModel } = loaded.spec;
+  const { w, b } = loaded.weights.readUnembed(tokens);
+  return async (vectors, give) => {
+    const part = await parts.finalNorm();
+    const n = vectors.length / dModel;
+    const normed = floatsOf((await part.run({ resid: floatTensor(vectors, [n, dModel]) }, ['hook_out'])).hook_out!);
+    for (let row = 0; row < n; row++) {
+      const x = normed.subarray(row * dModel, (row + 1) * dModel);
+      give(
+        row,
+        tokens.map((_, i) => dot(x, w.subarray(i * dModel, (i + 1) * dModel)) + (b ? b[i]! : 0)),
+      );
+    }
+  };
+}

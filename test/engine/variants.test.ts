@@ -1,0 +1,103 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Edit, Model, RunResult } from '../../src/engine/api.js';
+import { alignPrompts, pairsIn } from '../../src/methods/align.js';
+import { patch, patchable, patchHead, variantMargins } from '../../src/run/verify/patching.js';
+import { expectAgree } from '../helpers/agree.js';
+import { at, lastLogits, openReferenced, range, REFERENCED } from '../helpers/families.js';
+import type { Reference } from '../helpers/reference.js';
+
+describe.each(REFERENCED)('variants of a run of %s', (name) => {
+  let model: Model;
+  let reference: Reference;
+  let control: RunResult;
+  let probe: RunResult;
+  beforeAll(async () => {
+    ({ model, reference } = await openReferenced(name));
+    control = await patchable(model, reference.json.prompts.control.ids);
+    probe = await patchable(model, reference.json.prompts.probe.ids);
+  });
+  afterAll(() => model?.close());
+  const ids = (): number[] => reference.json.prompts.probe.ids;
+  const contest = () => ({ answer: reference.json.prompts.probe.answer, rivals: [reference.json.prompts.probe.rivals[0]!] });
+  const wanted = (array: string): Float32Array => reference.arrays(array).data;
+  const pairs = () =>
+    (reference.json as unknown as { pair: { align: [number, number, string][] } }).pair.align.map(([p, c, what]) => ({
+      probe: p,
+      control: c,
+      by: what === 'span' ? ('span' as const) : ('token' as const),
+    }));
+  const layers = () => range(0, model.spec.nLayers);
+
+  it.each(['resid_pre', 'attn_out', 'mlp_out'] as const)('patches %s as PyTorch does', async (place) => {
+    const cells = layers().flatMap((layer) => pairs().map((pair) => [patch(control, place, layer, [pair])]));
+    expectAgree(await variantMargins(model, probe, cells, contest()), wanted(`patch/${place}.logit_diff`), 'one pair', 2e-4);
+    const span = pairs().filter(({ by }) => by === 'span');
+    const spans = layers().map((layer) => [patch(control, place, layer, span)]);
+    expectAgree(await variantMargins(model, probe, spans, contest()), wanted(`patch/span_${place}.logit_diff`), 'the span', 2e-4);
+  });
+
+  it('patches heads at the last position as PyTorch does', async () => {
+    const last = [{ probe: probe.length - 1, control: control.length - 1, by: 'last' as const }];
+    const cells = layers().flatMap((layer) => range(0, model.spec.nHeads).map((head) => [patchHead(control, layer, head, last)]));
+    expectAgree(await variantMargins(model, probe, cells, contest()), wanted('patch/z_last.logit_diff'), 'z', 2e-4);
+  });
+
+  it('gives what whole edited forwards give, for every kind of edit at once', async () => {
+    const { nLayers, nHeads, dHead, dModel } = model.spec;
+    const last = probe.length - 1;
+    const middle = Math.floor(probe.length / 2);
+    const variants: Edit[][] = [
+      [],
+      [{ kind: 'scale-head', layer: nLayers - 1, head: 0, scale: 0 }],
+      [{ kind: 'knockout', layers: 'all', heads: 'all', queries: [last], keys: [1, 2] }],
+      [{ kind: 'knockout', layers: [1], heads: [nHeads - 1], queries: 'all', keys: range(1, 3) }],
+      [{ kind: 'scale-values', layers: [0, 1], heads: 'all', queries: [middle, last], keys: [0], scale: 0.5 }],
+      [{ kind: 'scale-out', at: 'mlp_out', layer: 1, scale: 0, positions: [middle] }],
+      [{ kind: 'add', at: 'z', layer: 0, head: 0, positions: [last], value: new Float32Array(dHead).fill(0.3) }],
+      [
+        { kind: 'replace', at: 'resid_pre', layer: 1, positions: [middle], value: at(control.get('blocks.1.hook_resid_pre'), 1) },
+        { kind: 'project-out', layer: nLayers - 1, positions: 'all', direction: new Float32Array(dModel).fill(1) },
+      ],
+    ];
+    const { data } = await model.variants(probe, variants, { tokens: [contest().answer, 5] });
+    for (const [i, edits] of variants.entries()) {
+      const whole = lastLogits(await model.run(ids(), { edits }));
+      expectAgree(data.subarray(2 * i, 2 * i + 2), [whole[contest().answer]!, whole[5]!], `variant ${i}`, 2e-5);
+    }
+  });
+
+  it('changes nothing by a patch from itself, and all of it by everything at layer 0 or the answer position at the end', async () => {
+    const self = alignPrompts({ ids: ids(), spans: {} }, { ids: ids(), spans: {} });
+    const own = layers().flatMap((layer) => [[patch(probe, 'resid_pre', layer, self)], [patch(probe, 'mlp_out', layer, self.slice(3, 4))]]);
+    const [base, ...same] = await variantMargins(model, probe, [[], ...own], contest());
+    same.forEach((m) => expect(m).toBeCloseTo(base!, 4));
+    const twin = await patchable(
+      model,
+      ids().map((id, i) => (i === 2 ? (id + 1) % model.spec.vocabSize : id)),
+    );
+    const [there] = await variantMargins(model, twin, [[]], contest());
+    const [all, prefixed] = await variantMargins(
+      model,
+      probe,
+      [[patch(twin, 'resid_pre', 0, self)], [patch(twin, 'resid_pre', 0, pairsIn(self, [2, 3]))]],
+      contest(),
+    );
+    expect(all).toBeCloseTo(there!, 4);
+    expect(prefixed).toBeCloseTo(there!, 4);
+  });
+
+  it('stops when asked to, and refuses a run without a cache', async () => {
+    const stop = new AbortController();
+    const cells = layers().flatMap((layer) => pairs().map((pair) => [patch(control, 'resid_pre', layer, [pair])]));
+    const seen: number[] = [];
+    const running = model.variants(probe, cells, {
+      tokens: [1],
+      signal: stop.signal,
+      onProgress: (done) => (seen.push(done), stop.abort()),
+    });
+    await expect(running).rejects.toThrow(/cancel|abort/i);
+    expect(seen).toHaveLength(1);
+    const bare = await model.run(ids(), { hooks: 'all' });
+    await expect(model.variants(bare, [[]], { tokens: [1] })).rejects.toThrow(/keepCache/);
+  });
+});
