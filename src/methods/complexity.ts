@@ -5,12 +5,15 @@
  * @param contributions Nats, in any order, of either sign.
  * @returns Between 1 and the number of contributions that are not 0; 0 when none is.
  */
-export function participationRatio(contributions: Iterable<number>): number {
+export function participationRatio(contributions: readonly number[]): number {
+  // In units of the largest, so that squares of tiny or huge numbers neither vanish nor overflow.
+  const largest = contributions.reduce((most, c) => Math.max(most, Math.abs(c)), 0);
+  if (largest === 0) return 0;
   let sum = 0;
   let squares = 0;
   for (const c of contributions) {
-    sum += Math.abs(c);
-    squares += c * c;
+    sum += Math.abs(c / largest);
+    squares += (c / largest) ** 2;
   }
-  return squares > 0 ? (sum * sum) / squares : 0;
+  return (sum * sum) / squares;
 }

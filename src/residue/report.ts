@@ -10,6 +10,7 @@ import {
   paraphraseLines,
   salienceLines,
 } from './report/evidence.js';
+import { disruptionLines, propagationLines, shapeLines, verdictOfHeadsLines } from './report/heads.js';
 import { paintOf, printable, wrap, type Look } from './report/text.js';
 import { heading, promptLines, runLabel, scoreLines, verdictLines } from './report/verdict.js';
 import type { Residue } from './types.js';
@@ -47,6 +48,14 @@ export function formatReport(residue: Residue, options: Partial<Look> = {}): str
     );
     section('Dose and response', 'over all values of vary, paraphrases included in "failing"', doseLines(residue, look));
     section('Which heads did it', 'direct contribution to the margin (read off)', headLines(run, look, paint));
+    section(
+      'What became of the heads',
+      'control → probe (read off), last column tested by intervention',
+      verdictOfHeadsLines(run, look, paint),
+    );
+    section('Attention disruption', 'at the answer position (read off)', disruptionLines(run, look, paint));
+    section('Growth of an error', 'of a hundredth, at the answer position (tested by intervention)', propagationLines(run, look));
+    section('Shape of the trace', '(read off)', shapeLines(residue, run, look));
     section('Layer salience', '', salienceLines(run, look, paint));
     section('Almost said', '(read off: logit lens)', almostLines(run, look));
     section('Went on to say', '', generationLines(run, look, paint));

@@ -12,6 +12,8 @@ export interface Paraphrase {
   prompt: PreparedPrompt;
   scores: Scores;
   sums: OutputSums;
+  /** Last residual at its answer position, [d_model]. */
+  final: Float32Array;
 }
 
 /** The paraphrases of a shell: those of equal length are run together, and none twice. */
@@ -26,6 +28,7 @@ export class Paraphrases {
     const { model } = this;
     const fresh = new Map<string, PreparedPrompt>();
     for (const { prompt } of paraphrases) if (!this.known.has(promptKey(prompt))) fresh.set(promptKey(prompt), prompt);
+    const last = `blocks.${model.spec.nLayers - 1}.hook_resid_post`;
     let done = 0;
     for (const length of new Set([...fresh.values()].map(({ ids }) => ids.length))) {
       const alike = [...fresh].filter(([, { ids }]) => ids.length === length);
@@ -34,12 +37,18 @@ export class Paraphrases {
         const batch = alike.slice(from, from + size);
         const result = await model.run(
           batch.map(([, { ids }]) => ids),
-          { hooks: [...OUTPUT_HOOKS], signal },
+          { hooks: [...OUTPUT_HOOKS, last], signal },
         );
         const vocab = model.spec.vocabSize;
         for (const [row, [key, prompt]] of batch.entries()) {
           const logprobs = logSoftmax(result.logits!.data.subarray(row * vocab, (row + 1) * vocab));
-          this.known.set(key, { prompt, scores: await score(model, prompt, logprobs, signal), sums: outputSums(model, result, row) });
+          const end = ((row + 1) * length - 1) * model.spec.dModel;
+          this.known.set(key, {
+            prompt,
+            scores: await score(model, prompt, logprobs, signal),
+            sums: outputSums(model, result, row),
+            final: result.get(last).data.slice(end, end + model.spec.dModel),
+          });
         }
         done += batch.length;
         progress(done, fresh.size);

@@ -1,6 +1,7 @@
 import type { Ask, Stage } from './stage.js';
 import { commandStages } from './stages/commands.js';
 import { generation } from './stages/generation.js';
+import { propagation, shape, verdicts } from './stages/heads.js';
 import { layers } from './stages/layers.js';
 import { patterns } from './stages/patterns.js';
 import { readOff } from './stages/read-off.js';
@@ -9,12 +10,15 @@ import { readOff } from './stages/read-off.js';
 const STAGES: readonly (Stage | ((ask: Ask) => readonly Stage[]))[] = [
   // on `traced`
   readOff,
+  shape,
   // on `probe`
   generation,
   patterns,
   commandStages,
   // on `headline` and `every`
   layers,
+  verdicts,
+  propagation,
 ];
 
 /** The stages that a shell has with these options. */

@@ -11,6 +11,12 @@ export const METHODS = {
   looping: 'looping',
   density: 'failure-density',
   knockout: 'attention-knockout',
+  disruption: 'attention-disruption',
+  verdicts: 'qkov-verdict-per-head',
+  nothing: 'null-attribution',
+  propagation: 'error-propagation',
+  complexity: 'trace-complexity',
+  nullSpace: 'null-space-volume',
   checks: 'identity-checks',
 } as const;
 

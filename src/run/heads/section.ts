@@ -34,7 +34,9 @@ export async function headsSection(model: Model, input: HeadsInput, options: Edi
   const here = await sceneOf(model, probe, probe.prompt.spans[name]!, pair, seed, options.signal);
   const twin = control?.prompt.spans[name];
   const there = control && twin ? await sceneOf(model, control, twin, pair, seed, options.signal) : null;
-  const drop = there && input.controlMargin !== null ? input.controlMargin - scores.margin : null;
+  // Alone, a prompt that did not fail has lost nothing.
+  const alone = scores.failed ? null : 0;
+  const drop = there && input.controlMargin !== null ? input.controlMargin - scores.margin : alone;
   const { verdicts, conflict, heads, scaleRatio } = observedVerdicts(model, here, there, drop);
   const tests = await testVerdicts(model, here, there, verdicts, contest, drop, options);
   const all = verdicts.map((verdict) => {

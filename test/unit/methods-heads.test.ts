@@ -1,0 +1,189 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { participationRatio } from '../../src/methods/complexity.js';
+import { MEASURES, percentile, rowMeasures } from '../../src/methods/disruption.js';
+import { entropyGradient } from '../../src/methods/entropy-attribution.js';
+import { headVerdicts, type HeadInPrompt, type HeadPair, type LaterComponent } from '../../src/methods/head-verdict.js';
+import { entropy, logSoftmax } from '../../src/methods/lens.js';
+import { logitNullShare, weakDirections } from '../../src/methods/null-space.js';
+import { growth, norm, perturbation, randomDirection } from '../../src/methods/propagation.js';
+import { randomSpans } from '../../src/methods/random-spans.js';
+
+const rows = fc.array(fc.double({ min: 0.001, max: 1, noNaN: true }), { minLength: 6, maxLength: 40 }).map((raw) => {
+  const sum = raw.reduce((a, b) => a + b, 0);
+  return raw.map((v) => v / sum);
+});
+
+describe('attention disruption', () => {
+  it('gives an even row entropy 1 and a row of one token entropy 0', () => {
+    expect(rowMeasures([0.25, 0.25, 0.25, 0.25], 3, null)).toMatchObject({
+      entropy: 1,
+      self: 0.25,
+      sink: 0.25,
+      local: 0.75,
+      distance: 1.5,
+      span: null,
+    });
+    expect(rowMeasures([0, 1, 0, 0], 3, [1, 2])).toEqual({ entropy: 0, self: 0, local: 0, sink: 0, span: 1, distance: 2 });
+    expect(rowMeasures([1], 0, null)).toMatchObject({ entropy: 0, self: 1, sink: 1, distance: 0 });
+  });
+
+  it('keeps every share in [0, 1], and disjoint masses at 1 together or less', () => {
+    fc.assert(
+      fc.property(rows, (row) => {
+        const m = rowMeasures(row, row.length - 1, [1, 2]);
+        for (const key of MEASURES) if (key !== 'distance') expect(m[key]! >= 0 && m[key]! <= 1).toBe(true);
+        expect(m.self + m.local + m.span! + m.sink).toBeLessThanOrEqual(1 + 1e-9);
+      }),
+    );
+  });
+
+  it('counts equal ones half in a percentile', () => {
+    expect(percentile(2, [1, 2, 3])).toBe(0.5);
+    expect(percentile(9, [1, 2, 3])).toBe(1);
+    expect(percentile(1, [])).toBeNull();
+  });
+});
+
+describe('random spans', () => {
+  it('neither overlap the span nor begin at 0, and are all different', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 60 }),
+        fc.nat(59),
+        fc.integer({ min: 1, max: 5 }),
+        fc.integer(),
+        (tokens, start, length, seed) => {
+          fc.pre(start + length <= tokens);
+          const spans = randomSpans(tokens, [start, start + length], seed);
+          expect(spans.length).toBeLessThanOrEqual(32);
+          expect(new Set(spans.map(String)).size).toBe(spans.length);
+          for (const [a, b] of spans) expect(a >= 1 && b <= tokens && b - a === length && (b <= start || a >= start + length)).toBe(true);
+        },
+      ),
+    );
+  });
+});
+
+describe('participation ratio', () => {
+  it('is n of n equal parts, 1 of one, whatever their order, sign or unit', () => {
+    expect(participationRatio([2, -2, 2, 0])).toBeCloseTo(3);
+    expect(participationRatio([0, -7])).toBe(1);
+    expect(participationRatio([])).toBe(0);
+    fc.assert(
+      fc.property(fc.array(fc.double({ min: -9, max: 9, noNaN: true }), { minLength: 1 }), (c) => {
+        expect(participationRatio(c)).toBeLessThanOrEqual(c.length + 1e-9);
+        expect(participationRatio([...c].reverse().map((v) => -2 * v))).toBeCloseTo(participationRatio(c), 6);
+      }),
+    );
+  });
+});
+
+describe('logit-null share', () => {
+  it('finds the weak axes of a diagonal Gram matrix', () => {
+    const gram = new Float64Array(16);
+    [50, 46, 3, 1].forEach((value, i) => (gram[i * 5] = value));
+    const weak = weakDirections(gram, 4);
+    expect(weak.count).toBe(2);
+    expect(logitNullShare([0, 0, 3, 4], weak)).toBeCloseTo(1);
+    expect(logitNullShare([3, 0, 0, 4], weak)).toBeCloseTo(16 / 25);
+    expect(logitNullShare([0, 0, 0, 0], weak)).toBe(0);
+  });
+});
+
+describe('attribution of entropy', () => {
+  it.each([[[0, 0, 0]], [[1, 2, 3]], [[-40, 0, 30, 29]], [[0, 200, 3, -5]]])('sums to the entropy below an even output: %j', (logits) => {
+    const { weights, change, residual } = entropyGradient(logits);
+    expect(change).toBeCloseTo(entropy(logSoftmax(logits)) - Math.log(logits.length), 9);
+    expect(residual).toBeLessThanOrEqual(1e-4);
+    // What shifts all logits alike changes no entropy.
+    expect(weights.reduce((a, b) => a + b, 0)).toBeCloseTo(0, 9);
+  });
+});
+
+describe('error growth', () => {
+  it('measures the error against the row it is in', () => {
+    const clean = [
+      [3, 4],
+      [0, 10],
+    ];
+    const moved = perturbation([0, 2], clean[0]!)!;
+    expect(norm(moved)).toBeCloseTo(0.05);
+    expect(
+      growth(clean, [
+        [3, 4.05],
+        [1, 10],
+      ]),
+    ).toEqual([expect.closeTo(0.01), expect.closeTo(0.1)]);
+    expect(perturbation([0, 0], [1, 1])).toBeNull();
+  });
+
+  it('draws directions of length 1, the same for the same seed', () => {
+    expect(norm(randomDirection(64, 3))).toBeCloseTo(1);
+    expect(randomDirection(8, 3)).toEqual(randomDirection(8, 3));
+    expect(randomDirection(8, 3)).not.toEqual(randomDirection(8, 4));
+  });
+});
+
+const here = (attention: number, perAttention: number): HeadInPrompt => ({
+  attention,
+  perAttention,
+  write: attention * perAttention,
+  attentionNull: 0.1,
+  writeNull: 0.01,
+});
+const quiet: HeadPair = { layer: 0, head: 0, probe: here(0.05, 0), control: here(0.05, 0) };
+const settings = { drop: 4, scaleRatio: 1, parallel: false };
+const kinds = (heads: HeadPair[], components: LaterComponent[] = [], more: Partial<typeof settings> = {}): string[] =>
+  headVerdicts([quiet, ...heads], components, { ...settings, ...more }).verdicts.map(({ kind, silent }) =>
+    kind === 'none' && silent ? 'silent' : kind,
+  );
+const pair = (probe: HeadInPrompt, control: HeadInPrompt | null, layer = 1, head = 0): HeadPair => ({ layer, head, probe, control });
+
+describe('verdict of a head', () => {
+  it('is qk-collapse when it stops looking', () => expect(kinds([pair(here(0.02, 5), here(0.8, 5))])).toEqual(['qk-collapse']));
+  it('is ov-misfire when it looks and writes nothing, or for the rival', () => {
+    expect(kinds([pair(here(0.8, 0.1), here(0.8, 5))])).toEqual(['ov-misfire']);
+    expect(kinds([pair(here(0.8, -5), here(0.8, 5))])).toEqual(['ov-misfire']);
+  });
+  it('is trace-drop when a later component takes away what it wrote, and only then', () => {
+    const mlp = (layer: number, probe: number, control = 0): LaterComponent => ({
+      component: `MLP ${layer}`,
+      layer,
+      head: null,
+      probe,
+      control,
+    });
+    const kept = pair(here(0.8, 5), here(0.8, 5));
+    expect(kinds([kept], [mlp(2, -4)])).toEqual(['trace-drop']);
+    expect(kinds([kept], [mlp(0, -4)])).toEqual(['none']);
+    expect(kinds([kept], [mlp(2, -4, -4)])).toEqual(['none']);
+    expect(kinds([kept], [mlp(1, -4)])).toEqual(['trace-drop']);
+    expect(kinds([kept], [mlp(1, -4)], { parallel: true })).toEqual(['none']);
+  });
+  it('is conflict when the writes of two heads cancel', () => {
+    const heads = [pair(here(0.8, 5), here(0.8, 5)), pair(here(0.8, -5), here(0.8, 0.1), 2)];
+    expect(kinds(heads)).toEqual(['conflict', 'conflict']);
+    expect(headVerdicts(heads, [], settings).conflict).toMatchObject({ toward: 4, against: 4, ratio: 0 });
+    // The same heads in another order have the same verdicts.
+    expect(kinds([...heads].reverse())).toEqual(['conflict', 'conflict']);
+  });
+  it('is silence when it looks and writes nothing in either prompt', () =>
+    expect(kinds([pair(here(0.8, 0), here(0.8, 0))])).toEqual(['silent']));
+  it('is none when nothing was lost, or the margin did not drop', () => {
+    expect(kinds([pair(here(0.8, 5), here(0.8, 5))])).toEqual(['none']);
+    expect(kinds([pair(here(0.02, 5), here(0.8, 5))], [], { drop: 0 })).toEqual(['none']);
+  });
+  it('does not take a louder residual stream for a weaker write', () =>
+    expect(kinds([pair(here(0.8, 1), here(0.8, 5))], [], { scaleRatio: 5 })).toEqual(['none']));
+  it('splits a loss exactly between looking and writing', () => {
+    const share = fc.double({ min: 0.2, max: 1, noNaN: true });
+    const write = fc.double({ min: -5, max: 5, noNaN: true });
+    fc.assert(
+      fc.property(share, share, write, write, (a, b, u, v) => {
+        const [one] = headVerdicts([pair(here(a, u), here(b, v))], [], settings).verdicts;
+        expect(one!.byAttention! + one!.byWrite!).toBeCloseTo(b * v - a * u, 9);
+      }),
+    );
+  });
+});
