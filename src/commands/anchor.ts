@@ -4,9 +4,9 @@ import type { CommandOutcome } from '../residue/types.js';
 import { flowFromSpan, type SpanFlow } from '../run/attribute.js';
 import { editedMargins } from '../run/edited.js';
 import { rowAt } from '../run/trace.js';
-import { nats, plain } from '../run/words.js';
+import { nats, plain, quote } from '../run/words.js';
 import { indexesSchema, spanSchema } from './schema.js';
-import { contest, range, resolveIndexes, withoutSpan } from './shared.js';
+import { CLAIM, contest, range, resolveIndexes, withoutSpan } from './shared.js';
 import type { Command, CommandContext } from './types.js';
 
 interface AnchorParams {
@@ -65,11 +65,15 @@ that the answer is still readable from the span at that layer, and only did not 
   },
   snippet: 'ANCHOR: { span: ${1:fact} }',
   measures: {
-    attention: { unit: 'share', summary: 'Attention of the answer position to the span, mean over all heads.' },
-    attentionMax: { unit: 'share', summary: 'The same, in the head that attends to it most.' },
-    flow: { unit: 'share', summary: "Share of the attention's value-weighted output that comes from the span, mean over layers." },
-    contribution: { unit: 'nats', summary: "What all heads write from the span's tokens toward the margin." },
-    contributionDrop: { unit: 'nats', summary: "The control's contribution minus the probe's." },
+    attention: { unit: 'share', evidence: 'observed', summary: 'Attention of the answer position to the span, mean over all heads.' },
+    attentionMax: { unit: 'share', evidence: 'observed', summary: 'The same, in the head that attends to it most.' },
+    flow: {
+      unit: 'share',
+      evidence: 'observed',
+      summary: "Share of the attention's value-weighted output that comes from the span, mean over layers.",
+    },
+    contribution: { unit: 'nats', evidence: 'observed', summary: "What all heads write from the span's tokens toward the margin." },
+    contributionDrop: { unit: 'nats', evidence: 'observed', summary: "The control's contribution minus the probe's." },
     injectEffect: { unit: 'nats', summary: 'Largest gain of the margin when the residual of the span is added at the answer position.' },
     injectLayer: { unit: 'layer', summary: 'The layer of that gain.' },
   },
@@ -87,6 +91,12 @@ that the answer is still readable from the span at that layer, and only did not 
     const outcome = observed(params, here, other);
     if (params.inject) await inject(context, params.inject, span, outcome);
     return outcome;
+  },
+  claims({ params, values: { injectEffect: gain, injectLayer: layer } }) {
+    if (typeof gain !== 'number' || gain < CLAIM) return [];
+    return [
+      `the answer can be read from the residual of ${quote(String(params['span']))}: adding it at layer ${layer} gains ${nats(gain)}`,
+    ];
   },
 };
 
@@ -115,6 +125,7 @@ function observed(params: AnchorParams, here: SpanFlow, other: SpanFlow | null):
   const layers = range(here.flow.length);
   const byLayer = (title: string, yLabel: string, unit: string, of: (flow: SpanFlow) => number[]) => ({
     title,
+    evidence: 'observed' as const,
     xLabel: 'layer',
     yLabel,
     unit,
@@ -152,6 +163,7 @@ function headTable(name: string, here: SpanFlow, other: SpanFlow | null): Comman
   rows.sort((a, b) => b.size - a.size);
   return {
     title: `Heads by what they bring from ${name}`,
+    evidence: 'observed',
     columns: [
       { label: 'head' },
       { label: 'attention', unit: 'share' },

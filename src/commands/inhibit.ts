@@ -8,9 +8,9 @@ import type { CommandOutcome } from '../residue/types.js';
 import { marginsAtEnd, prefixOf, type Prefix } from '../run/edited.js';
 import { patternRows } from '../run/trace.js';
 import type { TracedRun } from '../run/types.js';
-import { nats, plain } from '../run/words.js';
+import { nats, plain, quote } from '../run/words.js';
 import { indexesSchema, spanSchema } from './schema.js';
-import { contest, range, resolveIndexes, withoutSpan } from './shared.js';
+import { CLAIM, contest, range, resolveIndexes, withoutSpan } from './shared.js';
 import type { Command, CommandContext } from './types.js';
 
 interface InhibitParams {
@@ -116,6 +116,13 @@ This is **tested by intervention**. What later tokens have already taken from th
       control: twin && mean(twin.effects),
       all: chosen.length,
     });
+  },
+  claims({ params, values: { effect } }) {
+    if (typeof effect !== 'number' || Math.abs(effect) < CLAIM) return [];
+    const span = quote(String(params['span']));
+    return effect < 0
+      ? [`the answer is read from ${span}: cutting it off costs ${nats(-effect)}`]
+      : [`reading ${span} works against the answer: cutting it off gains ${nats(effect)}`];
   },
 };
 

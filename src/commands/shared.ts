@@ -1,7 +1,10 @@
 import { InputError } from '../errors.js';
 import type { LayerSet } from '../engine/api.js';
 import type { CommandOutcome } from '../residue/types.js';
-import type { CommandContext } from './types.js';
+import type { Command, CommandContext } from './types.js';
+
+/** Least effect of an intervention, nats, that is called a claim: below it the odds change by less than a tenth. */
+export const CLAIM = 0.1;
 
 /** `all` or a list, as a list. Throws InputError for a number that the model does not have. */
 export function resolveIndexes(set: LayerSet | undefined, count: number, field: string, what: 'layer' | 'head'): number[] {
@@ -27,3 +30,13 @@ export function withoutSpan(name: string, params: Record<string, unknown>, span:
 }
 
 export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+
+/** Units and evidence of an outcome's values, as the command declares them. */
+export function measuresOf({ measures }: Command, { values }: CommandOutcome): CommandOutcome['measures'] {
+  return Object.fromEntries(
+    Object.keys(values).flatMap((name) => {
+      const measure = measures[name];
+      return measure ? [[name, { unit: measure.unit, ...(measure.evidence ? { evidence: measure.evidence } : {}) }]] : [];
+    }),
+  );
+}

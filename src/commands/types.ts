@@ -1,6 +1,7 @@
 import type { Model } from '../engine/api.js';
 import type { ModelSpec } from '../model/spec.js';
 import type { Tokenizer } from '../model/types.js';
+import type { Evidence } from '../residue/evidence.js';
 import type { CommandOutcome, RunTrace } from '../residue/types.js';
 import type { Shell } from '../shell/types.js';
 import type { PreparedPrompt, TracedRun } from '../run/types.js';
@@ -32,8 +33,8 @@ export interface CheckContext {
 }
 
 /**
- * One shell command. A command is one file in src/commands and one line in src/commands/table.ts: its schema fragment
- * feeds validation, completion and hovers; `run` measures; `describe` tells the result in sentences.
+ * One shell command. A command is one file in src/commands and one line in src/commands/table.ts: its schema fragment feeds
+ * validation, completion and hovers; `run` measures and tells the result in sentences; `claims` says what it has shown.
  */
 export interface Command<P extends object = Record<string, unknown>> {
   name: string;
@@ -44,11 +45,14 @@ export interface Command<P extends object = Record<string, unknown>> {
   params: ParamSchema;
   /** Text inserted by completion, e.g. `ANCHOR: { span: ${1:fact} }`. */
   snippet: string;
-  /** Names under the command that `expect` may test, e.g. `effect` for `INHIBIT.effect`, with a unit. */
-  measures: Record<string, { unit: string; summary: string }>;
+  /** Names under the command that `expect` may test, e.g. `effect` for `INHIBIT.effect`, with a unit; evidence where it is not the outcome's. */
+  measures: Record<string, { unit: string; summary: string; evidence?: Evidence }>;
   /** It reads `trace.generation` and `trace.looping`; where the shell asks for no generation, 40 greedy tokens are made. */
   needsGeneration?: boolean;
   /** Refuses, before anything is run, parameters that do not fit the model or a probe. Throws InputError with the field (`INHIBIT.layers`). */
   check?(spec: ModelSpec, probe: PreparedPrompt, params: P, more: CheckContext): void;
+  /** `measures` of the outcome is filled in from the command's own. */
   run(context: CommandContext, params: P): Promise<CommandOutcome>;
+  /** What its intervention has shown of the run, for the verdict; one clause each, without a full stop. */
+  claims?(outcome: CommandOutcome): string[];
 }

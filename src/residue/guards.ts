@@ -56,15 +56,18 @@ const scores = shape({
   entropy: isNumber,
   top: list(guess),
 });
+const evidence = one('observed', 'caused');
 const command = shape({
   name: isString,
   params: isPlain,
-  evidence: one('observed', 'caused'),
+  evidence,
   findings: list(isString),
   values: record(isScalar),
+  'measures?': record(shape({ unit: isString, 'evidence?': evidence })),
   curves: list(
     shape({
       title: isString,
+      'evidence?': evidence,
       xLabel: isString,
       yLabel: isString,
       unit: isString,
@@ -72,7 +75,14 @@ const command = shape({
       series: list(shape({ label: isString, y: numbers, 'spread?': numbers })),
     }),
   ),
-  tables: list(shape({ title: isString, columns: list(shape({ label: isString, 'unit?': isString })), rows: list(list(isScalar)) })),
+  tables: list(
+    shape({
+      title: isString,
+      'evidence?': evidence,
+      columns: list(shape({ label: isString, 'unit?': isString })),
+      rows: list(list(isScalar)),
+    }),
+  ),
 });
 
 const attribution = shape({ total: isNumber, head: matrix, mlp: numbers, attnBias: numbers, byToken: numbers });

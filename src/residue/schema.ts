@@ -32,6 +32,8 @@ export type { Schema } from './schema-words.js';
 export const RESIDUE_SCHEMA_ID =
   'https://raw.githubusercontent.com/symbolic-residue/symbolic-residue/main/media/schemas/residue.schema.json';
 
+const evidence = choice('observed', 'caused');
+
 const sections: Record<string, Schema> = {
   ShellInfo: object({
     id: string,
@@ -196,24 +198,36 @@ const sections: Record<string, Schema> = {
     repeats: { type: 'number', minimum: 0 },
     carrier: nullable(object({ layer: count, head: count, inductionScore: number })),
   }),
-  CommandOutcome: object({
-    name: string,
-    params: record({}),
-    evidence: { ...choice('observed', 'caused'), description: 'observed: read off a run. caused: tested by intervention.' },
-    findings: list(string),
-    values: record(cell),
-    curves: list(
-      object({
-        title: string,
-        xLabel: string,
-        yLabel: string,
-        unit: string,
-        x: list(number),
-        series: list(object({ label: string, y: list(nullable(number)), spread: list(nullable(number)) }, ['spread'])),
-      }),
-    ),
-    tables: list(object({ title: string, columns: list(object({ label: string, unit: string }, ['unit'])), rows: list(list(cell)) })),
-  }),
+  CommandOutcome: object(
+    {
+      name: string,
+      params: record({}),
+      evidence: { ...evidence, description: 'observed: read off a run. caused: tested by intervention, but for parts that say otherwise.' },
+      findings: list(string),
+      values: record(cell),
+      measures: record(object({ unit: string, evidence }, ['evidence']), 'Unit of each value, and its evidence where it is its own.'),
+      curves: list(
+        object(
+          {
+            title: string,
+            evidence,
+            xLabel: string,
+            yLabel: string,
+            unit: string,
+            x: list(number),
+            series: list(object({ label: string, y: list(nullable(number)), spread: list(nullable(number)) }, ['spread'])),
+          },
+          ['evidence'],
+        ),
+      ),
+      tables: list(
+        object({ title: string, evidence, columns: list(object({ label: string, unit: string }, ['unit'])), rows: list(list(cell)) }, [
+          'evidence',
+        ]),
+      ),
+    },
+    ['measures'],
+  ),
   FailureDensity: object({
     failing: count,
     total: count,

@@ -252,22 +252,25 @@ export type Cell = string | number | boolean | null;
 export interface CommandOutcome {
   name: string;
   params: Record<string, unknown>;
-  /** `observed`: read off a run. `caused`: by intervention. */
+  /** `observed`: all of it is read off a run. `caused`: something was changed, and what does not say otherwise was measured then. */
   evidence: 'observed' | 'caused';
-  /** One sentence each, plain words. */
+  /** One sentence each, plain words. Where a command has both kinds of evidence, each says which it is. */
   findings: string[];
   /** What `expect` may test: `INHIBIT.effect`. */
   values: Record<string, Cell>;
-  /** Curves and tables for report and panel. */
+  /** Unit of each value ('' for none), and its evidence where that is not the outcome's. Absent in older files. */
+  measures?: Record<string, { unit: string; evidence?: 'observed' | 'caused' }>;
+  /** Curves and tables for report and panel; each may have an evidence of its own. */
   curves: {
     title: string;
+    evidence?: 'observed' | 'caused';
     xLabel: string;
     yLabel: string;
     unit: string;
     x: number[];
     series: { label: string; y: (number | null)[]; spread?: (number | null)[] }[];
   }[];
-  tables: { title: string; columns: { label: string; unit?: string }[]; rows: Cell[][] }[];
+  tables: { title: string; evidence?: 'observed' | 'caused'; columns: { label: string; unit?: string }[]; rows: Cell[][] }[];
 }
 
 export interface FailureDensity {

@@ -1,11 +1,9 @@
+import { commandByName } from '../commands/table.js';
 import { formedAt } from '../methods/collapse.js';
 import type { Pattern } from '../methods/patterns.js';
 import { wilson } from '../methods/statistics.js';
-import type { CommandOutcome, FailureDensity, RunTrace, Verdict } from '../residue/types.js';
+import type { FailureDensity, RunTrace, Verdict } from '../residue/types.js';
 import { nats, plain, quote } from './words.js';
-
-/** Least effect of an intervention, nats, that is called a claim: below it the odds change by less than a tenth. */
-const CLAIM = 0.1;
 
 /** Failing share of probes and paraphrases, with Wilson's interval, over all and by vary value. */
 export function failureDensity(groups: readonly { probe: RunTrace; paraphrases: readonly RunTrace[] }[]): FailureDensity {
@@ -41,7 +39,9 @@ export function verdictOf({ run, control, layers, patterns, paraphrases }: Verdi
     drop: control?.scores ? control.scores.margin - scores.margin : null,
     controlSucceeded: control?.scores ? !control.scores.failed : null,
     patterns: [...patterns],
-    confirmed: (run.commands ?? []).flatMap(claimsOf),
+    confirmed: (run.commands ?? []).flatMap((outcome) =>
+      outcome.evidence === 'caused' ? (commandByName(outcome.name)?.claims?.(outcome) ?? []) : [],
+    ),
     notChecked: [
       ...(control ? [] : ['the drop: the shell has no control']),
       ...(paraphrases > 0 ? [] : ['whether it holds for other wordings: the shell has no paraphrases']),
@@ -87,21 +87,4 @@ function closest(margins: readonly number[], layers: number): string {
   let at = formed;
   for (let l = formed; l < layers; l++) if (margins[l]! < margins[at]!) at = l;
   return `; closest at layer ${at} (${plain(margins[at]!, 2)})`;
-}
-
-/** What a command's interventions have shown of the run. */
-function claimsOf({ name, evidence, params, values }: CommandOutcome): string[] {
-  if (evidence !== 'caused') return [];
-  const span = quote(String(params['span']));
-  const effect = values['effect'];
-  if (name === 'INHIBIT' && typeof effect === 'number' && Math.abs(effect) >= CLAIM) {
-    return effect < 0
-      ? [`the answer is read from ${span}: cutting it off costs ${nats(-effect)}`]
-      : [`reading ${span} works against the answer: cutting it off gains ${nats(effect)}`];
-  }
-  const gain = values['injectEffect'];
-  if (name === 'ANCHOR' && typeof gain === 'number' && gain >= CLAIM) {
-    return [`the answer can be read from the residual of ${span}: adding it at layer ${values['injectLayer']} gains ${nats(gain)}`];
-  }
-  return [];
 }

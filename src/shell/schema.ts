@@ -1,6 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import type { Command } from '../commands/types.js';
+import { FAMILIES } from './families.js';
 import { MAX_TEXT, PROMPT, answer, byType, chat, name, prompt, rivals, text, tokenPrompt, vary } from './schema-forms.js';
 
 /** What the shell file's schema, completion and hovers need to know of a command. */
@@ -10,14 +11,6 @@ export type JsonSchema = Record<string, unknown>;
 
 /** Where the schema is published, and its `$id`. */
 export const SCHEMA_ID = 'https://raw.githubusercontent.com/symbolic-residue/symbolic-residue/main/media/schemas/shell.schema.json';
-
-export const FAMILIES = {
-  memory: 'Is a fact still read at the answer, however far away it is?',
-  value: 'Which of several values wins when they compete?',
-  salience: 'Which layers and heads carry the signal, and which only look?',
-  temporal: 'Does attention land on the right moment?',
-  instruction: 'What is left of two instructions that disagree?',
-} as const;
 
 /** The failure patterns, and whether this version detects them. */
 export const PATTERNS: Readonly<Record<string, { detected: boolean; summary: string }>> = {

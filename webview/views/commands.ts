@@ -1,6 +1,7 @@
 import { h } from '../dom.js';
 import { number, visible } from '../model/format.js';
-import type { CommandOutcome } from '../../src/residue/types.js';
+import { evidenceOf, kindsOf, type Evidence } from '../../src/residue/evidence.js';
+import type { Cell, CommandOutcome } from '../../src/residue/types.js';
 import { alongX, axis, drawChart } from './chart.js';
 import type { Context } from './context.js';
 import { dataTable, evidenceMark, figure, missing } from './figure.js';
@@ -26,6 +27,8 @@ function commandElement(context: Context, outcome: CommandOutcome, index: number
     ([k, v]) => `${k}: ${visible(typeof v === 'string' ? v : (JSON.stringify(v) ?? ''), 60)}`,
   );
   const values = Object.entries(outcome.values).filter(([, v]) => v !== null);
+  const kinds = kindsOf(outcome);
+  const mixed = kinds.length > 1;
   return h(
     'article',
     { class: 'command', attrs: { 'aria-label': outcome.name } },
@@ -34,33 +37,20 @@ function commandElement(context: Context, outcome: CommandOutcome, index: number
       { class: 'command-name' },
       h('code', null, h('bdi', null, outcome.name)),
       params.length ? h('bdi', { class: 'muted params' }, params.join(', ')) : null,
-      evidenceMark(outcome.evidence),
+      ...kinds.map(evidenceMark),
     ),
     ...outcome.findings.map((f) => h('p', { class: 'finding' }, h('bdi', null, f))),
-    values.length
-      ? h(
-          'dl',
-          { class: 'values' },
-          ...values.flatMap(([k, v]) => [
-            h('dt', { title: `${outcome.name}.${k} in expect` }, k),
-            h(
-              'dd',
-              null,
-              typeof v === 'number' ? number(v, 4) : h('bdi', null, typeof v === 'boolean' ? (v ? 'yes' : 'no') : visible(String(v), 60)),
-            ),
-          ]),
-        )
-      : null,
+    values.length ? h('dl', { class: 'values' }, ...values.flatMap(([k, v]) => valueElements(outcome, k, v))) : null,
     h(
       'div',
       { class: 'command-figures' },
-      ...outcome.curves.map((curve, c) => curveElement(context, outcome, curve, `${index}.${c}`)),
+      ...outcome.curves.map((curve, c) => curveElement(context, curve, evidenceOf(curve, outcome), mixed, `${index}.${c}`)),
       ...outcome.tables.map((table, t) => {
         const data = { columns: table.columns.map((c) => (c.unit ? `${c.label} (${c.unit})` : c.label)), rows: table.rows };
         return figure(context, {
           id: `command-${index}-table-${t}`,
           title: table.title,
-          evidence: null,
+          evidence: mixed ? evidenceOf(table, outcome) : null,
           body: [dataTable(data, table.title, 200)],
         });
       }),
@@ -68,10 +58,34 @@ function commandElement(context: Context, outcome: CommandOutcome, index: number
   );
 }
 
-function curveElement(context: Context, outcome: CommandOutcome, curve: CommandOutcome['curves'][number], id: string): HTMLElement {
+/** A value's name, and the value with its unit. What was read off is told apart from what was tested, as everywhere. */
+function valueElements(outcome: CommandOutcome, name: string, value: Cell): HTMLElement[] {
+  const measure = outcome.measures?.[name];
+  const evidence = evidenceOf(measure, outcome);
+  const words = evidence === 'caused' ? 'tested by intervention' : 'read off';
+  const unit = measure && measure.unit !== '' && typeof value === 'number' ? ` ${measure.unit}` : '';
+  return [
+    h('dt', { title: `${outcome.name}.${name} in expect; ${words}` }, name),
+    h(
+      'dd',
+      { class: evidence },
+      typeof value === 'number'
+        ? `${number(value, 4)}${unit}`
+        : h('bdi', null, typeof value === 'boolean' ? (value ? 'yes' : 'no') : visible(String(value), 60)),
+    ),
+  ];
+}
+
+function curveElement(
+  context: Context,
+  curve: CommandOutcome['curves'][number],
+  evidence: Evidence,
+  mixed: boolean,
+  id: string,
+): HTMLElement {
   const { palette } = context;
   const colours = [palette.foreground, ...palette.spans.slice(0, 3), palette.muted];
-  const caused = outcome.evidence === 'caused';
+  const caused = evidence === 'caused';
   const shapes = ['circle', 'triangle', 'rect', 'rectRot', 'star'] as const;
   const { box, canvas } = drawChart(context, {
     key: `curve.${id}`,
@@ -118,7 +132,7 @@ function curveElement(context: Context, outcome: CommandOutcome, curve: CommandO
   return figure(context, {
     id: `command-${id.replace('.', '-')}`,
     title: curve.title,
-    evidence: null,
+    evidence: mixed ? evidence : null,
     canvas: () => canvas,
     table: {
       columns: [curve.xLabel, ...curve.series.flatMap((s) => (s.spread ? [s.label, `${s.label} ±`] : [s.label]))],

@@ -1,3 +1,4 @@
+import { evidenceOf, kindsOf, type Evidence } from '../evidence.js';
 import type { CommandOutcome, Residue, RunTrace } from '../types.js';
 import { curve, marginChart, sparkline } from './chart.js';
 import { cut, nats, percent, plain, printable, quote, share, table, wrap, type Column, type Look, type Paint } from './text.js';
@@ -219,15 +220,20 @@ function paramsText(params: Record<string, unknown>): string {
 
 /** One command: its findings as sentences, then its tables and curves. */
 export function commandLines(outcome: CommandOutcome, look: Look, paint: Paint): string[] {
-  const label = outcome.evidence === 'caused' ? TESTED : READ_OFF;
+  const kinds = kindsOf(outcome);
+  const word = (kind: Evidence): string => (kind === 'caused' ? TESTED : READ_OFF);
+  // A command with both kinds says of each figure which it is.
+  const mark = (part: { evidence?: Evidence }): string => (kinds.length > 1 ? ` (${word(evidenceOf(part, outcome))})` : '');
+  const label = kinds.length > 1 ? `${READ_OFF} and ${TESTED}` : word(kinds[0]!);
   const lines = [
-    `${paint.strong(printable(outcome.name))}${cut(paramsText(outcome.params), look.width - 40)} ${paint.faint(`(${label})`)}`,
+    `${paint.strong(printable(outcome.name))}${cut(paramsText(outcome.params), look.width - 20 - label.length)} ${paint.faint(`(${label})`)}`,
   ];
   for (const finding of outcome.findings)
     lines.push(...wrap(printable(finding), look.width - 4, 0).map((l, i) => `  ${i === 0 ? '• ' : '  '}${l}`));
-  for (const { title, columns, rows } of outcome.tables) {
+  for (const part of outcome.tables) {
+    const { title, columns, rows } = part;
     if (rows.length === 0) continue;
-    lines.push(`  ${paint.faint(printable(title))}`);
+    lines.push(`  ${paint.faint(printable(title) + mark(part))}`);
     const heads = columns.map((c, i): Column => ({
       label: printable(c.unit ? `${c.label} (${c.unit})` : c.label),
       align: rows.every((r) => typeof r[i] === 'number' || r[i] === null) ? 'right' : 'left',
@@ -252,7 +258,8 @@ export function commandLines(outcome: CommandOutcome, look: Look, paint: Paint):
       return [printable(s.label), curve(s.y, room, range), ends];
     });
     const x = chart.x.length ? ` (${printable(chart.xLabel)} ${plain(chart.x[0] ?? 0)} to ${plain(chart.x.at(-1) ?? 0)})` : '';
-    lines.push(`  ${paint.faint(cut(`${printable(chart.title)}${x}, ${printable(chart.unit)}`, look.width - 2))}`);
+    const unit = chart.unit === '' ? '' : `, ${printable(chart.unit)}`;
+    lines.push(`  ${paint.faint(cut(`${printable(chart.title)}${x}${unit}${mark(chart)}`, look.width - 2))}`);
     lines.push(...table([{ label: '' }, { label: printable(chart.yLabel) }, { label: 'first → last' }], rows, look, 4));
   }
   return lines;

@@ -1,3 +1,4 @@
+import { measuresOf } from '../../commands/shared.js';
 import { commandByName } from '../../commands/table.js';
 import type { Command } from '../../commands/types.js';
 import { InputError, type Place } from '../../errors.js';
@@ -17,7 +18,8 @@ function commandStage(call: CommandCall, index: number): Stage {
     fills: ['commands'],
     async run({ model, shell, subject, control, paraphrases, seed, signal, progress }) {
       const { trace } = subject;
-      const outcome = await commandByName(call.name)!.run(
+      const command = commandByName(call.name)!;
+      const outcome = await command.run(
         {
           model,
           shell,
@@ -31,7 +33,7 @@ function commandStage(call: CommandCall, index: number): Stage {
         },
         call.params,
       );
-      (trace.commands ??= []).push(outcome);
+      (trace.commands ??= []).push({ ...outcome, measures: measuresOf(command, outcome) });
     },
   };
 }
