@@ -16,7 +16,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['**/*.mjs', 'scripts/**', 'bench/**', 'src/cli/**'],
+    files: ['**/*.mjs', 'scripts/**', 'bench/**', 'src/cli/**', 'training/world/write*.ts'],
     languageOptions: {
       globals: {
         process: 'readonly',

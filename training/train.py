@@ -1,0 +1,113 @@
+"""Trains a model of the suite on the token files of `node training/world.mjs`. Usage: train.py NAME --data FOLDER --out FOLDER [--steps N] [--threads N]
+
+Writes into OUT: log.csv, state.pt (from which an interrupted run resumes), config.json and model.safetensors in Hugging Face's layout.
+"""
+
+import argparse
+import csv
+import json
+import math
+import os
+import time
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from models import SUITE, build
+
+
+def batches(data, stage, size, seed):
+    """Endless batches of one stage's rows (`[row, position]`), each pass in a new order."""
+    rows = np.fromfile(os.path.join(data["folder"], stage["file"]), dtype="<u2").reshape(-1, stage["length"])
+    for epoch in range(10**6):
+        order = np.random.default_rng([seed, epoch, stage["length"]]).permutation(len(rows))
+        for i in range(0, len(rows) - size + 1, size):
+            yield torch.from_numpy(rows[order[i : i + size]].astype(np.int64))
+
+
+def rate(step, steps, peak):
+    """Warm-up over 100 steps, then constant, then down to a twentieth over the last quarter."""
+    left = (steps - step) / (0.25 * steps)
+    return peak * min(1.0, (step + 1) / 100, max(0.05, left))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=sorted(SUITE))
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--steps", type=int)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    settings = dict(SUITE[args.name])
+    steps = args.steps or settings["steps"]
+    torch.manual_seed(settings["seed"])
+    torch.set_num_threads(args.threads)
+    with open(os.path.join(args.data, "data.json")) as f:
+        data = {**json.load(f), "folder": args.data}
+    os.makedirs(args.out, exist_ok=True)
+    model = build(settings, data["vocab"])
+    decayed = [p for p in model.parameters() if p.dim() > 1]
+    plain = [p for p in model.parameters() if p.dim() <= 1]
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": settings["decay"]}, {"params": plain, "weight_decay": 0.0}], lr=1.0, betas=(0.9, 0.98), fused=True
+    )
+    state, start, spent, seen = os.path.join(args.out, "state.pt"), 0, 0.0, 0
+    if os.path.exists(state):
+        saved = torch.load(state)
+        model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        start, spent, seen = saved["step"], saved["seconds"], saved["tokens"]
+        print(f"resumes at step {start}", flush=True)
+    log = open(os.path.join(args.out, "log.csv"), "a", newline="")
+    table = csv.writer(log)
+    if start == 0:
+        table.writerow(["step", "tokens", "seconds", "loss", "answer_loss", "answers_right", "rate", "row"])
+    begun, streams, mean = time.time(), {}, None
+    shares = settings["shares"]
+    for step in range(start, steps):
+        s = max(i for i, share in enumerate(shares) if share * steps <= step)
+        # One batch in five is of an earlier stage, so that what was learned there stays.
+        pick = np.random.default_rng([settings["seed"], step])
+        if s > 0 and pick.random() < 0.2:
+            s = int(pick.integers(0, s))
+        stage = data["stages"][s]
+        if s not in streams:
+            streams[s] = batches(data, stage, settings["batch"] // stage["length"], settings["seed"] + start)
+        raw = next(streams[s])
+        answer, padding, ids = (raw & data["answer"]) > 0, (raw & data["padding"]) > 0, raw & 0x3FFF
+        x, y = ids[:, :-1], ids[:, 1:]
+        weight = torch.where(padding[:, 1:], 0.0, torch.where(answer[:, 1:], settings["answer_weight"], settings["text_weight"]))
+        offset = int(pick.integers(0, settings["context"] - x.shape[1] + 1)) if settings["family"] == "gpt2" and pick.random() < 0.5 else 0
+        for g in optimizer.param_groups:
+            g["lr"] = rate(step, steps, settings["rate"])
+        logits = model(x, offset)
+        losses = F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="none").view(y.shape)
+        loss = (losses * weight).sum() / weight.sum()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        seen += int((~padding).sum())
+        with torch.no_grad():
+            at = answer[:, 1:]
+            now = np.array([losses[~padding[:, 1:]].mean().item(), losses[at].mean().item(), (logits.argmax(-1) == y)[at].float().mean().item()])
+        mean = now if mean is None else 0.95 * mean + 0.05 * now
+        if (step + 1) % 25 == 0 or step + 1 == steps:
+            elapsed = spent + time.time() - begun
+            table.writerow([step + 1, seen, round(elapsed), *(f"{v:.4f}" for v in mean), f"{rate(step, steps, settings['rate']):.2e}", stage["length"]])
+            log.flush()
+        if step + 1 in settings["checkpoints"]:
+            model.save(os.path.join(args.out, f"step-{step + 1}"))
+        if (step + 1) % 250 == 0 or step + 1 == steps:
+            torch.save(
+                {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1, "seconds": spent + time.time() - begun, "tokens": seen},
+                state + ".part",
+            )
+            os.replace(state + ".part", state)
+    model.save(args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+/** Stories for training: chapters of facts, fillers and questions, up to a number of tokens. */
+import { COLORS, FILLERS, NAMES, RULES } from './lexicon.js';
+import type { Rule } from './lexicon.js';
+import { CHAPTER_KINDS, TRAINING_CAST, group, heldOut, questionsOf, unknownQuestion } from './groups.js';
+import type { Cast, ChapterKind, Likeness, Unit } from './groups.js';
+import type { Random } from './random.js';
+import { askings, completion, ruleTellings, says, tellings } from './sentences.js';
+import type { Question } from './sentences.js';
+import { Truth } from './truth.js';
+
+/** A stretch of a story. `answer` is true for the word that a question or completion asks for. */
+export interface Segment {
+  text: string;
+  answer?: boolean;
+}
+
+/** How the stories of a stage of training are. */
+export interface StoryKind {
+  /** The most facts of a chapter. */
+  facts: number;
+  /** The probability of a filler after each sentence. */
+  filler: number;
+  /** The probability that a chapter holds a block of fillers before its questions, as long as fits. */
+  block: number;
+  /** The share of stories under a rule, of questions about what was never told, and of stories that are bare lists. */
+  ruled: number;
+  unknown: number;
+  lists: number;
+}
+
+/** Counts the tokens of a text. */
+export type Measure = (text: string) => number;
+
+/** A story of at most `budget` tokens. Held-out facts are neither told nor, as unknown, asked for. */
+export function story(r: Random, kind: StoryKind, budget: number, measure: Measure, cast: Cast = TRAINING_CAST): Segment[] {
+  const out: Segment[] = [];
+  let left = budget;
+  const add = (...segments: Segment[]): boolean => {
+    const size = segments.reduce((sum, s) => sum + measure(s.text), 0);
+    if (size > left) return false;
+    left -= size;
+    out.push(...segments);
+    return true;
+  };
+  if (r.chance(kind.lists)) {
+    while (list(r, kind.facts, add));
+    return begin(out);
+  }
+  const rule = r.chance(kind.ruled) ? r.pick(RULES) : undefined;
+  const truth = new Truth(rule);
+  const ruleLater = rule !== undefined && r.chance(0.2);
+  if (rule !== undefined && !ruleLater) add({ text: ` ${telling(r, ruleTellings(rule))}` });
+  for (let chapter = 0; left >= 16 && chapter < 12; chapter++) {
+    const filler = (): void => {
+      if (r.chance(kind.filler)) add({ text: ` ${r.pick(FILLERS)}` });
+    };
+    const units = facts(r, truth, cast, kind, rule, chapter, add, filler);
+    if (units.length === 0) break;
+    if (ruleLater && chapter === 0 && !add({ text: ` ${telling(r, ruleTellings(rule))}` })) break;
+    if (r.chance(kind.block)) {
+      const room = Math.floor((left - 20 * Math.min(3, units.length)) / 6);
+      for (let i = r.int(0, Math.max(0, room)); i > 0; i--) add({ text: ` ${r.pick(FILLERS)}` });
+    }
+    for (const q of asked(r, truth, cast, kind, units)) {
+      if (!add(...ask(r, q, truth.answer(q)))) break;
+      filler();
+    }
+  }
+  return begin(out);
+}
+
+/** Tells a chapter's facts; what was told. */
+function facts(
+  r: Random,
+  truth: Truth,
+  cast: Cast,
+  kind: StoryKind,
+  rule: Rule | undefined,
+  chapter: number,
+  add: (...segments: Segment[]) => boolean,
+  filler: () => void,
+): Unit[] {
+  const chapterKind: ChapterKind = rule === undefined ? r.pick(CHAPTER_KINDS) : 'triple';
+  const count = chapter === 0 ? r.int(1, kind.facts) : r.int(1, Math.max(2, kind.facts - 1));
+  const likeness: Likeness = r.chance(0.6) ? 'by owner' : r.chance(0.5) ? 'one owner' : 'free';
+  const told: Unit[] = [];
+  const fixed = r.chance(0.4) ? r.int(0, 2) : undefined;
+  for (const unit of group(r, truth, cast, chapterKind, count, likeness)) {
+    if (heldOut(unit) || !unit.every((f) => truth.allows(f))) continue;
+    const order = unit.length > 1 && r.chance(0.3) ? [...unit].reverse() : unit;
+    const sentences = order.map((f) => (fixed === undefined ? telling(r, tellings(f)) : tellings(f)[fixed]!));
+    if (!add({ text: sentences.map((s) => ` ${s}`).join('') })) break;
+    unit.forEach((f) => truth.tell(f));
+    told.push(unit);
+    filler();
+  }
+  return told;
+}
+
+/** A chapter's questions, in random order: each fact is asked for up to twice. */
+function asked(r: Random, truth: Truth, cast: Cast, kind: StoryKind, units: readonly Unit[]): Question[] {
+  const latest = new Map<string, Unit>();
+  for (const unit of units) if (unit[0]!.kind === 'time') latest.set(unit[0]!.owner, unit);
+  const questions: Question[] = [];
+  for (const unit of units) {
+    const isLast = [...latest.values()].includes(unit);
+    const all = questionsOf(r, unit, isLast);
+    questions.push(r.pick(all));
+    if (r.chance(0.5)) questions.push(r.pick(all));
+  }
+  const unknown = Array.from({ length: questions.length + 1 }, () =>
+    r.chance(kind.unknown) ? unknownQuestion(r, truth, cast, units) : undefined,
+  );
+  return r.shuffle([...questions, ...unknown.filter((q) => q !== undefined)]);
+}
+
+/** A question with its answer, or, where the answer is known, a statement that ends in it. */
+function ask(r: Random, q: Question, answer: string): Segment[] {
+  const statement = answer === 'unknown' ? undefined : r.chance(0.2) && q.kind === 'memory' ? says(q.owner, q.thing) : completion(q);
+  if (statement && r.chance(0.35))
+    return [{ text: ` ${statement.before}` }, { text: ` ${answer}`, answer: true }, { text: statement.after }];
+  return [{ text: ` ${telling(r, askings(q))}` }, { text: ` ${answer}`, answer: true }, { text: '.' }];
+}
+
+/** Names with colors, then the same pairs again in another order: recall with nothing around it. */
+function list(r: Random, most: number, add: (...segments: Segment[]) => boolean): boolean {
+  const count = r.int(2, Math.max(3, most));
+  const [names, colors] = [r.sample(NAMES, count), r.sample(COLORS, count)];
+  const pairs = names.map((name, i) => [name, colors[i]!] as const);
+  const segments: Segment[] = [{ text: ' List:' }];
+  pairs.forEach(([name, color], i) => segments.push({ text: ` ${name} ${color}${i + 1 < count ? ',' : '.'}` }));
+  segments.push({ text: ' Again:' });
+  r.shuffle(pairs).forEach(([name, color], i) =>
+    segments.push({ text: ` ${name}` }, { text: ` ${color}`, answer: true }, { text: i + 1 < count ? ',' : '.' }),
+  );
+  return add(...segments);
+}
+
+/** The plainest way half of the time, else any. */
+function telling(r: Random, ways: readonly string[]): string {
+  return r.chance(0.4) ? ways[0]! : r.pick(ways);
+}
+
+/** Without the space before the first word. */
+function begin(segments: Segment[]): Segment[] {
+  const first = segments[0];
+  return first ? [{ ...first, text: first.text.replace(/^ /, '') }, ...segments.slice(1)] : [];
+}
