@@ -4,13 +4,16 @@ import { almostView } from './views/almost.js';
 import { attentionView } from './views/attention.js';
 import { commandsView } from './views/commands.js';
 import type { Context } from './views/context.js';
+import { disruptionView } from './views/disruption.js';
 import { generationView } from './views/generation.js';
 import { headsView } from './views/heads.js';
 import { holdView } from './views/hold.js';
 import { mapView } from './views/map.js';
 import { marginView } from './views/margin.js';
+import { propagationView } from './views/propagation.js';
 import { provenanceView } from './views/provenance.js';
 import { salienceView } from './views/salience.js';
+import { shapeView } from './views/shape.js';
 import { tokensView } from './views/tokens.js';
 import { verdictView } from './views/verdict.js';
 
@@ -99,6 +102,7 @@ export const SECTIONS: Section[] = [
           c.selection.shown?.attribution,
           c.selection.shown?.attention?.spans,
           c.selection.shown?.commands,
+          c.selection.shown?.headVerdicts,
           c.selection.span,
           c.view.sort ?? null,
           c.view.ascending ?? null,
@@ -118,6 +122,19 @@ export const SECTIONS: Section[] = [
           ...open(c, 'attention'),
         ],
         draw: (c) => [attentionView(c)],
+      },
+      {
+        id: 'disruption',
+        depends: (c) => [
+          ...always(c),
+          c.selection.shown?.disruption,
+          c.selection.shown?.shape,
+          c.selection.shown?.nothing,
+          c.selection.shown?.propagation,
+          c.residue.nullSpace,
+          ...open(c, 'disruption', 'propagation', 'shape'),
+        ],
+        draw: (c) => [h('div', { class: 'pair' }, disruptionView(c), h('div', null, propagationView(c), shapeView(c)))],
       },
       {
         id: 'commands',

@@ -1,4 +1,5 @@
 import type { Residue, RunTrace, TokenInfo } from '../../src/residue/types.js';
+import { generateHeadSections } from './residue-heads.js';
 import { generateAttention, generateAttribution, generateCommands, round } from './residue-parts.js';
 
 /** Size and features of a generated residue. */
@@ -160,6 +161,9 @@ export function generateResidue(options: GeneratorOptions = {}): Residue {
           },
         }
       : {}),
+    ...(main.shape?.logitNull != null
+      ? { nullSpace: { volume: main.shape.logitNull, byRun: [{ name: main.name, share: main.shape.logitNull }], directions: 20, of: 128 } }
+      : {}),
     verdict: {
       failed: main.scores!.failed,
       sentence: main.scores!.failed
@@ -262,7 +266,7 @@ function generateRun({ next, name, label, T, fails, vary, x, whole, layers, head
   };
   if (!whole) return run;
   const attribution = generateAttribution(next, layers, heads, T, final);
-  return {
+  const measured: RunTrace = {
     ...run,
     attribution,
     attention: generateAttention(next, layers, heads, T, spans, attribution),
@@ -308,6 +312,7 @@ function generateRun({ next, name, label, T, fails, vary, x, whole, layers, head
     },
     commands: label === 'probe' ? generateCommands(next, layers) : [],
   };
+  return { ...measured, ...generateHeadSections(next, measured, layers, heads) };
 }
 
 /** Wilson 95 % interval of k of n. */

@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Residue } from '../../src/residue/types.js';
-import { headsModel, labelled, patternOf, sortHeads } from '../../webview/model/heads.js';
+import { disruptionModel } from '../../webview/model/disruption.js';
+import { headsModel, labelled, patternOf, sortHeads, verdictText } from '../../webview/model/heads.js';
+import { propagationModel } from '../../webview/model/propagation.js';
+import { shapeModel } from '../../webview/model/shape.js';
 import { densityText, doseModel, dotModel } from '../../webview/model/hold.js';
 import { cellTip, FLOOR, mapModel, ramp } from '../../webview/model/map.js';
 import { marginModel } from '../../webview/model/margin.js';
@@ -334,5 +337,50 @@ describe('does it hold', () => {
     expect(model.dots.filter((d) => d.headline)).toHaveLength(1);
     expect(dotModel(generateResidue(), null)).toBeNull();
     expect(densityText(residue)).toMatch(/^\d+ of 13 runs fail: /);
+  });
+});
+
+describe('what became of the heads', () => {
+  const run = generateResidue({ layers: 4, heads: 3 }).runs[0]!;
+
+  it('stands beside each head that has a verdict, with whether its test confirmed it', () => {
+    const model = headsModel(run, 'fact')!;
+    const text = (name: string) => verdictText(model.points.find((p) => p.name === name)!);
+    expect([text('1.0'), text('2.1'), text('3.2'), text('0.0')]).toEqual(['qk-collapse', 'ghost (not confirmed)', '–', '–']);
+    expect(
+      sortHeads(model.points, 'verdict', true)
+        .slice(0, 3)
+        .map(({ name }) => name),
+    ).toEqual(['1.0', '2.1', '3.2']);
+    expect(model.table.columns).toHaveLength(model.table.rows[0]!.length);
+    expect(headsModel(run, null)!.points.every(({ verdict }) => verdict === null)).toBe(true);
+  });
+
+  it('is told of attention as means, differences and the head that changed most', () => {
+    const model = disruptionModel(run)!;
+    expect(model.rows.map(({ name }) => name)).toContain('to fact');
+    expect(model.rows.every(({ most }) => most !== null)).toBe(true);
+    expect(model.table.rows).toHaveLength(12);
+    const alone = disruptionModel({ ...run, disruption: { ...run.disruption!, entropy: { ...run.disruption!.entropy, control: null } } })!;
+    expect(alone.rows[0]).toMatchObject({ control: '–', difference: '–', most: null });
+    expect(disruptionModel({ ...run, disruption: undefined })).toBeNull();
+  });
+
+  it('is told of errors by the layer at which they are made', () => {
+    const model = propagationModel(run)!;
+    expect(model.rows).toBe(5);
+    expect(model.curves.every(({ from, y }) => from + y.length === 5)).toBe(true);
+    expect(model.table.rows.map((row) => row.length)).toEqual(model.table.rows.map(() => model.table.columns.length));
+    expect(propagationModel({ ...run, propagation: undefined })).toBeNull();
+  });
+
+  it('is told in small numbers, and nothing of what nobody measured', () => {
+    const residue = generateResidue({ layers: 4, heads: 3 });
+    expect(shapeModel(residue, run)!.facts.map(({ name }) => name)).toEqual(['trace complexity', 'logit-null share', 'null-space volume']);
+    const large = { ...run, shape: { ...run.shape!, logitNull: null } };
+    expect(shapeModel({ ...residue, nullSpace: undefined }, large)!.facts.at(-1)!.value).toBe('not measured');
+    expect(shapeModel(residue, { ...run, shape: undefined })).toBeNull();
+    const nothing = { reason: 'end-of-text' as const, endOfText: { token: '</s>', terms: run.attribution! }, entropy: run.attribution! };
+    expect(shapeModel(residue, { ...run, nothing })!.nothing.join(' ')).toMatch(/would end the text.*<\/s>.*entropy/);
   });
 });

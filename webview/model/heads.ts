@@ -1,3 +1,4 @@
+import type { HeadVerdict } from '../../src/residue/types-heads.js';
 import type { RunTrace } from '../../src/residue/types.js';
 import type { Table } from './csv.js';
 import { nats, probability } from './format.js';
@@ -17,15 +18,19 @@ export interface HeadPoint {
   contribution: number;
   /** Change of the margin when the head alone is cut off from the span, nats; null where no command has tested it. */
   effect: number | null;
+  /** What became of what it carried from the span; null where it does not touch it, or nobody looked. */
+  verdict: HeadVerdict | null;
   tip: string[];
 }
 /** Columns, and `strength`: the size of the contribution whichever way it goes. */
-export type HeadKey = 'strength' | 'head' | 'attention' | 'flow' | 'fromSpan' | 'contribution' | 'effect';
+export type HeadKey = 'strength' | 'head' | 'attention' | 'flow' | 'fromSpan' | 'contribution' | 'effect' | 'verdict';
 
 export interface HeadsModel {
   span: string | null;
   /** Whether any head's effect has been tested by intervention. */
   tested: boolean;
+  /** Whether heads have verdicts for this span. */
+  judged: boolean;
   points: HeadPoint[];
   /** Largest attention and |contribution|, for the axes. */
   aria: string;
@@ -51,6 +56,7 @@ export function headsModel(run: RunTrace, span: string | null): HeadsModel | nul
   if (!dla) return null;
   const s = span === null ? undefined : run.attention?.spans[span];
   const tested = span === null ? new Map<string, number>() : effectsOf(run, span);
+  const judged = run.headVerdicts?.span === span ? run.headVerdicts.heads : null;
   const points: HeadPoint[] = [];
   dla.head.forEach((row, layer) =>
     row.forEach((contribution, head) => {
@@ -58,6 +64,7 @@ export function headsModel(run: RunTrace, span: string | null): HeadsModel | nul
       const flow = s?.valueWeighted[layer]?.[head] ?? null;
       const fromSpan = s?.contribution[layer]?.[head] ?? null;
       const name = `${layer}.${head}`;
+      const verdict = judged?.find((v) => v.layer === layer && v.head === head) ?? null;
       points.push({
         layer,
         head,
@@ -67,12 +74,14 @@ export function headsModel(run: RunTrace, span: string | null): HeadsModel | nul
         fromSpan,
         contribution,
         effect: tested.get(name) ?? null,
+        verdict,
         tip: [
           `head ${name} (blocks.${layer}.attn, head ${head})`,
           ...(attention === null ? [] : [`attention to ${span}: ${probability(attention)}`]),
           `contribution: ${nats(contribution)}${fromSpan === null ? '' : `, of it from ${span} ${nats(fromSpan)}`}`,
           'direct logit attribution, final norm’s scale frozen. Read off.',
           ...(tested.has(name) ? [`cut off from ${span}: margin ${nats(tested.get(name))}. Tested by intervention.`] : []),
+          ...(verdict && verdict.verdict !== 'none' ? [`${verdict.verdict}: ${verdict.reason}`] : []),
         ],
       });
     }),
@@ -84,6 +93,7 @@ export function headsModel(run: RunTrace, span: string | null): HeadsModel | nul
   return {
     span,
     tested: tested.size > 0,
+    judged: judged !== null,
     points,
     aria: `${points.length} heads${span === null ? '' : `, attention to ${span} against contribution`}; the largest contribution is ${top?.name ?? 'none'} with ${nats(top?.contribution)}. Read off.`,
     table: {
@@ -94,17 +104,45 @@ export function headsModel(run: RunTrace, span: string | null): HeadsModel | nul
         'value-weighted norm',
         'contribution from span (nats)',
         'contribution (nats)',
+        'cut off (nats)',
+        'verdict',
+        'effect of its test (nats)',
+        'confirmed',
       ],
-      rows: points.map((p) => [p.layer, p.head, p.attention, p.flow, p.fromSpan, p.contribution, p.effect]),
+      rows: points.map((p) => [
+        p.layer,
+        p.head,
+        p.attention,
+        p.flow,
+        p.fromSpan,
+        p.contribution,
+        p.effect,
+        p.verdict?.verdict ?? null,
+        p.verdict?.test?.effect ?? null,
+        p.verdict?.test?.confirmed ?? null,
+      ]),
     },
   };
 }
+
+/** Verdicts of a failure above ghosts, and those above heads without one; of equal ones the larger loss first. */
+function rankOf({ verdict }: HeadPoint): number | null {
+  if (!verdict) return null;
+  const kind = verdict.verdict === 'none' ? 0 : verdict.verdict === 'ghost' ? 1 : 2;
+  return kind + Math.min(0.999, Math.abs(verdict.loss ?? 0) / 1000);
+}
+
+/** A verdict in a table's cell: whether its test confirmed it goes with it. */
+export const verdictText = ({ verdict }: HeadPoint): string =>
+  !verdict || verdict.verdict === 'none'
+    ? '–'
+    : `${verdict.verdict}${verdict.test === null ? ' (read off)' : verdict.test.confirmed ? '' : ' (not confirmed)'}`;
 
 /** Sorts heads by a column; what is missing goes last, ties by layer and head. */
 export function sortHeads(points: readonly HeadPoint[], key: HeadKey, descending: boolean): HeadPoint[] {
   const order = (a: HeadPoint, b: HeadPoint): number => a.layer - b.layer || a.head - b.head;
   const value = (p: HeadPoint): number | null =>
-    key === 'head' ? p.layer * 1e6 + p.head : key === 'strength' ? Math.abs(p.contribution) : p[key];
+    key === 'head' ? p.layer * 1e6 + p.head : key === 'strength' ? Math.abs(p.contribution) : key === 'verdict' ? rankOf(p) : p[key];
   return [...points].sort((a, b) => {
     const x = value(a);
     const y = value(b);
@@ -120,12 +158,13 @@ export function patternOf(run: RunTrace, head: [number, number]): number[] | nul
 
 /** Heads whose names are worth a label in the scatter: the strongest on each side, and the most attending. */
 export function labelled(points: readonly HeadPoint[], n: number): HeadPoint[] {
-  const chosen = new Set<HeadPoint>();
+  const chosen = new Set<HeadPoint>(points.filter((p) => p.verdict && p.verdict.verdict !== 'none').slice(0, 2 * n));
   const by = (score: (p: HeadPoint) => number, k: number): void => {
     for (const p of [...points].sort((a, b) => score(b) - score(a)).slice(0, k)) if (score(p) > 0) chosen.add(p);
   };
   by((p) => p.contribution, n);
   by((p) => -p.contribution, n);
   by((p) => p.attention ?? 0, n);
-  return [...chosen];
+  // Those with a verdict came first, and go on the chart before others.
+  return [...chosen].slice(0, 3 * n);
 }

@@ -1,14 +1,14 @@
 import { METHODS } from '../model/methods.js';
 import type { Plugin } from 'chart.js';
 import { h } from '../dom.js';
-import { headsModel, labelled, sortHeads, type HeadKey, type HeadPoint, type HeadsModel } from '../model/heads.js';
+import { headsModel, labelled, sortHeads, verdictText, type HeadKey, type HeadPoint, type HeadsModel } from '../model/heads.js';
 import { nats, number, probability } from '../model/format.js';
 import { around, place } from '../model/place.js';
 import { choice } from '../ui.js';
 import { alpha } from '../theme.js';
 import { axis, drawChart, setFont, type Items } from './chart.js';
 import type { Context } from './context.js';
-import { figure, missing } from './figure.js';
+import { figure, methodLink, missing } from './figure.js';
 
 const SHOWN = 12;
 
@@ -179,7 +179,11 @@ function scatterLabels(context: Context, model: HeadsModel): Plugin {
               ['ghosts', zero + 3, (w) => a.right - w - 4],
             ];
       for (const [text, y, x] of regions) texts.push({ text, colour: palette.muted, at: [{ x: x(width(text)), y }] });
-      for (const p of named) texts.push({ text: p.name, colour: palette.foreground, at: around(at(p).x, at(p).y, width(p.name), hgt, 5) });
+      for (const p of named) {
+        const { verdict } = p;
+        const text = verdict && verdict.verdict !== 'none' ? `${p.name} ${verdict.verdict}` : p.name;
+        texts.push({ text, colour: palette.foreground, at: around(at(p).x, at(p).y, width(text), hgt, 5) });
+      }
       const near = dots.map((d) => ({ x: d.x - 4, y: d.y - 4, w: 8, h: 8 }));
       const line = { x: a.left, y: zero - 1, w: a.right - a.left, h: 2 };
       const boxes = place(
@@ -226,6 +230,11 @@ const COLUMNS: { key: Exclude<HeadKey, 'strength'>; text: string; title: string 
     text: 'cut off',
     title: 'Change of the margin when the head alone is cut off from the span (nats): tested by intervention, INHIBIT',
   },
+  {
+    key: 'verdict',
+    text: 'verdict',
+    title: 'What became of what it carried from the span, probe against control; tested by intervention unless it says otherwise',
+  },
   { key: 'fromSpan', text: 'from span', title: 'Contribution to the margin from the span’s tokens alone (nats)' },
   { key: 'flow', text: 'flow', title: 'Norm of the value-weighted sum over the span, ‖Σ α·v·W_O‖' },
 ];
@@ -236,7 +245,11 @@ function table(context: Context, model: HeadsModel): HTMLElement {
   const descending = view.ascending !== true;
   const all = view.allHeads === true;
   const columns = COLUMNS.filter((c) =>
-    c.key === 'effect' ? model.tested : model.span !== null || c.key === 'head' || c.key === 'contribution',
+    c.key === 'effect'
+      ? model.tested
+      : c.key === 'verdict'
+        ? model.judged
+        : model.span !== null || c.key === 'head' || c.key === 'contribution',
   );
   const sorted = sortHeads(model.points, key, descending);
   const shown = all ? sorted : sorted.slice(0, SHOWN);
@@ -244,11 +257,13 @@ function table(context: Context, model: HeadsModel): HTMLElement {
     const value = (k: (typeof COLUMNS)[number]['key']): string =>
       k === 'head'
         ? p.name
-        : k === 'attention'
-          ? probability(p.attention)
-          : k === 'flow'
-            ? number(p.flow)
-            : nats(p[k]).replace(' nats', '');
+        : k === 'verdict'
+          ? verdictText(p)
+          : k === 'attention'
+            ? probability(p.attention)
+            : k === 'flow'
+              ? number(p.flow)
+              : nats(p[k]).replace(' nats', '');
     return h(
       'tr',
       {
@@ -269,7 +284,9 @@ function table(context: Context, model: HeadsModel): HTMLElement {
           'td',
           {
             class:
-              c.key === 'head' ? '' : `num${c.key === 'contribution' ? (p.contribution < 0 ? ' toward-rival' : ' toward-answer') : ''}`,
+              c.key === 'head' || c.key === 'verdict'
+                ? ''
+                : `num${c.key === 'contribution' ? (p.contribution < 0 ? ' toward-rival' : ' toward-answer') : ''}`,
           },
           value(c.key),
         ),
@@ -320,9 +337,9 @@ function table(context: Context, model: HeadsModel): HTMLElement {
     h(
       'p',
       { class: 'note' },
-      model.tested
-        ? 'Select a head to see what it attends to. Nats; “cut off” is tested by intervention, the rest is read off. Verdict and p of single heads: not checked. '
-        : 'Select a head to see what it attends to. Contribution in nats; effect, verdict and p of single heads: not checked. ',
+      `Select a head to see what it attends to. Nats; ${model.tested ? '“cut off” is tested by intervention, the other numbers are read off' : 'all numbers are read off'}. `,
+      model.judged ? methodLink(context, 'What the verdicts mean', METHODS.verdicts) : 'Verdicts of heads: not checked. ',
+      ' ',
       model.points.length > SHOWN
         ? h(
             'button',

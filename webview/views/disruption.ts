@@ -1,0 +1,71 @@
+import { h } from '../dom.js';
+import { disruptionModel } from '../model/disruption.js';
+import { METHODS } from '../model/methods.js';
+import type { Context } from './context.js';
+import { figure, missing } from './figure.js';
+
+/** Attention disruption: means over heads in probe and control, and the head that changed most. */
+export function disruptionView(context: Context): HTMLElement {
+  const run = context.selection.shown;
+  const model = run ? disruptionModel(run) : null;
+  if (!model) return missing(context, 'Attention disruption', 160);
+  const { link } = context;
+  const heading = (text: string, numeric = true): HTMLElement => h('th', { class: numeric ? 'num' : '', attrs: { scope: 'col' } }, text);
+  const rows = model.rows.map((row) =>
+    h(
+      'tr',
+      { title: row.title },
+      h('th', { attrs: { scope: 'row' } }, h('bdi', null, row.name)),
+      ...[row.probe, row.control, row.difference].map((text) => h('td', { class: 'num' }, text)),
+      h(
+        'td',
+        null,
+        row.most
+          ? h(
+              'button',
+              {
+                class: 'link',
+                key: `disruption.${row.name}`,
+                title: 'Select this head',
+                attrs: { type: 'button' },
+                on: { click: () => link.toggle({ head: row.most!.head }) },
+              },
+              row.most.text,
+            )
+          : '–',
+      ),
+    ),
+  );
+  return figure(context, {
+    id: 'disruption',
+    title: 'Attention disruption',
+    evidence: 'observed',
+    method: { name: 'attention at the answer position', anchor: METHODS.disruption },
+    table: model.table,
+    body: [
+      h(
+        'div',
+        { class: 'table-box', attrs: { tabindex: 0, role: 'region', 'aria-label': 'Attention disruption, means over heads' } },
+        h(
+          'table',
+          { class: 'table' },
+          h(
+            'thead',
+            null,
+            h(
+              'tr',
+              null,
+              heading('mean over heads', false),
+              heading('here'),
+              heading('control'),
+              heading('difference'),
+              heading('changed most (head)', false),
+            ),
+          ),
+          h('tbody', null, ...rows),
+        ),
+      ),
+      model.trapped === null ? null : h('p', { class: 'note' }, `Heads trapped near the answer position: ${model.trapped}.`),
+    ],
+  });
+}
