@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { packageVersion } from '../paths.js';
 import { checkCommand } from './check.js';
 import { compareCommand, type CompareCommandOptions } from './compare.js';
+import { graphCommand, type GraphCommandOptions } from './graph.js';
 import { modelsCommand } from './models.js';
 import { probeCommand, runCommand, type ProbeCommandOptions, type RunCommandOptions } from './run.js';
 import { EXIT } from './session.js';
@@ -29,6 +30,13 @@ function names(value: string, former: string[] = []): string[] {
   if (more.includes('')) throw new InvalidArgumentError('It must name models, separated by commas, none of them empty.');
   if (value.includes('\0')) throw new InvalidArgumentError('It must not hold a NUL character.');
   return [...new Set([...former, ...more])];
+}
+
+/** A share from 0 to 1, or commander's own sentence about it. */
+function fraction(text: string): number {
+  const value = text.trim() === '' ? NaN : Number(text);
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError('It must be a number from 0 to 1.');
+  return value;
 }
 
 const SEEDS = 0xffff_ffff;
@@ -119,6 +127,26 @@ export function program(end: (code: number) => void): Command {
       )}`,
     )
     .action(async (files: string[], options: CompareCommandOptions) => end(await compareCommand(files, options)));
+
+  withModel(residue.command('graph'))
+    .description('how the margin was put together: an attribution graph, every edge tested by intervention')
+    .argument('<subject>', 'a shell, a residue that holds a graph, or what the model reads')
+    .option('--answer <text>', "with a text: what should come next (default: the model's own top token)")
+    .option('--rivals <text...>', "with a text: what might come instead (default: the model's own top tokens)")
+    .addOption(new Option('--out <file>', "write it in circuit-tracer's JSON, which its viewer opens").argParser(text('file')))
+    .option('--json', 'print that JSON, and nothing else, on stdout')
+    .addOption(new Option('--node-threshold <share>', "share of the nodes' influence to keep (default: 0.8)").argParser(fraction))
+    .addOption(new Option('--edge-threshold <share>', "share of the edges' scores to keep (default: 0.98)").argParser(fraction))
+    .addOption(new Option('--max-nodes <n>', 'nodes at most (default: 80)').argParser(integer(1, 10_000)))
+    .addOption(new Option('--max-edges <n>', 'edges at most (default: 240)').argParser(integer(1, 10_000)))
+    .addHelpText(
+      'after',
+      examples(
+        'residue graph shells/v1-memtrace.shell.yaml --out graph.json',
+        'residue graph "Tom has a red ball. Q: What color is Tom\'s ball? A:" --answer " red" --rivals " blue"',
+      ),
+    )
+    .action(async (subject: string, options: GraphCommandOptions) => end(await graphCommand(subject, options)));
 
   residue
     .command('check')

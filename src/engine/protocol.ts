@@ -111,6 +111,8 @@ export interface RunShellParams extends ShellSource {
   seed?: number;
   /** Indexes into the shell's `run`; default all. */
   commands?: readonly number[];
+  /** Make the attribution graph of the headline's run; thresholds and caps where they are not the defaults. */
+  graph?: { node?: number; edge?: number; maxNodes?: number; maxEdges?: number };
   /** Folder that gets one `.npz` per run, written by the engine itself. */
   npz?: string;
   /** Whether anybody wants the residue as it grows; default false, for making it into messages costs time. */
@@ -127,6 +129,7 @@ export interface ProbeParams {
   settings?: ModelSettings;
   seed?: number;
   npz?: string;
+  graph?: RunShellParams['graph'];
   partials?: boolean;
 }
 

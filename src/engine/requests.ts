@@ -97,6 +97,15 @@ const lensRequest = z.strictObject({
 
 const axis = z.union([z.null(), index, z.tuple([index, index])]) satisfies z.ZodType<AxisSlice>;
 
+const unit = z.number().min(0).max(1);
+const cap = z.int().min(1).max(10_000);
+const graph = z.strictObject({
+  node: unit.optional(),
+  edge: unit.optional(),
+  maxNodes: cap.optional(),
+  maxEdges: cap.optional(),
+});
+
 const runShell = z.strictObject({
   text,
   file: path.nullable(),
@@ -106,6 +115,7 @@ const runShell = z.strictObject({
   settings: settings.optional(),
   seed: z.int().optional(),
   commands: indexes.optional(),
+  graph: graph.optional(),
   npz: path.optional(),
   partials: z.boolean().optional(),
 }) satisfies z.ZodType<RunShellParams>;
@@ -119,6 +129,7 @@ const probe = z.strictObject({
   settings: settings.optional(),
   seed: z.int().optional(),
   npz: path.optional(),
+  graph: graph.optional(),
   partials: z.boolean().optional(),
 }) satisfies z.ZodType<ProbeParams>;
 

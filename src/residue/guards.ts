@@ -150,6 +150,17 @@ const run = shape({
   }),
   'headVerdicts?': shape({ span: isString, heads: list(headVerdict), touching: isNumber, conflict: orNull(isPlain) }),
   'nothing?': shape({ reason: isString, endOfText: orNull(shape({ token: isString, terms: attribution })), entropy: attribution }),
+  'graph?': shape({
+    total: isNumber,
+    nodeShare: isNumber,
+    edgeShare: isNumber,
+    unexplained: isNumber,
+    nodes: list(
+      shape({ id: isString, kind: isString, layer: isNumber, head: isNumber, pos: isNumber, effect: isNumber, influence: isNumber }),
+    ),
+    edges: list(shape({ source: isString, target: isString, weight: isNumber, score: isNumber, tested: isNumber })),
+    agreement: orNull(shape({ tested: isNumber, sameSign: isNumber, correlation: isNumber })),
+  }),
   'propagation?': shape({
     epsilon: isNumber,
     seeds: isNumber,

@@ -11,6 +11,7 @@ import {
   salienceLines,
 } from './report/evidence.js';
 import { disruptionLines, propagationLines, shapeLines, verdictOfHeadsLines } from './report/heads.js';
+import { graphLines } from './report/graph.js';
 import { paintOf, printable, wrap, type Look } from './report/text.js';
 import { heading, promptLines, runLabel, scoreLines, verdictLines } from './report/verdict.js';
 import type { Residue } from './types.js';
@@ -57,6 +58,11 @@ export function formatReport(residue: Residue, options: Partial<Look> = {}): str
     section('Growth of an error', 'of a hundredth, at the answer position (tested by intervention)', propagationLines(run, look));
     section('Shape of the trace', '(read off)', shapeLines(residue, run, look));
     section('Layer salience', '', salienceLines(run, look, paint));
+    section(
+      'Attribution graph',
+      'predicted: frozen-linear (read off); observed: path patching (tested by intervention); nats',
+      graphLines(run, look, paint),
+    );
     section('Almost said', '(read off: logit lens)', almostLines(run, look));
     section('Went on to say', '', generationLines(run, look, paint));
     const commands = (run.commands ?? []).flatMap((outcome, i) => [

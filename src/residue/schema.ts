@@ -1,3 +1,4 @@
+import { graphSections } from './schema-graph.js';
 import { headSections } from './schema-heads.js';
 import {
   boolean,
@@ -99,6 +100,7 @@ const sections: Record<string, Schema> = {
       headVerdicts: ref('HeadVerdicts'),
       nothing: ref('NullAttribution'),
       propagation: ref('ErrorPropagation'),
+      graph: ref('AttributionGraph'),
     },
     [
       'scores',
@@ -117,6 +119,7 @@ const sections: Record<string, Schema> = {
       'headVerdicts',
       'nothing',
       'propagation',
+      'graph',
     ],
   ),
   Scores: object({
@@ -260,6 +263,7 @@ const sections: Record<string, Schema> = {
     line: { type: 'integer', minimum: 1 },
   }),
   ...headSections,
+  ...graphSections,
 };
 
 /** Schema of a whole residue file. Property order is the order in which files are written. */

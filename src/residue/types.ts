@@ -1,3 +1,4 @@
+import type { AttributionGraph } from './types-graph.js';
 import type { AttentionDisruption, ErrorPropagation, HeadVerdicts, NullAttribution, NullSpace, TraceShape } from './types-heads.js';
 
 /**
@@ -118,6 +119,7 @@ export interface RunTrace {
   /** Only when nothing comes at the answer position. */
   nothing?: NullAttribution;
   propagation?: ErrorPropagation;
+  graph?: AttributionGraph;
 }
 
 export interface Scores {

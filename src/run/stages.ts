@@ -2,6 +2,7 @@ import type { Ask, Stage } from './stage.js';
 import { commandStages } from './stages/commands.js';
 import { generation } from './stages/generation.js';
 import { propagation, shape, verdicts } from './stages/heads.js';
+import { graph } from './stages/graph.js';
 import { layers } from './stages/layers.js';
 import { patterns } from './stages/patterns.js';
 import { readOff } from './stages/read-off.js';
@@ -19,6 +20,7 @@ const STAGES: readonly (Stage | ((ask: Ask) => readonly Stage[]))[] = [
   layers,
   verdicts,
   propagation,
+  graph,
 ];
 
 /** The stages that a shell has with these options. */

@@ -2,6 +2,7 @@ import type { Model, NdArray, RunResult } from '../engine/api.js';
 import type { EncodedToken } from '../model/types.js';
 import type { Residue } from '../residue/types.js';
 import type { Shell } from '../shell/types.js';
+import type { GraphSettings } from './graph/section.js';
 
 /** A filled prompt, tokenised for a model, with its spans as token ranges and what may be answered. */
 export interface PreparedPrompt {
@@ -41,6 +42,8 @@ export interface RunShellOptions {
   signal?: AbortSignal;
   /** Run only these commands (indexes into shell.run); default all. */
   commands?: readonly number[];
+  /** Make the attribution graph of the headline's run; thresholds and caps where they are not the defaults. */
+  graph?: Partial<GraphSettings>;
   /** Keep traced arrays and hand them over one run at a time (for `--npz`). `name` is `probe`, `control` or `probe.walk=40`. */
   onArrays?: (name: string, arrays: Map<string, NdArray | { data: BigInt64Array; shape: number[] }>) => Promise<void>;
 }

@@ -78,6 +78,7 @@ const KEY_SNIPPETS: Readonly<Record<string, string>> = {
   vary: 'vary:\n  ${1:walk}: { repeat: "${2:They walk for a while. }", times: [${3:0, 20, 40}] }',
   paraphrases: 'paraphrases:\n  - prompt: "$0"\n    answer: "${1: red}"',
   run: 'run:\n  - $0',
+  graph: 'graph: true',
   generate: 'generate: { tokens: ${1:40}, temperature: ${2:0} }',
   expect: 'expect:\n  - $0',
   motivation: 'motivation: >\n  $0',

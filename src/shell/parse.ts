@@ -52,6 +52,7 @@ interface RawShell {
   vary?: Record<string, RawVary>;
   paraphrases?: (RawPrompt | { prompt: RawPrompt; answer?: RawAnswer; rivals?: RawAnswer[] })[];
   run?: Record<string, Record<string, unknown> | null>[];
+  graph?: boolean;
   generate?: { tokens?: number; temperature?: number; seed?: number };
   expect?: Record<string, Expectation['want']>[];
 }
@@ -75,6 +76,7 @@ class ShellBuilder {
       vary: Object.entries(raw.vary ?? {}).map(([name, values]) => ({ name, values: varyValues(values) })),
       paraphrases: (raw.paraphrases ?? []).map((entry, i) => this.paraphrase(entry, ['paraphrases', i])),
       run: (raw.run ?? []).map((call, i) => this.call(call, ['run', i])),
+      graph: raw.graph ?? false,
       generate: raw.generate === undefined ? null : { tokens: 40, temperature: 0, seed: 0, ...raw.generate },
       expect: (raw.expect ?? []).map((entry, i) => this.expectation(entry, ['expect', i])),
       idRange: this.range(['shell']),

@@ -211,6 +211,12 @@ export function buildShellSchema(commands: readonly CommandInfo[]): JsonSchema {
           'x-expected': 'one command with its parameters, such as ANCHOR: {span: fact}',
         },
       },
+      graph: {
+        type: 'boolean',
+        default: false,
+        description: 'Whether the attribution graph of the headline’s run is made, each of its edges tested by intervention.',
+        'x-expected': 'true or false',
+      },
       generate: {
         type: 'object',
         additionalProperties: false,

@@ -99,6 +99,8 @@ export interface Shell {
   paraphrases: { prompt: PromptTemplate; answer: AnswerSpec | null; rivals: AnswerSpec[] | null }[];
   run: CommandCall[];
   generate: { tokens: number; temperature: number; seed: number } | null;
+  /** Make the attribution graph of the headline's run. */
+  graph: boolean;
   expect: Expectation[];
   /** Range of the `shell:` value, where the code lens sits. */
   idRange: Range;

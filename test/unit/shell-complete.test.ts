@@ -46,6 +46,7 @@ const keys = [
   'vary',
   'paraphrases',
   'run',
+  'graph',
   'generate',
   'expect',
 ];

@@ -124,7 +124,7 @@ async function runBlocks(
   const keys: Tensor[] = [];
   const values: Tensor[] = [];
   let residual = first;
-  for (let layer = plan.start?.layer ?? 0; layer < spec.nLayers; layer++) {
+  for (let layer = plan.start?.layer ?? 0; layer < blocksWanted(spec.nLayers, plan); layer++) {
     // A turn of the event loop lets a signal or a message in before each part.
     await nextTurn();
     throwIfAborted(plan.signal);
@@ -155,6 +155,12 @@ async function runBlocks(
   }
   throwIfAborted(plan.signal);
   return { residual, keys, values };
+}
+
+/** Blocks that a pass needs: those up to its last hook point when it is asked for nothing else. */
+function blocksWanted(all: number, { logitRows, keepCache, hooks }: Plan): number {
+  if (logitRows.length > 0 || keepCache) return all;
+  return Math.min(all, 1 + Math.max(-1, ...hooks.map(({ layer }) => layer)));
 }
 
 /** The final norm's hook points at every position. */

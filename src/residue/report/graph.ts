@@ -1,0 +1,45 @@
+import type { GraphEdge, GraphNode } from '../types-graph.js';
+import type { RunTrace } from '../types.js';
+import { printable, wrap, type Look, type Paint } from './text.js';
+
+/** Edges listed; the rest is in the JSON and the panel. */
+const LISTED = 12;
+
+/** How the margin was put together: the strongest nodes' edges, predicted and observed, in nats. */
+export function graphLines(run: RunTrace, look: Look, paint: Paint): string[] {
+  const { graph } = run;
+  if (!graph) return [];
+  const names = new Map(graph.nodes.map((node) => [node.id, nameOf(node, run)]));
+  const percent = (share: number): string => `${Math.round(100 * share)} %`;
+  const summary =
+    `${graph.nodes.length} nodes with ${percent(graph.nodeShare)} of the influence, ${graph.edges.length} edges with ${percent(graph.edgeShare)} of the scores.` +
+    (graph.unexplained > 0.005 ? ` ${percent(graph.unexplained)} of the influence ended at components too weak to follow.` : '');
+  const agreement = graph.agreement;
+  const held = agreement
+    ? `Tested by intervention: ${agreement.sameSign} of ${agreement.tested} edges work in the predicted direction${agreement.correlation === null ? '' : ` (correlation ${agreement.correlation.toFixed(2)})`}.`
+    : 'No edge was tested.';
+  const edges = graph.edges.slice(0, LISTED);
+  const rows = edges.map((edge) => [`${names.get(edge.source)} → ${names.get(edge.target)}`, signed(edge.weight), observed(edge)]);
+  const width = Math.max(4, ...rows.map(([path]) => path!.length));
+  const line = ([path, predicted, effect]: string[]): string =>
+    `  ${path!.padEnd(width)}  ${predicted!.padStart(9)}  ${effect!.padStart(9)}`;
+  return [
+    ...wrap(summary, look.width - 2).map((text) => `  ${text}`),
+    ...wrap(held, look.width - 2).map((text) => `  ${text}`),
+    '',
+    paint.faint(line(['edge', 'predicted', 'observed'])),
+    ...rows.map(line),
+    ...(graph.edges.length > LISTED ? [paint.faint(`  … ${graph.edges.length - LISTED} more edges`)] : []),
+  ];
+}
+
+/** `head 2.1 at " ball" (5)`, in words. */
+function nameOf(node: GraphNode, run: RunTrace): string {
+  if (node.kind === 'margin') return 'margin';
+  const token = `${printable(JSON.stringify(run.tokens[node.pos]?.text ?? ''))} (${node.pos})`;
+  if (node.kind === 'embed') return `token ${token}`;
+  return node.kind === 'mlp' ? `MLP ${node.layer} at ${token}` : `head ${node.layer}.${node.head} at ${token}`;
+}
+
+const signed = (value: number): string => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(2)}`;
+const observed = ({ tested }: GraphEdge): string => (tested === null ? '—' : signed(tested));
