@@ -76,13 +76,15 @@ export function matches(got: Cell, want: Expectation['want']): boolean {
   if (got === null) return false;
   if (typeof want !== 'object') return got === want;
   const { below, above, between, equals } = want;
+  // A dose that was not found is beyond every bound.
+  const value = got === '∞' ? Infinity : got;
   if (equals !== undefined && got !== equals) return false;
   if (below === undefined && above === undefined && between === undefined) return true;
-  if (typeof got !== 'number') return false;
+  if (typeof value !== 'number') return false;
   return (
-    (below === undefined || got < below) &&
-    (above === undefined || got > above) &&
-    (between === undefined || (got >= between[0] && got <= between[1]))
+    (below === undefined || value < below) &&
+    (above === undefined || value > above) &&
+    (between === undefined || (value >= between[0] && value <= between[1]))
   );
 }
 

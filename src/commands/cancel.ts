@@ -1,0 +1,296 @@
+import type { Edit } from '../engine/api.js';
+import { klDivergence } from '../methods/competition.js';
+import { logSoftmax, margin } from '../methods/lens.js';
+import { Random } from '../methods/random.js';
+import { argmax, mean, quantile, standardDeviation } from '../methods/statistics.js';
+import type { CommandOutcome } from '../residue/types.js';
+import { sceneOf, type Scene } from '../run/heads/verdicts.js';
+import { marginsAtEnd, prefixOf } from '../run/edited.js';
+import { headContributions, headLabel, meanZ, outputsOf, scaleHeads, type HeadName, type Where } from '../run/value/heads.js';
+import { spanMass, type Span } from '../methods/attention.js';
+import { sourceSpan } from '../run/patterns.js';
+import { count, nats, plain, quote } from '../run/words.js';
+import { spanSchema } from './schema.js';
+import { contest, range } from './shared.js';
+import type { Command, CommandContext } from './types.js';
+
+interface CancelParams {
+  below?: number;
+  span?: string;
+}
+
+/** Random sets of as many heads that are ablated beside the chosen ones. */
+const NULL_SETS = 16;
+
+export const cancel: Command<CancelParams> = {
+  name: 'CANCEL',
+  summary: 'Ablates every head of low salience at once, and measures what the output keeps.',
+  docs: `**CANCEL** tests whether the heads that seem not to matter matter.
+
+- *salience* of a head (nats, read off): |its contribution at p to the margin| (direct logit attribution, Elhage et al. 2021).
+- Every head whose salience is less than the \`below\`-quantile of all is ablated at once: its z is set to zero, or to its mean over the control and the paraphrases
+  (of the prompt itself without either); at p alone, and at every position. Low salience at p says nothing of what a head does for later layers: the two differ by that.
+- *kl* (nats): KL divergence of the output from the unchanged one. *effect* (nats): margin then − margin before. Zero, every position, unless it says otherwise.
+- *p*: ${NULL_SETS} random sets of as many heads are ablated alike; p = (1 + sets that keep the output as close) / ${NULL_SETS + 1}.
+- *ghost heads*: attention to the span above the 95th percentile of random spans of its length, contribution from it within the 95th percentile of theirs, and cutting the
+  head off from the span changes the margin by no more than the 95th percentile of cutting it off from random spans.
+
+The ablations are **tested by intervention**; salience is **read off**.`,
+  params: {
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      below: {
+        type: 'number',
+        minimum: 0,
+        maximum: 1,
+        default: 0.5,
+        description: 'Quantile of salience under which heads are ablated. Default 0.5.',
+      },
+      span: { ...spanSchema, description: 'Span whose ghost heads are looked for. Default: the span that the shell is about.' },
+    },
+  },
+  snippet: 'CANCEL: { below: ${1:0.5} }',
+  measures: {
+    heads: { unit: 'heads', evidence: 'observed', summary: 'How many heads are under the quantile.' },
+    effect: { unit: 'nats', summary: 'Margin with them zeroed everywhere minus margin unchanged.' },
+    kl: { unit: 'nats', summary: 'KL divergence of that output from the unchanged one.' },
+    top1Kept: { unit: '', summary: 'Whether the model still says the same token.' },
+    meanEffect: { unit: 'nats', summary: 'The effect with means in place of zeros.' },
+    meanKl: { unit: 'nats', summary: 'The KL divergence with means in place of zeros.' },
+    answerEffect: { unit: 'nats', summary: 'The effect of zeroing them at the answer position alone.' },
+    p: { unit: '', summary: 'Share of random sets of as many heads that keep the output as close.' },
+    ghosts: { unit: 'heads', summary: 'How many heads look at the span and do nothing with it.' },
+  },
+  async run(context, params) {
+    const { model, probe, trace, signal } = context;
+    const { answer, strongest } = contest(context);
+    const all = await headContributions(model, probe, answer, strongest, signal);
+    const limit = quantile(
+      all.map(({ contribution }) => Math.abs(contribution)),
+      params.below ?? 0.5,
+    );
+    const chosen = all.filter(({ contribution }) => Math.abs(contribution) < limit);
+    const outputs = await ablated(context, all, chosen);
+    const name = params.span ?? sourceSpan(context.shell, probe.prompt.spans);
+    const span = name === null ? undefined : probe.prompt.spans[name];
+    const ghosts = span ? await ghostHeads(context, span) : null;
+    return report(params, { all, chosen, limit, ...outputs, ghosts, span: span ? name : null, base: trace.scores!.margin });
+  },
+};
+
+interface Kept {
+  margin: number;
+  kl: number;
+  probability: number;
+  says: string;
+  same: boolean;
+}
+
+interface Ablated {
+  rows: { kind: 'zero' | 'mean'; where: Where; kept: Kept }[];
+  nulls: number[];
+}
+
+async function ablated(context: CommandContext, all: readonly HeadName[], chosen: readonly HeadName[]): Promise<Ablated> {
+  const { model, probe, control, paraphrases, seed, signal } = context;
+  const { answer, rivals } = contest(context);
+  const unchanged = logSoftmax(probe.result.logits!.data);
+  const said = argmax(unchanged);
+  const read = (logits: Float32Array): Kept => {
+    const row = logSoftmax(logits);
+    const top = argmax(row);
+    return {
+      margin: margin(row, answer, rivals),
+      kl: klDivergence(unchanged, row),
+      probability: Math.exp(row[answer]!),
+      says: model.tokenizer.token(top),
+      same: top === said,
+    };
+  };
+  const others = [...(control ? [control.prompt.ids] : []), ...paraphrases.map(({ ids }) => ids)];
+  const means = await meanZ(model, others.length > 0 ? others : [probe.prompt.ids], signal);
+  const replaced = (where: Where): Edit[] =>
+    chosen.map(({ layer, head }) => ({
+      kind: 'replace',
+      at: 'z',
+      layer,
+      head,
+      positions: where === 'all' ? 'all' : [probe.position],
+      value: means[layer]![head]!,
+    }));
+  const steps = 4 + NULL_SETS;
+  const progress = (from: number) => ({ signal, onProgress: (done: number) => context.progress(from + done, steps) });
+  const rows: Ablated['rows'] = [];
+  for (const where of ['all', 'answer'] as const) {
+    const variants = [scaleHeads(chosen, 0, where, probe.position), replaced(where)];
+    const kept = await outputsOf(model, probe.prompt.ids, variants, read, where, progress(rows.length));
+    rows.push({ kind: 'zero', where, kept: kept[0]! }, { kind: 'mean', where, kept: kept[1]! });
+  }
+  const random = new Random(seed);
+  const sets = chosen.length === 0 ? [] : range(NULL_SETS).map(() => random.sample(all.length, chosen.length).map((i) => all[i]!));
+  const nulls = await outputsOf(
+    model,
+    probe.prompt.ids,
+    sets.map((set) => scaleHeads(set, 0, 'all', probe.position)),
+    (logits) => klDivergence(unchanged, logSoftmax(logits)),
+    'all',
+    progress(4),
+  );
+  return { rows, nulls };
+}
+
+interface Ghost extends HeadName {
+  attention: number;
+  contribution: number;
+  effect: number;
+  /** 95th percentile of the sizes of the effects of random spans. */
+  null95: number;
+}
+
+/** Heads that look at a span, write nothing from it and are not missed; empty where the prompt has no room for random spans. */
+async function ghostHeads(context: CommandContext, span: Span): Promise<Ghost[]> {
+  const { model, probe, seed, signal } = context;
+  const { answer, rivals, strongest } = contest(context);
+  const scene = await sceneOf(model, probe, span, { answer, rival: strongest }, seed, signal);
+  if (scene.nulls.length === 0) return [];
+  const looking = lookers(scene, model.spec.nHeads);
+  const cut = ({ layer, head }: HeadName, [start, end]: Span): Edit[] => [
+    { kind: 'knockout', layers: [layer], heads: [head], queries: [probe.position], keys: range(end - start).map((i) => start + i) },
+  ];
+  const free = scene.nulls.filter(([start, end]) => end - start < probe.prompt.ids.length);
+  const variants = [[], ...looking.flatMap((one) => [cut(one, span), ...free.map((at) => cut(one, at))])];
+  if (looking.length === 0 || free.length === 0) return [];
+  const margins = await marginsAtEnd(model, await prefixOf(model, probe.prompt.ids, signal), variants, { answer, rivals }, { signal });
+  const base = margins[0]!;
+  const per = free.length + 1;
+  return looking.flatMap((one, i): Ghost[] => {
+    const [own, ...nulls] = margins.slice(1 + i * per, 1 + (i + 1) * per).map((m) => m - base);
+    const null95 = quantile(nulls.map(Math.abs), 0.95);
+    return Math.abs(own!) <= null95 ? [{ ...one, effect: own!, null95 }] : [];
+  });
+}
+
+/** Heads that attend to the span more than to random ones and write no more from it. */
+function lookers({ span, nulls, terms, writes }: Scene, nHeads: number): (HeadName & { attention: number; contribution: number })[] {
+  return writes.layers.flatMap(({ pattern }, layer) =>
+    range(nHeads).flatMap((head) => {
+      const attention = spanMass(pattern[head]!, span);
+      const contribution = spanMass(terms.source[layer]![head]!, span);
+      const looks =
+        attention >
+        quantile(
+          nulls.map((at) => spanMass(pattern[head]!, at)),
+          0.95,
+        );
+      const writesNothing =
+        Math.abs(contribution) <=
+        quantile(
+          nulls.map((at) => Math.abs(spanMass(terms.source[layer]![head]!, at))),
+          0.95,
+        );
+      return looks && writesNothing ? [{ layer, head, attention, contribution }] : [];
+    }),
+  );
+}
+
+interface Cancelled extends Ablated {
+  all: readonly (HeadName & { contribution: number })[];
+  chosen: readonly (HeadName & { contribution: number })[];
+  limit: number;
+  ghosts: Ghost[] | null;
+  span: string | null;
+  base: number;
+}
+
+function report(params: CancelParams, { all, chosen, limit, rows, nulls, ghosts, span, base }: Cancelled): CommandOutcome {
+  const kept = (kind: 'zero' | 'mean', where: Where): Kept => rows.find((row) => row.kind === kind && row.where === where)!.kept;
+  const zero = kept('zero', 'all');
+  const p = nulls.length === 0 ? null : (1 + nulls.filter((kl) => kl <= zero.kl).length) / (1 + nulls.length);
+  const change = (to: number): string => `${to < base ? 'lowers' : 'raises'} the margin by ${nats(Math.abs(to - base))}`;
+  const findings = [
+    chosen.length === 0
+      ? `No head is under the quantile, so nothing was ablated.`
+      : `Zeroing the ${chosen.length} of ${count(all.length, 'head')} under ${nats(limit)} of salience everywhere ${change(zero.margin)} and moves the output by ${plain(zero.kl)} nats of KL divergence; the model ${zero.same ? 'still says' : 'now says'} ${quote(zero.says)} (tested by intervention).`,
+    ...(chosen.length === 0
+      ? []
+      : [
+          `At the answer position alone it ${change(kept('zero', 'answer').margin)}; with means in place of zeros everywhere it ${change(kept('mean', 'all').margin)} (tested by intervention).`,
+          `Random sets of as many heads move the output by ${plain(mean(nulls))} nats on average (${plain(standardDeviation(nulls))} standard deviation; p = ${plain(p!, 2)}).`,
+        ]),
+    ...(ghosts === null
+      ? []
+      : [
+          ghosts.length === 0
+            ? `No ghost heads: every head that looks at ${quote(span!)} more than at random spans writes from it or is missed.`
+            : `${count(ghosts.length, 'ghost head')} on ${quote(span!)}: ${ghosts.map(headLabel).join(', ')} look${ghosts.length === 1 ? 's' : ''} at it, but neither writing from it nor cutting it off does more than on random spans (tested by intervention).`,
+        ]),
+  ];
+  const under = new Set(chosen.map(headLabel));
+  return {
+    name: 'CANCEL',
+    params: { ...params },
+    evidence: 'caused',
+    findings,
+    values: {
+      heads: chosen.length,
+      effect: zero.margin - base,
+      kl: zero.kl,
+      top1Kept: zero.same,
+      meanEffect: kept('mean', 'all').margin - base,
+      meanKl: kept('mean', 'all').kl,
+      answerEffect: kept('zero', 'answer').margin - base,
+      p,
+      ghosts: ghosts && ghosts.length,
+    },
+    curves: [],
+    tables: [
+      {
+        title: 'What the output keeps',
+        evidence: 'caused',
+        columns: [
+          { label: 'ablation' },
+          { label: 'positions' },
+          { label: 'margin', unit: 'nats' },
+          { label: 'effect', unit: 'nats' },
+          { label: 'KL', unit: 'nats' },
+          { label: 'p(answer)' },
+          { label: 'says' },
+        ],
+        rows: rows.map(({ kind, where, kept: one }) => [
+          kind,
+          where === 'all' ? 'all' : 'answer alone',
+          one.margin,
+          one.margin - base,
+          one.kl,
+          one.probability,
+          quote(one.says),
+        ]),
+      },
+      ...(ghosts
+        ? [
+            {
+              title: `Ghost heads on ${quote(span!)}`,
+              evidence: 'caused' as const,
+              columns: [
+                { label: 'head' },
+                { label: 'attention', unit: 'share' },
+                { label: 'contribution', unit: 'nats' },
+                { label: 'effect of cutting', unit: 'nats' },
+                { label: '95 % of random spans', unit: 'nats' },
+              ],
+              rows: ghosts.map((one) => [headLabel(one), one.attention, one.contribution, one.effect, one.null95]),
+            },
+          ]
+        : []),
+      {
+        title: 'Salience of heads',
+        evidence: 'observed',
+        columns: [{ label: 'head' }, { label: 'salience', unit: 'nats' }, { label: 'ablated' }],
+        rows: [...all]
+          .sort((a, b) => Math.abs(b.contribution) - Math.abs(a.contribution))
+          .map((one) => [headLabel(one), Math.abs(one.contribution), under.has(headLabel(one))]),
+      },
+    ],
+  };
+}
