@@ -2,6 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { build, context } from 'esbuild';
+import { shellValidatorPlugin } from './scripts/shell-validator.mjs';
 
 const production = process.argv.includes('--production');
 const watch = process.argv.includes('--watch');
@@ -22,6 +23,7 @@ const node = {
   minify: production,
   sourcemap: !production,
   logLevel: 'info',
+  plugins: [shellValidatorPlugin],
 };
 
 const entries = {
@@ -35,6 +37,8 @@ const entries = {
     format: 'esm',
     define: {},
     banner: {},
+    // Its validator is compiled when first used: the ready-made one would need `require`.
+    plugins: [],
     packages: 'external',
   },
   webview: {

@@ -1,5 +1,6 @@
 import { COMMANDS } from '../commands/table.js';
 import { checkMeaning } from './meaning.js';
+import { precompiled } from './precompiled.js';
 import { reportSchemaErrors, rangeOf } from './problems.js';
 import { shellValidator } from './schema.js';
 import type { CommandInfo } from './schema.js';
@@ -21,7 +22,7 @@ export function parseShell(text: string, options: ParseOptions = {}): ParsedShel
   const findings = new Findings(text);
   const source = readSource(findings);
   if (source === null) return { shell: null, diagnostics: findings.list };
-  reportSchemaErrors(findings, source, shellValidator(commands), commands);
+  reportSchemaErrors(findings, source, shellValidator(commands, commands === COMMANDS ? precompiled : null), commands);
   if (findings.failed) return { shell: null, diagnostics: sorted(findings) };
   const shell = new ShellBuilder(source).build(source.value as RawShell);
   checkMeaning(findings, source, shell, commands);

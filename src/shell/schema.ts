@@ -1,5 +1,5 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
+import type { CodeOptions, ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import type { Command } from '../commands/types.js';
 import { FAMILIES } from './families.js';
 import { MAX_TEXT, PROMPT, answer, byType, chat, name, prompt, rivals, text, tokenPrompt, vary } from './schema-forms.js';
@@ -259,24 +259,32 @@ export interface ShellValidator {
 
 const validators = new WeakMap<readonly CommandInfo[], ShellValidator>();
 
-/** The compiled schema for a list of commands; made once per list. */
-export function shellValidator(commands: readonly CommandInfo[]): ShellValidator {
+/** The validator's settings: every error at once, each with the part of the schema that it is about. */
+export function shellAjv(code: CodeOptions = { optimize: false }): Ajv2020 {
+  const ajv = new Ajv2020({
+    allErrors: true,
+    verbose: true,
+    allowUnionTypes: true,
+    strict: true,
+    strictRequired: false,
+    strictTypes: false,
+    // The schema is this program's own, checked by a test; without both of these it compiles in half the time.
+    validateSchema: false,
+    code,
+  });
+  ajv.addVocabulary(['x-span', 'x-expected', 'x-expected-name', 'markdownDescription']);
+  return ajv;
+}
+
+/**
+ * The compiled schema for a list of commands; made once per list.
+ * @param precompiled The same, compiled when the program was built (precompiled.ts).
+ */
+export function shellValidator(commands: readonly CommandInfo[], precompiled: ValidateFunction | null = null): ShellValidator {
   let known = validators.get(commands);
   if (known === undefined) {
     const schema = buildShellSchema(commands);
-    const ajv = new Ajv2020({
-      allErrors: true,
-      verbose: true,
-      allowUnionTypes: true,
-      strict: true,
-      strictRequired: false,
-      strictTypes: false,
-      // The schema is this program's own, checked by a test; without both of these it compiles in half the time.
-      validateSchema: false,
-      code: { optimize: false },
-    });
-    ajv.addVocabulary(['x-span', 'x-expected', 'x-expected-name', 'markdownDescription']);
-    const validate: ValidateFunction = ajv.compile(schema);
+    const validate = precompiled ?? shellAjv().compile(schema);
     known = { schema, validate: (value) => (validate(value) ? [] : [...(validate.errors ?? [])]) };
     validators.set(commands, known);
   }
