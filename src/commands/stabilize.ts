@@ -174,8 +174,8 @@ function report(params: StabilizeParams, { candidate, doses, supporting, here, t
       ? []
       : [
           controlDose === NEVER
-            ? `In the control it never wins.`
-            : `In the control it is ahead from ${plain(Number(controlDose))} times on.`,
+            ? 'In the control it never wins (tested by intervention).'
+            : `In the control it is ahead from ${plain(Number(controlDose))} times on (tested by intervention).`,
         ]),
   ];
   const says = (rows: readonly Reading[], i: number): Cell[] => [rows[i]!.margin, rows[i]!.probability, quote(rows[i]!.says)];

@@ -128,6 +128,9 @@ describe('expectations', () => {
     [null, { below: 2 }, false],
     [null, 'present', false],
     ['x', { below: 2 }, false],
+    ['∞', { below: 2 }, false],
+    ['∞', { above: 2 }, true],
+    ['∞', { equals: '∞' }, true],
     [1, { equals: 1, below: 0 }, false],
   ])('%j against %j: %j', (got, want, passed) => expect(matches(got, want)).toBe(passed));
 

@@ -22,3 +22,18 @@ export const METHODS = {
 
 /** Page of a failure pattern; the top of the methods page for one that has no heading of its own. */
 export const patternAnchor = (name: string): string => (name === 'recursive-looping' ? 'recursive-looping-pattern' : '');
+
+const COMMANDS: Readonly<Record<string, string>> = {
+  ANCHOR: METHODS.attention,
+  RECALL: METHODS.lens,
+  INHIBIT: METHODS.knockout,
+  ISOLATE: 'candidates-isolate',
+  STABILIZE: 'scaling-the-heads-of-a-candidate-stabilize',
+  YIELD: 'samples-yield',
+  SENSE: 'signal-of-a-span-sense',
+  WEIGHT: 'scaling-a-spans-values-weight',
+  CANCEL: 'ablating-heads-of-low-salience-cancel',
+};
+
+/** Page of what a command measures; null for one that has none. */
+export const commandAnchor = (name: string): string | null => (Object.hasOwn(COMMANDS, name) ? COMMANDS[name]! : null);

@@ -1,10 +1,11 @@
 import { h } from '../dom.js';
 import { number, visible } from '../model/format.js';
+import { commandAnchor } from '../model/methods.js';
 import { evidenceOf, kindsOf, type Evidence } from '../../src/residue/evidence.js';
 import type { Cell, CommandOutcome } from '../../src/residue/types.js';
 import { alongX, axis, drawChart } from './chart.js';
 import type { Context } from './context.js';
-import { dataTable, evidenceMark, figure, missing } from './figure.js';
+import { dataTable, evidenceMark, figure, methodLink, missing } from './figure.js';
 
 /** What each of the shell's commands found, in their order. */
 export function commandsView(context: Context): HTMLElement[] {
@@ -29,6 +30,7 @@ function commandElement(context: Context, outcome: CommandOutcome, index: number
   const values = Object.entries(outcome.values).filter(([, v]) => v !== null);
   const kinds = kindsOf(outcome);
   const mixed = kinds.length > 1;
+  const anchor = commandAnchor(outcome.name);
   return h(
     'article',
     { class: 'command', attrs: { 'aria-label': outcome.name } },
@@ -38,6 +40,7 @@ function commandElement(context: Context, outcome: CommandOutcome, index: number
       h('code', null, h('bdi', null, outcome.name)),
       params.length ? h('bdi', { class: 'muted params' }, params.join(', ')) : null,
       ...kinds.map(evidenceMark),
+      anchor === null ? null : methodLink(context, 'how it is measured', anchor),
     ),
     ...outcome.findings.map((f) => h('p', { class: 'finding' }, h('bdi', null, f))),
     values.length ? h('dl', { class: 'values' }, ...values.flatMap(([k, v]) => valueElements(outcome, k, v))) : null,

@@ -1,0 +1,19 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { packageRoot } from '../../src/paths.js';
+import { commandAnchor, METHODS } from '../../webview/model/methods.js';
+
+it('every link to a method leads to a heading of docs/methods.md', () => {
+  const text = readFileSync(join(packageRoot(), 'docs', 'methods.md'), 'utf8');
+  const slug = (heading: string): string =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\s-]/g, '')
+      .trim()
+      .replace(/\s+/g, '-');
+  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => slug(heading!));
+  const commands = ['ANCHOR', 'RECALL', 'INHIBIT', 'ISOLATE', 'STABILIZE', 'YIELD', 'SENSE', 'WEIGHT', 'CANCEL'].map(commandAnchor);
+  for (const anchor of [...Object.values(METHODS), ...commands]) expect(headings).toContain(anchor);
+  expect(commandAnchor('toString')).toBeNull();
+});
