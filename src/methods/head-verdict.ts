@@ -16,6 +16,11 @@
 export const VERDICTS = {
   /** Attention to a span below this share is none, whatever its null. */
   attention: 0.02,
+  /**
+   * A head looks at a span when it gives it this many times what even attention would (or half of what is left above that, for long
+   * spans). Of heads that attend nearly evenly one in twenty is above its null's 95th percentile, and more where there are few nulls.
+   */
+  even: 2,
   /** Attention, and a write per unit of attention, are kept at this part of the control's or more. */
   kept: 0.5,
   /** A write has vanished at this part of the control's or less. */
@@ -41,6 +46,8 @@ export interface HeadInPrompt {
   write: number;
   /** The same per unit of attention, nats; with no attention at all, the mean over the span's tokens of what they would give. */
   perAttention: number;
+  /** What the span would get of even attention, a share. */
+  even: number;
   /** 95th percentile over random spans of the attention, and of |write|; null where the prompt has no room for any. */
   attentionNull: number | null;
   writeNull: number | null;
@@ -106,9 +113,10 @@ export interface Opposition {
   ratio: number;
 }
 
-/** Whether a head touches the span: its attention is above its null's 95th percentile and above `VERDICTS.attention`. */
-export function touches({ attention, attentionNull }: HeadInPrompt): boolean {
-  return attention >= VERDICTS.attention && (attentionNull === null || attention > attentionNull);
+/** Whether a head touches the span: its attention is above its null's 95th percentile, `VERDICTS.attention`, and what is even. */
+export function touches({ attention, even, attentionNull }: HeadInPrompt): boolean {
+  const least = Math.max(VERDICTS.attention, Math.min(VERDICTS.even * even, (1 + even) / 2));
+  return attention >= least && (attentionNull === null || attention > attentionNull);
 }
 
 /** |Σ| / Σ|·| of writes; null when there is nothing on one of the two sides. */

@@ -129,6 +129,7 @@ const here = (attention: number, perAttention: number): HeadInPrompt => ({
   attention,
   perAttention,
   write: attention * perAttention,
+  even: 0.01,
   attentionNull: 0.1,
   writeNull: 0.01,
 });
@@ -176,6 +177,11 @@ describe('verdict of a head', () => {
   });
   it('does not take a louder residual stream for a weaker write', () =>
     expect(kinds([pair(here(0.8, 1), here(0.8, 5))], [], { scaleRatio: 5 })).toEqual(['none']));
+  it('passes over a head that attends nearly evenly, though it is above its null', () => {
+    const even = { ...here(0.16, 0), even: 0.125, attentionNull: 0.15 };
+    expect(kinds([pair(even, even)])).toEqual([]);
+    expect(kinds([pair({ ...even, attention: 0.25 }, even)])).toEqual(['silent']);
+  });
   it('splits a loss exactly between looking and writing', () => {
     const share = fc.double({ min: 0.2, max: 1, noNaN: true });
     const write = fc.double({ min: -5, max: 5, noNaN: true });

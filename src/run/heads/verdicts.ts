@@ -70,6 +70,7 @@ function headIn(model: Model, scene: Scene, layer: number, head: number): HeadIn
     attention,
     write,
     perAttention: attention > 0 ? write / attention : unattended(model, scene, layer, head),
+    even: (span[1] - span[0]) / pattern.length,
     attentionNull: over((at) => spanMass(pattern, at)),
     writeNull: over((at) => Math.abs(spanMass(source, at))),
   };
