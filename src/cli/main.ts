@@ -6,6 +6,7 @@ import { graphCommand, type GraphCommandOptions } from './graph.js';
 import { modelsCommand } from './models.js';
 import { probeCommand, runCommand, type ProbeCommandOptions, type RunCommandOptions } from './run.js';
 import { EXIT } from './session.js';
+import { mergeCommand, sweepCommand, type MergeOptions, type SweepOptions } from './sweep.js';
 
 /** A whole number between two bounds, or commander's own sentence about it. */
 function integer(low: number, high: number): (text: string) => number {
@@ -38,6 +39,12 @@ function fraction(text: string): number {
   if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError('It must be a number from 0 to 1.');
   return value;
 }
+
+/** The table of a sweep; may be given twice. */
+const tables = (): Option =>
+  new Option('--table <file>', 'write the shell × model table there, as its name ends: .csv or .md; may be given twice').argParser(
+    (value: string, former: string[] = []) => [...former, text('file')(value)],
+  );
 
 const SEEDS = 0xffff_ffff;
 
@@ -81,16 +88,29 @@ export function program(end: (code: number) => void): Command {
     .description('run shells and print what they leave')
     .argument('<files...>', 'shell files, folders (every *.shell.yaml in them) or globs')
     .addOption(new Option('--junit <file>', 'write the expectations as JUnit test cases there').argParser(text('file')))
+    .addOption(new Option('--models <a,b,…>', 'run every shell on each of these models and print the shell × model table').argParser(names))
+    .addOption(tables())
+    .addOption(
+      new Option('--shard <i/n>', 'with --models and --out: run only the i-th of n parts; `residue merge` joins them').argParser(
+        text('shard'),
+      ),
+    )
+    .option('--resume', 'with --models and --out: run only what is missing or was made from other files or settings')
     .addHelpText(
       'after',
       examples(
         'residue run shells/v1-memtrace.shell.yaml',
         'residue run shells/ --junit results.xml --out residues/',
         'residue run my.shell.yaml --model ~/models/SmolLM2-135M-Instruct --json > my.residue.json',
+        'residue run shells/ --models pocket,~/models/gpt2 --out sweep/ --table map.md --table map.csv',
+        'residue run shells/ --models pocket,~/models/gpt2 --out sweep/ --shard 2/5',
         'residue run my.shell.yaml --npz arrays/   # python: numpy.load("arrays/probe.npz")',
       ),
     )
-    .action(async (files: string[], options: RunCommandOptions) => end(await runCommand(files, options)));
+    .action(async (files: string[], options: RunCommandOptions & SweepOptions) => {
+      const sweep = options.models ?? options.table ?? options.shard ?? options.resume;
+      end(await (sweep === undefined ? runCommand(files, options) : sweepCommand(files, options)));
+    });
 
   withOutputs(withModel(residue.command('probe')))
     .description('an overview of any prompt, without a file')
@@ -147,6 +167,16 @@ export function program(end: (code: number) => void): Command {
       ),
     )
     .action(async (subject: string, options: GraphCommandOptions) => end(await graphCommand(subject, options)));
+
+  residue
+    .command('merge')
+    .description('join the shards of a sweep into what the whole sweep would have written')
+    .argument('<folders...>', 'folders that `run --models … --out` wrote, or their sweep*.json files')
+    .addOption(new Option('--out <dir>', 'write the residues and sweep.json there').argParser(text('folder')))
+    .addOption(tables())
+    .option('--no-color', 'no colour, even on a terminal; NO_COLOR does the same')
+    .addHelpText('after', examples('residue merge shard-1/ shard-2/ --out sweep/ --table map.csv'))
+    .action(async (folders: string[], options: MergeOptions) => end(await mergeCommand(folders, options)));
 
   residue
     .command('check')
