@@ -91,8 +91,12 @@ describe('a comparison of residues', () => {
   it('calls a difference that every wording shows, and not one that only the headline does', () => {
     const a = generateResidue({ ...shape, seed: 5, paraphrases: 12 });
     const b = other({ ...shape, seed: 5, paraphrases: 12 });
-    for (const run of b.paraphrases) run.vary = {};
-    for (const run of a.paraphrases) run.vary = {};
+    for (const { paraphrases } of [a, b]) {
+      paraphrases.forEach((run, i) => {
+        run.vary = {};
+        run.scores!.margin = i % 2 === 0 ? 6 : -6;
+      });
+    }
     a.runs = a.runs.slice(-1).map((run) => ({ ...run, vary: {} }));
     b.runs = structuredClone(a.runs);
     a.primary = b.primary = 0;
