@@ -10,10 +10,10 @@ from torch import nn
 from torch.nn import functional as F
 
 COMMON = dict(family="llama", d=128, layers=6, heads=8, mlp=352, context=512, init=0.08, seed=0, batch=2048, rate=2e-3, decay=0.05, answer_weight=4.0, text_weight=0.3,
-              shares=(0.0, 0.3, 0.55, 0.8), checkpoints=(), steps=4400, lookback=True)
+              shares=(0.0, 0.3, 0.7, 0.85), checkpoints=(), steps=9000, lookback=True)
 SUITE = {
-    "pocket": {**COMMON, "checkpoints": (128, 256, 512, 1024, 2048, 4096)},
-    "pocket-small": {**COMMON, "d": 64, "layers": 2, "heads": 4, "mlp": 176, "init": 0.11, "seed": 1, "steps": 3000},
+    "pocket": {**COMMON, "checkpoints": (64, 256, 1024, 2048, 4096, 8192)},
+    "pocket-small": {**COMMON, "d": 64, "layers": 2, "heads": 4, "mlp": 176, "init": 0.11, "seed": 1, "steps": 6000},
     "pocket-gpt2": {**COMMON, "family": "gpt2", "mlp": 512, "seed": 2, "rate": 1.5e-3},
 }
 

@@ -1,12 +1,11 @@
 """Trains a model of the suite on the token files of `node training/world.mjs`. Usage: train.py NAME --data FOLDER --out FOLDER [--steps N] [--threads N]
 
-Writes into OUT: log.csv, state.pt (from which an interrupted run resumes), config.json and model.safetensors in Hugging Face's layout.
+Writes into OUT: log.csv, loss.svg, settings.json, state.pt (from which an interrupted run resumes), config.json and model.safetensors in Hugging Face's layout.
 """
 
 import argparse
 import csv
 import json
-import math
 import os
 import time
 
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from curve import svg
 from models import SUITE, build
 
 
@@ -106,7 +106,14 @@ def main():
                 state + ".part",
             )
             os.replace(state + ".part", state)
+    log.close()
     model.save(args.out)
+    with open(os.path.join(args.out, "settings.json"), "w") as f:
+        json.dump({**settings, "steps": steps, "data": data["stages"]}, f, indent=1)
+    with open(os.path.join(args.out, "log.csv")) as f:
+        curve = svg(list(csv.DictReader(f)))
+    with open(os.path.join(args.out, "loss.svg"), "w") as f:
+        f.write(curve)
 
 
 if __name__ == "__main__":

@@ -13,14 +13,23 @@ export interface BundledModel {
   path: string;
 }
 
-/** The models that come with the package: the folders of media/models with a config.json. */
-export function bundledModels(): BundledModel[] {
-  const folder = join(packageRoot(), 'media', 'models');
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .sort()
-    .map((id) => ({ id, path: join(folder, id) }))
-    .filter(({ path }) => existsSync(join(path, 'config.json')));
+/**
+ * The models that come with the package: the folders of media/models with a config.json, and the checkpoints of their training,
+ * `pocket@step-512` for media/models/pocket-steps/step-512. (The packaged extension carries no checkpoints.)
+ */
+export function bundledModels(folder = join(packageRoot(), 'media', 'models')): BundledModel[] {
+  const models = foldersIn(folder).map((id) => ({ id, path: join(folder, id) }));
+  const checkpoints = foldersIn(folder)
+    .filter((name) => name.endsWith('-steps'))
+    .flatMap((name) => {
+      const steps = foldersIn(join(folder, name)).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+      return steps.map((step) => ({ id: `${name.slice(0, -'-steps'.length)}@${step}`, path: join(folder, name, step) }));
+    });
+  return [...models, ...checkpoints].filter(({ path }) => existsSync(join(path, 'config.json')));
+}
+
+function foldersIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder).sort() : [];
 }
 
 /**
@@ -57,7 +66,12 @@ function nameOf(path: string): string {
 }
 
 function list(models: readonly BundledModel[]): string {
-  return models.map(({ id }) => id).join(', ') || 'no bundled id (none is installed)';
+  return (
+    models
+      .map(({ id }) => id)
+      .filter((id) => !id.includes('@'))
+      .join(', ') || 'no bundled id (none is installed)'
+  );
 }
 
 /** Levenshtein's distance. */

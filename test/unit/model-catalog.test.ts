@@ -18,6 +18,22 @@ describe('resolveModel', () => {
     expect(resolveModel(DEFAULT_MODEL, '/nowhere').path).toBe(join(packageRoot(), 'media', 'models', DEFAULT_MODEL));
   });
 
+  it('knows checkpoints of a training, in their order', () => {
+    const folder = temporaryFolder();
+    for (const name of ['pocket', 'pocket-steps/step-64', 'pocket-steps/step-512', 'pocket-steps/step-1024']) {
+      mkdirSync(join(folder, name), { recursive: true });
+      write(join(folder, name), 'config.json', '{}');
+    }
+    mkdirSync(join(folder, 'pocket-steps', 'unfinished'));
+    expect(bundledModels(folder)).toEqual([
+      { id: 'pocket', path: join(folder, 'pocket') },
+      { id: 'pocket@step-64', path: join(folder, 'pocket-steps', 'step-64') },
+      { id: 'pocket@step-512', path: join(folder, 'pocket-steps', 'step-512') },
+      { id: 'pocket@step-1024', path: join(folder, 'pocket-steps', 'step-1024') },
+    ]);
+    expect(bundledModels(join(folder, 'none'))).toEqual([]);
+  });
+
   it('takes paths, relative ones from the base folder', () => {
     const base = temporaryFolder();
     mkdirSync(join(base, 'models', 'mine'), { recursive: true });

@@ -26,6 +26,8 @@ export interface StoryKind {
   ruled: number;
   unknown: number;
   lists: number;
+  /** The most pairs of a list: with more, recall by the name pays more than a guess. */
+  pairs: number;
 }
 
 /** Counts the tokens of a text. */
@@ -43,7 +45,7 @@ export function story(r: Random, kind: StoryKind, budget: number, measure: Measu
     return true;
   };
   if (r.chance(kind.lists)) {
-    while (list(r, kind.facts, add));
+    while (list(r, kind.pairs, add));
     return begin(out);
   }
   const rule = r.chance(kind.ruled) ? r.pick(RULES) : undefined;
@@ -124,7 +126,7 @@ function ask(r: Random, q: Question, answer: string): Segment[] {
 
 /** Names with colors, then the same pairs again in another order: recall with nothing around it. */
 function list(r: Random, most: number, add: (...segments: Segment[]) => boolean): boolean {
-  const count = r.int(2, Math.max(3, most));
+  const count = r.int(3, most);
   const [names, colors] = [r.sample(NAMES, count), r.sample(COLORS, count)];
   const pairs = names.map((name, i) => [name, colors[i]!] as const);
   const segments: Segment[] = [{ text: ' List:' }];
