@@ -67,19 +67,23 @@ row(
   `float32 weights ${Math.round(mb(floatBytes))} MB × 1.5 + traces ${Math.round(mb(traces))} MB; after a run with every hook and all logits`,
 );
 
-// A traced forward against the same graphs without hook points, in one process.
+// A traced forward against the same graphs without hook points, in one process like the engine's.
 await build({
   bundle: true,
   platform: 'node',
   target: 'node20',
   format: 'esm',
   packages: 'external',
-  entryPoints: [join(root, 'bench', 'forward.ts')],
-  outfile: join(root, 'dist', 'bench-forward.mjs'),
+  entryPoints: { forward: join(root, 'bench', 'forward.ts'), flags: join(root, 'src', 'engine', 'flags.ts') },
+  outdir: join(root, 'dist', 'bench'),
+  outExtension: { '.js': '.mjs' },
 });
+// With the flags that the engine's process has.
+const { ENGINE_FLAGS } = await import(pathToFileURL(join(root, 'dist', 'bench', 'flags.mjs')).href);
+const program = [...ENGINE_FLAGS, join(root, 'dist', 'bench', 'forward.mjs')];
 const forward = (hooks) =>
   JSON.parse(
-    execFileSync(process.execPath, [join(root, 'dist', 'bench-forward.mjs'), folder, hooks, String(TOKENS), String(repeats)], {
+    execFileSync(process.execPath, [...program, folder, hooks, String(TOKENS), String(repeats)], {
       encoding: 'utf8',
     }),
   );

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { CancelledError, InputError } from '../errors.js';
 import { packageRoot } from '../paths.js';
 import { EngineError } from './errors.js';
+import { ENGINE_FLAGS } from './flags.js';
 import {
   isFromEngine,
   PROTOCOL_VERSION,
@@ -71,9 +72,8 @@ export class EngineProcess {
       throw new EngineError('start', `The engine's program ${enginePath} is missing: build it with \`npm run build\`.`);
     this.child = fork(enginePath, [JSON.stringify(options.limits ?? {})], {
       execPath: options.execPath ?? process.execPath,
-      // Not the parent's flags: a debugger's port or a test runner's loader is not the engine's. Traced arrays bring about many small
-      // collections; with threads of their own these take the processor from the model's (a traced pass takes a sixth longer).
-      execArgv: ['--single-threaded-gc'],
+      // Not the parent's flags: a debugger's port or a test runner's loader is not the engine's.
+      execArgv: [...ENGINE_FLAGS],
       env: environment(),
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
