@@ -45,6 +45,11 @@ const tables = (): Option =>
   new Option('--table <file>', 'write the shell × model table there, as its name ends: .csv or .md; may be given twice').argParser(
     (value: string, former: string[] = []) => [...former, text('file')(value)],
   );
+/** The value of `--verify=full`. */
+function how(value: string): 'full' {
+  if (value !== 'full') throw new InvalidArgumentError('It must be full, or nothing: --verify, --verify=full.');
+  return value;
+}
 
 const SEEDS = 0xffff_ffff;
 
@@ -87,6 +92,10 @@ export function program(end: (code: number) => void): Command {
   withOutputs(withModel(residue.command('run')))
     .description('run shells and print what they leave')
     .argument('<files...>', 'shell files, folders (every *.shell.yaml in them) or globs')
+    .addOption(
+      new Option('--verify [full]', 'test causes by intervention though nothing fails; full: every position on its own').argParser(how),
+    )
+    .option('--no-verify', 'leave the interventions that test causes out')
     .addOption(new Option('--junit <file>', 'write the expectations as JUnit test cases there').argParser(text('file')))
     .addOption(new Option('--models <a,b,…>', 'run every shell on each of these models and print the shell × model table').argParser(names))
     .addOption(tables())

@@ -14,6 +14,8 @@ import { EXIT, inSession, sentenceOf, settingsOf, type ModelOptions, type Sessio
 export interface RunCommandOptions extends ModelOptions {
   json?: boolean;
   junit?: string;
+  /** Causal verification, as `RunShellOptions.verify`. */
+  verify?: boolean | 'full';
   npz?: string;
   out?: string;
 }
@@ -113,7 +115,16 @@ export function runCommand(args: readonly string[], options: RunCommandOptions):
         const residue = await withArrays(session, options.npz, files.length > 1 ? (names[i] ?? null) : null, async (npz) =>
           completed(
             await session.engine.runShell(
-              { text, file, model: options.model, defaultModel: DEFAULT_MODEL, settings: settingsOf(options), seed: options.seed, npz },
+              {
+                text,
+                file,
+                model: options.model,
+                defaultModel: DEFAULT_MODEL,
+                settings: settingsOf(options),
+                seed: options.seed,
+                verify: options.verify,
+                npz,
+              },
               { signal: session.signal, onProgress: (event) => terminal.progress.update(event, label) },
             ),
           ),

@@ -113,6 +113,8 @@ export interface RunShellParams extends ShellSource {
   commands?: readonly number[];
   /** Make the attribution graph of the headline's run; thresholds and caps where they are not the defaults. */
   graph?: { node?: number; edge?: number; maxNodes?: number; maxEdges?: number };
+  /** Causal verification; default: as the shell says. See RunShellOptions. */
+  verify?: boolean | 'full';
   /** Folder that gets one `.npz` per run, written by the engine itself. */
   npz?: string;
   /** Whether anybody wants the residue as it grows; default false, for making it into messages costs time. */

@@ -116,6 +116,7 @@ const runShell = z.strictObject({
   seed: z.int().optional(),
   commands: indexes.optional(),
   graph: graph.optional(),
+  verify: z.union([z.boolean(), z.literal('full')]).optional(),
   npz: path.optional(),
   partials: z.boolean().optional(),
 }) satisfies z.ZodType<RunShellParams>;

@@ -28,7 +28,10 @@ export interface Backend extends Opener {
 /** Floats per chunk of an array that crosses: small enough that the receiver's event loop is never held up by one. */
 const CHUNK = 1 << 18;
 
-type ShellSettings = Pick<RunShellParams, 'model' | 'defaultModel' | 'settings' | 'seed' | 'commands' | 'graph' | 'npz' | 'partials'>;
+type ShellSettings = Pick<
+  RunShellParams,
+  'model' | 'defaultModel' | 'settings' | 'seed' | 'commands' | 'graph' | 'verify' | 'npz' | 'partials'
+>;
 
 /** Milliseconds between two partial residues of a run: more often than a reader can follow, it only takes time from the run. */
 const PARTIAL_PAUSE = 400;
@@ -174,7 +177,7 @@ export class Server {
     const fallback = params.defaultModel ?? DEFAULT_MODEL;
     const named = params.model === undefined ? this.modelOf(shell, source) : null;
     const place = named ?? this.backend.resolve(params.model ?? fallback, process.cwd());
-    const { npz, seed, commands, graph, settings, partials } = params;
+    const { npz, seed, commands, graph, verify, settings, partials } = params;
     const residue = await this.useAt(place, settings, call, (open) =>
       this.backend.runShell(
         open,
@@ -184,6 +187,7 @@ export class Server {
           seed,
           commands,
           graph,
+          verify,
           signal: call.signal,
           onProgress: (event) => void call.emit({ kind: 'progress', ...event }),
           onPartial: partials ? atMostEvery(PARTIAL_PAUSE, (part) => void call.emit({ kind: 'partial', ...inText(part) })) : undefined,

@@ -137,6 +137,27 @@ const run = shape({
   'generation?': shape({ tokens: list(isString), text: isString, stopped: isString, answerAt: isNumber }),
   'looping?': shape({ loops: isBoolean, rep4: isNumber, period: isNumber, repeats: isNumber }),
   'commands?': list(command),
+  'verification?': shape({
+    ends: shape({ probe: isNumber, control: isNumber }),
+    source: orNull(isString),
+    curves: orNull(shape({ source: orNull(numbers), answer: numbers })),
+    interval: orNull(shape({ from: isNumber, to: isNumber })),
+    maps: list(shape({ at: isString, groups: list(range), complete: isBoolean, recovery: matrix })),
+    heads: orNull(matrix),
+    knockout: orNull(shape({ span: isString, effect: isNumber, byLayer: numbers })),
+    effects: list(
+      shape({
+        component: isString,
+        layer: isNumber,
+        predicted: isNumber,
+        zero: isNumber,
+        mean: isNumber,
+        resample: isNumber,
+        repair: isPlain,
+      }),
+    ),
+    open: list(isString),
+  }),
   'shape?': shape({ complexity: isNumber, parts: isNumber, logitNull: isNumber }),
   'disruption?': shape({
     of: orNull(isString),

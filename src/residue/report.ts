@@ -1,4 +1,5 @@
 import stringWidth from 'string-width';
+import { causeLines } from './report/cause.js';
 import { expectationLines, checkLines, provenanceLines, noteLines } from './report/closing.js';
 import {
   almostLines,
@@ -57,6 +58,7 @@ export function formatReport(residue: Residue, options: Partial<Look> = {}): str
     section('Attention disruption', 'at the answer position (read off)', disruptionLines(run, look, paint));
     section('Growth of an error', 'of a hundredth, at the answer position (tested by intervention)', propagationLines(run, look));
     section('Shape of the trace', '(read off)', shapeLines(residue, run, look));
+    section('What causes it', '(tested by intervention: activation patching, knockout, ablation)', causeLines(run, look, paint));
     section('Layer salience', '', salienceLines(run, look, paint));
     section(
       'Attribution graph',

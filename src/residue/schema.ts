@@ -1,5 +1,6 @@
 import { graphSections } from './schema-graph.js';
 import { headSections } from './schema-heads.js';
+import { verifySections } from './schema-verify.js';
 import {
   boolean,
   cell,
@@ -95,6 +96,7 @@ const sections: Record<string, Schema> = {
       generation: ref('Generation'),
       looping: ref('Looping'),
       commands: list(ref('CommandOutcome')),
+      verification: ref('Verification'),
       shape: ref('TraceShape'),
       disruption: ref('AttentionDisruption'),
       headVerdicts: ref('HeadVerdicts'),
@@ -114,6 +116,7 @@ const sections: Record<string, Schema> = {
       'generation',
       'looping',
       'commands',
+      'verification',
       'shape',
       'disruption',
       'headVerdicts',
@@ -264,6 +267,7 @@ const sections: Record<string, Schema> = {
   }),
   ...headSections,
   ...graphSections,
+  ...verifySections,
 };
 
 /** Schema of a whole residue file. Property order is the order in which files are written. */

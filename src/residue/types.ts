@@ -1,5 +1,6 @@
 import type { AttributionGraph } from './types-graph.js';
 import type { AttentionDisruption, ErrorPropagation, HeadVerdicts, NullAttribution, NullSpace, TraceShape } from './types-heads.js';
+import type { Verification } from './types-verify.js';
 
 /**
  * The residue: what running a shell leaves. This file is the type of `*.residue.json`; its published JSON Schema is
@@ -113,6 +114,7 @@ export interface RunTrace {
   generation?: Generation;
   looping?: Looping;
   commands?: CommandOutcome[];
+  verification?: Verification;
   shape?: TraceShape;
   disruption?: AttentionDisruption;
   headVerdicts?: HeadVerdicts;

@@ -57,13 +57,20 @@ export async function provenanceOf(
     versions: { symbolicResidue: packageVersion(), format: 1 },
     seed,
     settings,
-    command: commandOf(probe, source, loaded.id, seed),
+    command: commandOf(probe, source, loaded.id, seed, settings['verify']),
   };
 }
 
-function commandOf({ text, answer, rivals }: PreparedPrompt, source: { file: string | null }, model: string, seed: number): string {
+function commandOf(
+  { text, answer, rivals }: PreparedPrompt,
+  source: { file: string | null },
+  model: string,
+  seed: number,
+  verify: unknown,
+): string {
   const options = `--model ${word(model)} --seed ${seed}`;
-  if (source.file !== null) return `residue run ${word(basename(source.file))} ${options}`;
+  const flag = verify === undefined ? '' : verify === false ? ' --no-verify' : verify === 'full' ? ' --verify=full' : ' --verify';
+  if (source.file !== null) return `residue run ${word(basename(source.file))} ${options}${flag}`;
   const named = rivals.map((rival) => word(rival.text)).join(' ');
   return `residue probe ${word(text ?? '')} --answer ${word(answer.text)}${named === '' ? '' : ` --rivals ${named}`} ${options}`;
 }

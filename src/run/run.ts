@@ -95,6 +95,7 @@ class ShellRun {
       ablation: 'mean',
       'generate.tokens': generation?.tokens ?? 0,
       'generate.temperature': generation?.temperature ?? null,
+      ...(this.options.verify === undefined ? {} : { verify: this.options.verify }),
       ...(this.options.commands ? { commands: calls.map(({ name }) => name).join(', ') } : {}),
     };
     this.residue = {

@@ -6,6 +6,7 @@ import { graph } from './stages/graph.js';
 import { layers } from './stages/layers.js';
 import { patterns } from './stages/patterns.js';
 import { readOff } from './stages/read-off.js';
+import { verification } from './verify/stage.js';
 
 /** Every stage of a run, in order. To add one, write it (src/run/stage.ts says what it is) and add its line. */
 const STAGES: readonly (Stage | ((ask: Ask) => readonly Stage[]))[] = [
@@ -20,6 +21,7 @@ const STAGES: readonly (Stage | ((ask: Ask) => readonly Stage[]))[] = [
   layers,
   verdicts,
   propagation,
+  verification,
   graph,
 ];
 

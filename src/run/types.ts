@@ -40,6 +40,8 @@ export interface RunShellOptions {
   onPartial?: (residue: Residue) => void;
   onProgress?: (event: RunProgress) => void;
   signal?: AbortSignal;
+  /** Causal verification: true or 'full' (every position on its own, however long) also where nothing failed; false never. Default: the shell's. */
+  verify?: boolean | 'full';
   /** Run only these commands (indexes into shell.run); default all. */
   commands?: readonly number[];
   /** Make the attribution graph of the headline's run; thresholds and caps where they are not the defaults. */

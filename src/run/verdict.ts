@@ -3,6 +3,7 @@ import { formedAt } from '../methods/collapse.js';
 import type { Pattern } from '../methods/patterns.js';
 import { wilson } from '../methods/statistics.js';
 import type { FailureDensity, RunTrace, Verdict } from '../residue/types.js';
+import { causeClaims, causeWords, unverified } from './verify/claims.js';
 import { nats, plain, quote } from './words.js';
 
 /** Failing share of probes and paraphrases, with Wilson's interval, over all and by vary value. */
@@ -39,13 +40,16 @@ export function verdictOf({ run, control, layers, patterns, paraphrases }: Verdi
     drop: control?.scores ? control.scores.margin - scores.margin : null,
     controlSucceeded: control?.scores ? !control.scores.failed : null,
     patterns: [...patterns],
-    confirmed: (run.commands ?? []).flatMap((outcome) =>
-      outcome.evidence === 'caused' ? (commandByName(outcome.name)?.claims?.(outcome) ?? []) : [],
-    ),
+    confirmed: [
+      ...causeClaims(run),
+      ...(run.commands ?? []).flatMap((outcome) =>
+        outcome.evidence === 'caused' ? (commandByName(outcome.name)?.claims?.(outcome) ?? []) : [],
+      ),
+    ],
     notChecked: [
       ...(control ? [] : ['the drop: the shell has no control']),
       ...(paraphrases > 0 ? [] : ['whether it holds for other wordings: the shell has no paraphrases']),
-      ...(scores.failed ? ['the layers that cause the failure: no activation of the control was patched in'] : []),
+      ...unverified(run),
       'nulls: no random spans or heads were measured beside these, so there are no p-values',
       'a second opinion: only one kind of ablation (mean) was used',
     ],
@@ -56,7 +60,7 @@ export function verdictOf({ run, control, layers, patterns, paraphrases }: Verdi
 export function sentenceOf(run: RunTrace, layers: number): string {
   const scores = run.scores!;
   const answer = quote(scores.answer.text);
-  if (scores.failed) return `Failed: ${failure(run)}${collapseWords(run, layers)}`;
+  if (scores.failed) return `Failed: ${failure(run)}${collapseWords(run, layers)}${causeWords(run)}`;
   const margins = run.lens?.margin ?? [];
   const said = scores.top[0];
   // Ahead of the rivals that the shell names is not yet what the model says.

@@ -79,6 +79,7 @@ const KEY_SNIPPETS: Readonly<Record<string, string>> = {
   paraphrases: 'paraphrases:\n  - prompt: "$0"\n    answer: "${1: red}"',
   run: 'run:\n  - $0',
   graph: 'graph: true',
+  verify: 'verify: ${1|true,false|}',
   generate: 'generate: { tokens: ${1:40}, temperature: ${2:0} }',
   expect: 'expect:\n  - $0',
   motivation: 'motivation: >\n  $0',

@@ -55,6 +55,7 @@ interface RawShell {
   run?: Record<string, Record<string, unknown> | null>[];
   graph?: boolean;
   generate?: { tokens?: number; temperature?: number; seed?: number };
+  verify?: boolean;
   expect?: Record<string, Expectation['want']>[];
 }
 
@@ -79,6 +80,7 @@ class ShellBuilder {
       run: (raw.run ?? []).map((call, i) => this.call(call, ['run', i])),
       graph: raw.graph ?? false,
       generate: raw.generate === undefined ? null : { tokens: 40, temperature: 0, seed: 0, ...raw.generate },
+      verify: raw.verify ?? null,
       expect: (raw.expect ?? []).map((entry, i) => this.expectation(entry, ['expect', i])),
       idRange: this.range(['shell']),
     };

@@ -234,6 +234,12 @@ export function buildShellSchema(commands: readonly CommandInfo[]): JsonSchema {
           seed: { type: 'integer', minimum: 0, maximum: 4294967295, default: 0, description: 'Seed of the drawing.' },
         },
       },
+      verify: {
+        type: 'boolean',
+        description:
+          'Whether causes are tested by intervention: activations of the control patched into the probe, the source span cut off, the named heads and layers ablated. Default: where the shell fails.',
+        'x-expected': 'true or false',
+      },
       expect: {
         type: 'array',
         maxItems: 256,

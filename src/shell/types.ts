@@ -98,6 +98,8 @@ export interface Shell {
   /** Each paraphrase may bring its own answer and rivals; default the shell's. */
   paraphrases: { prompt: PromptTemplate; answer: AnswerSpec | null; rivals: AnswerSpec[] | null }[];
   run: CommandCall[];
+  /** Whether causes are tested by intervention; null: where it fails. */
+  verify: boolean | null;
   generate: { tokens: number; temperature: number; seed: number } | null;
   /** Make the attribution graph of the headline's run. */
   graph: boolean;

@@ -1,6 +1,7 @@
 import type { Residue, RunTrace, TokenInfo } from '../../src/residue/types.js';
 import { generateHeadSections } from './residue-heads.js';
 import { generateAttention, generateAttribution, generateCommands, round } from './residue-parts.js';
+import { generateVerification } from './residue-verify.js';
 
 /** Size and features of a generated residue. */
 export interface GeneratorOptions {
@@ -311,6 +312,8 @@ function generateRun({ next, name, label, T, fails, vary, x, whole, layers, head
       carrier: fails ? { layer: 2, head: 1, inductionScore: 0.44 } : null,
     },
     commands: label === 'probe' ? generateCommands(next, layers) : [],
+    // Drawn from numbers of its own, so that the sections before keep theirs.
+    ...(label === 'probe' && fails ? { verification: generateVerification(drawFrom(layers * 31 + T), layers, heads, T, spans) } : {}),
   };
   return { ...measured, ...generateHeadSections(next, measured, layers, heads) };
 }
@@ -322,4 +325,10 @@ function wilson(k: number, n: number): [number, number] {
   const middle = (p + (z * z) / (2 * n)) / (1 + (z * z) / n);
   const half = (z * Math.sqrt((p * (1 - p)) / n + (z * z) / (4 * n * n))) / (1 + (z * z) / n);
   return [round(Math.max(0, middle - half)), round(Math.min(1, middle + half))];
+}
+
+/** Park & Miller's generator, in (0, 1). */
+function drawFrom(seed: number): () => number {
+  let state = (seed % 2147483646) + 1;
+  return () => (state = (state * 48271) % 2147483647) / 2147483647;
 }

@@ -1,0 +1,183 @@
+import type { Edit, Model, RunResult } from '../../engine/api.js';
+import { throwIfAborted } from '../../errors.js';
+import { headDirections, type Direction } from '../../methods/attribution.js';
+import { dot } from '../../methods/linear.js';
+import { Random } from '../../methods/random.js';
+import { mean, standardDeviation } from '../../methods/statistics.js';
+import type { Attribution } from '../../residue/types.js';
+import type { ComponentEffect } from '../../residue/types-verify.js';
+import type { Contest } from '../edited.js';
+import { rowAt } from '../trace.js';
+import { MethodWeights } from '../weights.js';
+import { variantMargins, type MarginOptions } from './patching.js';
+
+/** Heads shown in a summary, and layers of each kind. */
+const HEADS = 8;
+const LAYERS = 4;
+/** Random replacements of a component's output at every position. */
+const DRAWS = 8;
+/** Components named as having made up a difference. */
+const NAMED = 3;
+
+export interface Component {
+  part: 'head' | 'attention' | 'mlp';
+  layer: number;
+  head: number | null;
+  contribution: number;
+}
+
+export const nameOf = ({ part, layer, head }: Omit<Component, 'contribution'>): string =>
+  part === 'head' ? `head ${layer}.${head}` : `${part} ${layer}`;
+
+/** The components that a summary names: those with the largest direct contributions. */
+export function namedComponents({ head, attnBias, mlp }: Attribution): Component[] {
+  const largest = (all: Component[], count: number): Component[] =>
+    all.sort((a, b) => Math.abs(b.contribution) - Math.abs(a.contribution) || a.layer - b.layer).slice(0, count);
+  const heads = head.flatMap((row, layer) => row.map((contribution, h): Component => ({ part: 'head', layer, head: h, contribution })));
+  const attention = head.map((row, layer): Component => {
+    return { part: 'attention', layer, head: null, contribution: row.reduce((a, b) => a + b, attnBias[layer] ?? 0) };
+  });
+  const mlps = mlp.map((contribution, layer): Component => ({ part: 'mlp', layer, head: null, contribution }));
+  return [...largest(heads, HEADS), ...largest(attention, LAYERS), ...largest(mlps, LAYERS)];
+}
+
+export interface EffectsInput {
+  model: Model;
+  ids: readonly number[];
+  run: RunResult;
+  /** Runs over whose tokens outputs are averaged and from which they are drawn (control and paraphrases, else the run itself). */
+  pool: readonly RunResult[];
+  contest: Contest;
+  /** Margin of the unchanged run. */
+  base: number;
+  attribution: Attribution;
+  /** Direction of logit(answer) − logit(strongest rival) of the unchanged run, its final norm's scale, and that difference. */
+  direction: Direction;
+  scale: number;
+  seed: number;
+}
+
+/** Predicted and observed effect of each component, by zero, mean and resample ablation at every position, with its self-repair. */
+export async function componentEffects(
+  input: EffectsInput,
+  components: readonly Component[],
+  options: MarginOptions,
+): Promise<ComponentEffect[]> {
+  const { model, run, contest, base, seed } = input;
+  const random = new Random(seed);
+  const variants = components.flatMap((component) => {
+    const outputs = outputsOf(component, input.pool);
+    return [
+      zeroed(component),
+      [replaced(component, meanOf(outputs))],
+      ...Array.from({ length: DRAWS }, () => [replaced(component, drawn(outputs, run.length, random))]),
+    ];
+  });
+  const margins = await variantMargins(model, run, variants, contest, options);
+  const effects: ComponentEffect[] = [];
+  for (const [i, component] of components.entries()) {
+    throwIfAborted(options.signal);
+    const [zero, average, ...draws] = margins.slice(i * (DRAWS + 2), (i + 1) * (DRAWS + 2)).map((m) => m - base);
+    effects.push({
+      component: nameOf(component),
+      layer: component.layer,
+      head: component.head,
+      predicted: -component.contribution,
+      zero: zero!,
+      mean: average!,
+      resample: mean(draws),
+      resampleSpread: standardDeviation(draws),
+      repair: await repairOf(input, component, options.signal),
+    });
+  }
+  return effects;
+}
+
+function zeroed({ part, layer, head }: Component): Edit[] {
+  if (part === 'head') return [{ kind: 'scale-head', layer, head: head!, scale: 0 }];
+  return [{ kind: 'scale-out', at: part === 'attention' ? 'attn_out' : 'mlp_out', layer, scale: 0 }];
+}
+
+const hookOf = ({ part, layer }: Component): string =>
+  `blocks.${layer}.${part === 'head' ? 'attn.hook_z' : part === 'attention' ? 'hook_attn_out' : 'hook_mlp_out'}`;
+
+function replaced({ part, layer, head }: Component, value: Float32Array): Edit {
+  if (part === 'head') return { kind: 'replace', at: 'z', layer, head: head!, positions: 'all', value };
+  return { kind: 'replace', at: part === 'attention' ? 'attn_out' : 'mlp_out', layer, positions: 'all', value };
+}
+
+/** A component's output at every token of the pool. */
+function outputsOf(component: Component, pool: readonly RunResult[]): Float32Array[] {
+  return pool.flatMap((run) => {
+    const array = run.get(hookOf(component));
+    const width = array.shape.at(-1)!;
+    return Array.from({ length: run.length }, (_, p) => {
+      const row = rowAt(array, p);
+      return component.head === null ? row : row.subarray(component.head * width, (component.head + 1) * width);
+    });
+  });
+}
+
+function meanOf(outputs: readonly Float32Array[]): Float32Array {
+  const sum = new Float64Array(outputs[0]!.length);
+  for (const output of outputs) for (let i = 0; i < sum.length; i++) sum[i]! += output[i]!;
+  return Float32Array.from(sum, (x) => x / outputs.length);
+}
+
+function drawn(outputs: readonly Float32Array[], tokens: number, random: Random): Float32Array {
+  const width = outputs[0]!.length;
+  const value = new Float32Array(tokens * width);
+  for (let t = 0; t < tokens; t++) value.set(outputs[random.below(outputs.length)]!, t * width);
+  return value;
+}
+
+/**
+ * Self-repair (McGrath et al. 2023): how the other components' contributions to logit(answer) − logit(rival) change when a component is
+ * zeroed. With the direction g and the final norm's scale s of the unchanged run, the difference is constant + Σ c·g; the new scale s′
+ * multiplies that sum by s / s′. So the effect is exactly: −own + Σ changes + sum′ (s / s′ − 1).
+ */
+async function repairOf(
+  { model, ids, run, attribution, direction, scale }: EffectsInput,
+  component: Component,
+  signal?: AbortSignal,
+): Promise<ComponentEffect['repair']> {
+  const { nLayers, nHeads, dHead } = model.spec;
+  const { layer } = component;
+  const later = Array.from({ length: nLayers - layer }, (_, i) => layer + i);
+  const edited = await model.run(ids, {
+    edits: zeroed(component),
+    hooks: [...later.flatMap((l) => [`blocks.${l}.attn.hook_z`, `blocks.${l}.hook_mlp_out`]), 'ln_final.hook_scale'],
+    from: layer === 0 ? undefined : { layer, residual: run.get(`blocks.${layer}.hook_resid_pre`).data },
+    signal,
+  });
+  const p = ids.length - 1;
+  const weights = MethodWeights.of(model);
+  const changes: { component: string; change: number }[] = [];
+  for (const l of later) {
+    const z = rowAt(edited.get(`blocks.${l}.attn.hook_z`), p);
+    const own = l === layer ? component : null;
+    if (own?.part !== 'attention') {
+      const directions = headDirections(weights.layer(l).wO, direction.vector, weights.sizes);
+      for (let h = 0; h < nHeads; h++) {
+        if (own?.part === 'head' && own.head === h) continue;
+        const now = dot(z.subarray(h * dHead, (h + 1) * dHead), directions[h]!);
+        changes.push({ component: `head ${l}.${h}`, change: now - attribution.head[l]![h]! });
+      }
+    }
+    if (own?.part !== 'mlp') {
+      const now = dot(rowAt(edited.get(`blocks.${l}.hook_mlp_out`), p), direction.vector);
+      changes.push({ component: `mlp ${l}`, change: now - attribution.mlp[l]! });
+    }
+  }
+  const sum = changes.reduce((total, { change }) => total + change, 0);
+  const fixed = direction.lnFinalBias + direction.unembedBias;
+  const changed = attribution.total - component.contribution + sum - fixed;
+  const norm = changed * (scale / rowAt(edited.get('ln_final.hook_scale'), p)[0]! - 1);
+  changes.sort((a, b) => Math.abs(b.change) - Math.abs(a.change));
+  return {
+    total: -component.contribution + sum + norm,
+    later: sum,
+    norm,
+    by: changes.slice(0, NAMED).filter(({ change }) => change !== 0),
+  };
+}
