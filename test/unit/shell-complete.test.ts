@@ -48,6 +48,7 @@ const keys = [
   'run',
   'graph',
   'generate',
+  'verify',
   'expect',
 ];
 const names = COMMANDS.map(({ name }) => name);

@@ -13,9 +13,9 @@ import { variantMargins, type MarginOptions } from './patching.js';
 
 /** Heads shown in a summary, and layers of each kind. */
 const HEADS = 8;
-const LAYERS = 4;
+const LAYERS = 2;
 /** Random replacements of a component's output at every position. */
-const DRAWS = 8;
+const DRAWS = 4;
 /** Components named as having made up a difference. */
 const NAMED = 3;
 
