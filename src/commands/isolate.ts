@@ -120,7 +120,7 @@ function report(
     title,
     xLabel: 'layer',
     yLabel: 'lens probability',
-    unit: 'probability',
+    unit: '',
     x: range(last + 1),
     series: shown.map((i) => ({ label: name(i), y: rows[i]! })),
   });
@@ -129,7 +129,7 @@ function report(
     columns: [{ label: first }, ...order.map((i) => ({ label: `for ${name(i)}`, unit: 'nats' }))],
     rows: [...rows]
       .sort((a, b) => Math.max(...b.for.map(Math.abs)) - Math.max(...a.for.map(Math.abs)))
-      .map((part) => [part.component, ...order.map((i) => part.for[i]!)]),
+      .map((part) => [first === 'layer' ? Number(part.component.slice('MLP '.length)) : part.component, ...order.map((i) => part.for[i]!)]),
   });
   return {
     name: 'ISOLATE',

@@ -140,7 +140,7 @@ function report(params: SenseParams, here: Sensed, there: Sensed | null): Comman
       curve(`Attention to ${name}`, 'attention', 'share, mean over heads', ({ flow }) => flow.attention.map((row) => mean(row))),
       curve(`Value-weighted flow from ${name}`, 'flow', 'share', ({ flow }) => flow.flow),
       curve(`Running contribution from ${name}`, 'contribution', 'nats', ({ flow }) => running(flow)),
-      curve(`Probability of the words of ${name}`, 'lens probability', 'probability', ({ own }) => own),
+      curve(`Probability of the words of ${name}`, 'lens probability', '', ({ own }) => own),
     ],
     tables: [
       {

@@ -8,6 +8,7 @@ import { buildShellSchema } from './schema.js';
 import type { CommandInfo, JsonSchema } from './schema.js';
 import { Findings, parseUnfinished } from './source.js';
 import type { Path } from './source.js';
+import { WHOLE_SHELLS } from './whole-shells.js';
 
 export type CompletionKind = 'snippet' | 'key' | 'value' | 'command' | 'span' | 'name';
 
@@ -41,31 +42,6 @@ export interface Lens {
   line: number;
   column: number;
 }
-
-const WHOLE_SHELL = `format: 1
-shell: \${1:my-shell}
-title: \${2:What does the model forget?}
-family: \${3|memory,value,salience,temporal,instruction|}
-
-prompt: |-
-  \${4:Tom has a [[fact|red]] ball. {{walk\\}\\}Q: What color is Tom's ball? A:}
-control: |-
-  \${5:Tom has a [[fact|red]] ball. Q: What color is Tom's ball? A:}
-answer: "\${6: red}"
-rivals: ["\${7: blue}", "\${8: green}"]
-
-vary:
-  walk: { repeat: "\${9:They walk for a while. }", times: [0, 20, 40] }
-
-run:
-  - ANCHOR: { span: fact }
-  - RECALL: {}
-  - INHIBIT: { span: fact }
-generate: { tokens: 40, temperature: 0 }
-
-expect:
-  - failure: present
-$0`;
 
 /** What a key is completed with, where its name and a colon are not enough. */
 const KEY_SNIPPETS: Readonly<Record<string, string>> = {
@@ -104,7 +80,11 @@ export function completions(text: string, offset: number, commands: readonly Com
   const mark = /(\{\{\s*|\[\[)([\w-]*)$/.exec(text.slice(Math.max(0, offset - 100), offset));
   if (blank) {
     const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset);
-    return line.trim() === '' ? [list('snippet', 'shell', WHOLE_SHELL, offset, offset, { detail: 'A whole shell' })] : [];
+    return line.trim() === ''
+      ? WHOLE_SHELLS.map(({ label, detail, text: whole }, i) =>
+          list('snippet', label, whole, offset, offset, { detail, sortText: String(i) }),
+        )
+      : [];
   }
   const cursor = cursorAt(text, offset);
   if (cursor === null) return [];

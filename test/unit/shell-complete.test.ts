@@ -56,10 +56,15 @@ const names = COMMANDS.map(({ name }) => name);
 describe('completion', () => {
   it('of an empty file is a whole shell that is right as it stands', () => {
     for (const empty of ['¦', '\n¦\n', '# a comment\n¦']) {
-      expect(offered(empty)).toEqual(['shell']);
+      expect(offered(empty)).toEqual(['shell', 'shell: value', 'shell: salience']);
       const { shell, diagnostics } = parseShell(taken(empty, 'shell'));
       expect(diagnostics).toEqual([]);
       expect(shell?.run.map(({ name }) => name)).toEqual(['ANCHOR', 'RECALL', 'INHIBIT']);
+      for (const label of ['shell: value', 'shell: salience']) {
+        const other = parseShell(taken(empty, label));
+        expect(other.diagnostics).toEqual([]);
+        expect(other.shell?.family).toBe(label.slice('shell: '.length));
+      }
     }
   });
 

@@ -66,14 +66,17 @@ function valueElements(outcome: CommandOutcome, name: string, value: Cell): HTML
   const measure = outcome.measures?.[name];
   const evidence = evidenceOf(measure, outcome);
   const words = evidence === 'caused' ? 'tested by intervention' : 'read off';
-  const unit = measure && measure.unit !== '' && typeof value === 'number' ? ` ${measure.unit}` : '';
+  // `layer 3` and `rank 0` are places, all other units amounts.
+  const placed = measure !== undefined && ['layer', 'rank', 'token'].includes(measure.unit);
+  const unit = measure && measure.unit !== '' ? measure.unit : null;
+  const told = (text: string): string => (unit === null ? text : placed ? `${unit} ${text}` : `${text} ${unit}`);
   return [
     h('dt', { title: `${outcome.name}.${name} in expect; ${words}` }, name),
     h(
       'dd',
       { class: evidence },
       typeof value === 'number'
-        ? `${number(value, 4)}${unit}`
+        ? told(number(value, 4))
         : h('bdi', null, typeof value === 'boolean' ? (value ? 'yes' : 'no') : visible(String(value), 60)),
     ),
   ];

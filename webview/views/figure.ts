@@ -121,13 +121,7 @@ export function dataTable(table: Table, label: string, limit = 1200): HTMLElemen
           ...table.columns.map((c, i) => h('th', { class: numeric[i] ? 'num' : '', attrs: { scope: 'col' } }, h('bdi', null, c))),
         ),
       ),
-      h(
-        'tbody',
-        null,
-        ...rows.map((row) =>
-          h('tr', null, ...row.map((v) => h('td', { class: typeof v === 'number' ? 'num' : '' }, h('bdi', null, cell(v))))),
-        ),
-      ),
+      h('tbody', null, ...rows.map((row) => h('tr', null, ...row.map((v) => h('td', { class: cellClass(v) }, h('bdi', null, cell(v))))))),
     ),
     table.rows.length > limit ? h('p', { class: 'note' }, `${table.rows.length - limit} more rows are in the CSV.`) : null,
   );
@@ -166,3 +160,7 @@ export function missing(context: Context, what: string, height: number): HTMLEle
       : `${what}: not part of this run.`,
   );
 }
+
+/** Numbers stand to the right; a word or a token stays on one line, a sentence does not. */
+const cellClass = (value: string | number | boolean | null): string =>
+  typeof value === 'number' ? 'num' : typeof value === 'string' && value.length <= 24 ? 'word' : '';
