@@ -1,9 +1,15 @@
 import { anchor } from './anchor.js';
 import { cancel } from './cancel.js';
+import { distill } from './distill.js';
 import { inhibit } from './inhibit.js';
 import { isolate } from './isolate.js';
+import { nullify } from './nullify.js';
+import { predict } from './predict.js';
 import { recall } from './recall.js';
+import { remember } from './remember.js';
 import { sense } from './sense.js';
+import { shift } from './shift.js';
+import { splice } from './splice.js';
 import { stabilize } from './stabilize.js';
 import type { Command } from './types.js';
 import { weight } from './weight.js';
@@ -23,6 +29,12 @@ export const COMMANDS: readonly Command[] = [
   entry(sense),
   entry(weight),
   entry(cancel),
+  entry(remember),
+  entry(shift),
+  entry(predict),
+  entry(distill),
+  entry(splice),
+  entry(nullify),
 ];
 
 /** The command of that name, or undefined. Names are case-sensitive. */
