@@ -57,6 +57,9 @@ const scores = shape({
   top: list(guess),
 });
 const evidence = one('observed', 'caused');
+const band = shape({ of: isString, n: isNumber, median: isNumber, p95: isNumber, sided: one('high', 'size'), p: isNumber });
+const opinion = shape({ agree: isNumber, of: isNumber, by: list(shape({ name: isString, agrees: isBoolean, says: isString })) });
+const headNulls = shape({ of: isString, n: isNumber, p: matrix, q: matrix });
 const command = shape({
   name: isString,
   params: isPlain,
@@ -83,6 +86,8 @@ const command = shape({
       rows: list(list(isScalar)),
     }),
   ),
+  'nulls?': record(band),
+  'opinions?': record(opinion),
 });
 
 const attribution = shape({ total: isNumber, head: matrix, mlp: numbers, attnBias: numbers, byToken: numbers });
@@ -158,6 +163,10 @@ const run = shape({
     ),
     open: list(isString),
   }),
+  'nulls?': shape({
+    spans: record(shape({ attention: band, flow: band, contribution: band, headAttention: headNulls, headContribution: headNulls })),
+    contribution: orNull(headNulls),
+  }),
   'shape?': shape({ complexity: isNumber, parts: isNumber, logitNull: isNumber }),
   'disruption?': shape({
     of: orNull(isString),
@@ -218,6 +227,19 @@ const residue = shape({
     byRun: list(shape({ name: isString, x: isNumber, failing: isNumber, total: isNumber, interval })),
   }),
   'nullSpace?': shape({ volume: isNumber, byRun: list(shape({ name: isString, share: isNumber })), directions: isNumber, of: isNumber }),
+  'claims?': list(
+    shape({
+      name: isString,
+      sentence: isString,
+      evidence: one('observed', 'caused'),
+      value: isNumber,
+      unit: isString,
+      null: orNull(band),
+      opinion: orNull(opinion),
+      holds: orNull(isBoolean),
+      stable: orNull(isBoolean),
+    }),
+  ),
   'verdict?': shape({
     failed: isBoolean,
     sentence: isString,

@@ -1,4 +1,5 @@
 import { graphSections } from './schema-graph.js';
+import { claimSections } from './schema-claims.js';
 import { headSections } from './schema-heads.js';
 import { verifySections } from './schema-verify.js';
 import {
@@ -97,6 +98,7 @@ const sections: Record<string, Schema> = {
       looping: ref('Looping'),
       commands: list(ref('CommandOutcome')),
       verification: ref('Verification'),
+      nulls: ref('NullSection'),
       shape: ref('TraceShape'),
       disruption: ref('AttentionDisruption'),
       headVerdicts: ref('HeadVerdicts'),
@@ -117,6 +119,7 @@ const sections: Record<string, Schema> = {
       'looping',
       'commands',
       'verification',
+      'nulls',
       'shape',
       'disruption',
       'headVerdicts',
@@ -231,8 +234,10 @@ const sections: Record<string, Schema> = {
           'evidence',
         ]),
       ),
+      nulls: record(ref('NullBand')),
+      opinions: record(ref('Opinion')),
     },
-    ['measures'],
+    ['measures', 'nulls', 'opinions'],
   ),
   FailureDensity: object({
     failing: count,
@@ -265,6 +270,7 @@ const sections: Record<string, Schema> = {
     message: string,
     line: { type: 'integer', minimum: 1 },
   }),
+  ...claimSections,
   ...headSections,
   ...graphSections,
   ...verifySections,
@@ -296,12 +302,13 @@ export const residueSchema: Schema = {
       paraphrases: list(ref('RunTrace')),
       density: ref('FailureDensity'),
       nullSpace: ref('NullSpace'),
+      claims: list(ref('Claim')),
       verdict: ref('Verdict'),
       checks: list(ref('IdentityCheck')),
       expectations: list(ref('ExpectationResult')),
       notes: list(string),
     },
-    ['cancelledAt', 'density', 'nullSpace', 'verdict'],
+    ['cancelledAt', 'density', 'nullSpace', 'claims', 'verdict'],
   ),
   $defs: sections,
 };

@@ -1,4 +1,5 @@
 import type { AttributionGraph } from './types-graph.js';
+import type { Claim, NullBand, NullSection, Opinion } from './types-claims.js';
 import type { AttentionDisruption, ErrorPropagation, HeadVerdicts, NullAttribution, NullSpace, TraceShape } from './types-heads.js';
 import type { Verification } from './types-verify.js';
 
@@ -30,6 +31,8 @@ export interface Residue {
   paraphrases: RunTrace[];
   density?: FailureDensity;
   nullSpace?: NullSpace;
+  /** What the residue claims, each with its null and its second opinion. */
+  claims?: Claim[];
   verdict?: Verdict;
   checks: IdentityCheck[];
   expectations: ExpectationResult[];
@@ -115,6 +118,7 @@ export interface RunTrace {
   looping?: Looping;
   commands?: CommandOutcome[];
   verification?: Verification;
+  nulls?: NullSection;
   shape?: TraceShape;
   disruption?: AttentionDisruption;
   headVerdicts?: HeadVerdicts;
@@ -275,6 +279,10 @@ export interface CommandOutcome {
     series: { label: string; y: (number | null)[]; spread?: (number | null)[] }[];
   }[];
   tables: { title: string; evidence?: 'observed' | 'caused'; columns: { label: string; unit?: string }[]; rows: Cell[][] }[];
+  /** Nulls of its values, by their names. */
+  nulls?: Record<string, NullBand>;
+  /** Second opinions on its values, by their names. */
+  opinions?: Record<string, Opinion>;
 }
 
 export interface FailureDensity {

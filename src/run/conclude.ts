@@ -1,5 +1,6 @@
 import type { Residue } from '../residue/types.js';
 import type { Shell } from '../shell/types.js';
+import { claimsOf } from './claims.js';
 import { checkExpectations } from './expect.js';
 import type { ShellText } from './place.js';
 import type { Subject } from './subject.js';
@@ -23,7 +24,15 @@ export function conclude({ shell, source, residue, headline, control, layers }: 
     residue.runs.map((probe, i) => ({ probe, paraphrases: residue.paraphrases.slice(i * perRun, (i + 1) * perRun) })),
   );
   const run = headline.trace;
-  residue.verdict = verdictOf({ run, control: control?.trace ?? null, layers, patterns: headline.patterns, paraphrases: perRun });
+  residue.claims = claimsOf({ run, paraphrases: residue.paraphrases.slice(residue.primary * perRun, (residue.primary + 1) * perRun) });
+  residue.verdict = verdictOf({
+    run,
+    control: control?.trace ?? null,
+    layers,
+    patterns: headline.patterns,
+    paraphrases: perRun,
+    claims: residue.claims,
+  });
   const { results, skipped } = checkExpectations(shell, source, { run, verdict: residue.verdict, density: residue.density });
   residue.expectations = results;
   return skipped.length > 0 ? `Not run, so not checked: ${skipped.join(', ')}.` : null;

@@ -3,6 +3,8 @@ import { commandStages } from './stages/commands.js';
 import { generation } from './stages/generation.js';
 import { propagation, shape, verdicts } from './stages/heads.js';
 import { graph } from './stages/graph.js';
+import { knockoutNulls } from './nulls/knockout.js';
+import { nulls } from './nulls/stage.js';
 import { layers } from './stages/layers.js';
 import { patterns } from './stages/patterns.js';
 import { readOff } from './stages/read-off.js';
@@ -13,6 +15,7 @@ const STAGES: readonly (Stage | ((ask: Ask) => readonly Stage[]))[] = [
   // on `traced`
   readOff,
   shape,
+  nulls,
   // on `probe`
   generation,
   patterns,
@@ -23,6 +26,7 @@ const STAGES: readonly (Stage | ((ask: Ask) => readonly Stage[]))[] = [
   propagation,
   verification,
   graph,
+  knockoutNulls,
 ];
 
 /** The stages that a shell has with these options. */

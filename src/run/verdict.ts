@@ -1,8 +1,9 @@
 import { commandByName } from '../commands/table.js';
 import { formedAt } from '../methods/collapse.js';
 import type { Pattern } from '../methods/patterns.js';
+import type { Claim } from '../methods/significance.js';
 import { wilson } from '../methods/statistics.js';
-import type { FailureDensity, RunTrace, Verdict } from '../residue/types.js';
+import type { CommandOutcome, FailureDensity, RunTrace, Verdict } from '../residue/types.js';
 import { causeClaims, causeWords, unverified } from './verify/claims.js';
 import { nats, plain, quote } from './words.js';
 
@@ -29,29 +30,30 @@ export interface VerdictInput {
   layers: number;
   patterns: readonly Pattern[];
   paraphrases: number;
+  /** What stands behind what is claimed; absent where nothing was calibrated. */
+  claims?: readonly Claim[];
 }
 
 /** What the run of the headline came to, in words, with what was and what was not tested. */
-export function verdictOf({ run, control, layers, patterns, paraphrases }: VerdictInput): Verdict {
+export function verdictOf({ run, control, layers, patterns, paraphrases, claims = [] }: VerdictInput): Verdict {
   const scores = run.scores!;
+  const refuted = new Set(claims.filter(({ holds }) => holds === false).map(({ sentence }) => sentence));
   return {
     failed: scores.failed,
     sentence: sentenceOf(run, layers),
     drop: control?.scores ? control.scores.margin - scores.margin : null,
     controlSucceeded: control?.scores ? !control.scores.failed : null,
     patterns: [...patterns],
-    confirmed: [
-      ...causeClaims(run),
-      ...(run.commands ?? []).flatMap((outcome) =>
-        outcome.evidence === 'caused' ? (commandByName(outcome.name)?.claims?.(outcome) ?? []) : [],
-      ),
-    ],
+    // What random spans do as well is no cause.
+    confirmed: [...causeClaims(run), ...(run.commands ?? []).flatMap(sentencesOf).filter((sentence) => !refuted.has(sentence))],
     notChecked: [
       ...(control ? [] : ['the drop: the shell has no control']),
       ...(paraphrases > 0 ? [] : ['whether it holds for other wordings: the shell has no paraphrases']),
       ...unverified(run),
-      'nulls: no random spans or heads were measured beside these, so there are no p-values',
-      'a second opinion: only one kind of ablation (mean) was used',
+      ...(claims.some((one) => one.null)
+        ? []
+        : ['nulls: no span is marked, or the prompt has no room for random ones, so there are no p-values']),
+      ...(claims.some(({ opinion }) => opinion) ? [] : ['a second opinion: there are neither paraphrases nor a knockout to ask again']),
     ],
   };
 }
@@ -92,3 +94,7 @@ function closest(margins: readonly number[], layers: number): string {
   for (let l = formed; l < layers; l++) if (margins[l]! < margins[at]!) at = l;
   return `; closest at layer ${at} (${plain(margins[at]!, 2)})`;
 }
+
+/** What a command's interventions have shown of the run, in sentences. */
+export const sentencesOf = (outcome: CommandOutcome): string[] =>
+  outcome.evidence === 'caused' ? (commandByName(outcome.name)?.claims?.(outcome) ?? []) : [];

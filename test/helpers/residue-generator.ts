@@ -1,6 +1,6 @@
 import type { Residue, RunTrace, TokenInfo } from '../../src/residue/types.js';
 import { generateHeadSections } from './residue-heads.js';
-import { generateAttention, generateAttribution, generateCommands, round } from './residue-parts.js';
+import { generateAttention, generateAttribution, generateClaims, generateCommands, generateNulls, round } from './residue-parts.js';
 import { generateVerification } from './residue-verify.js';
 
 /** Size and features of a generated residue. */
@@ -165,6 +165,7 @@ export function generateResidue(options: GeneratorOptions = {}): Residue {
     ...(main.shape?.logitNull != null
       ? { nullSpace: { volume: main.shape.logitNull, byRun: [{ name: main.name, share: main.shape.logitNull }], directions: 20, of: 128 } }
       : {}),
+    ...(status === 'complete' ? { claims: generateClaims(random(seed + 1), paraphrases) } : {}),
     verdict: {
       failed: main.scores!.failed,
       sentence: main.scores!.failed
@@ -314,6 +315,7 @@ function generateRun({ next, name, label, T, fails, vary, x, whole, layers, head
     commands: label === 'probe' ? generateCommands(next, layers) : [],
     // Drawn from numbers of its own, so that the sections before keep theirs.
     ...(label === 'probe' && fails ? { verification: generateVerification(drawFrom(layers * 31 + T), layers, heads, T, spans) } : {}),
+    nulls: generateNulls(random(T), layers, heads, spans),
   };
   return { ...measured, ...generateHeadSections(next, measured, layers, heads) };
 }

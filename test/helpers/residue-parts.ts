@@ -1,4 +1,5 @@
 import type { Attribution, AttentionSection, CommandOutcome } from '../../src/residue/types.js';
+import type { Claim, HeadNulls, NullBand, NullSection } from '../../src/residue/types-claims.js';
 
 // Sections of generated residues. `next` is a seeded random number in [0, 1).
 
@@ -98,5 +99,79 @@ export function generateCommands(next: () => number, layers: number): CommandOut
         },
       ],
     },
+  ];
+}
+
+const NULLS = 32;
+
+function generateBand(next: () => number, of: string, sided: NullBand['sided'], scale: number): NullBand {
+  const median = round(scale * (0.2 + 0.3 * next()));
+  return {
+    of,
+    n: NULLS,
+    median,
+    p95: round(median * (1.5 + next())),
+    sided,
+    p: round((1 + Math.floor(next() ** 4 * NULLS)) / (1 + NULLS)),
+  };
+}
+
+export function generateNulls(next: () => number, layers: number, heads: number, spans: Record<string, [number, number]>): NullSection {
+  const headNulls = (of: string, n: number): HeadNulls => {
+    const p = Array.from({ length: layers }, () => Array.from({ length: heads }, () => round((1 + Math.floor(next() ** 2 * n)) / (1 + n))));
+    return { of, n, p, q: p.map((row) => row.map((x) => round(Math.min(1, 2 * x)))) };
+  };
+  return {
+    spans: Object.fromEntries(
+      Object.entries(spans).map(([name, [start, end]]) => {
+        const width = end - start;
+        const of = `${NULLS} random spans of ${width} ${width === 1 ? 'token' : 'tokens'}`;
+        return [
+          name,
+          {
+            drawn: Array.from({ length: NULLS }, (_, i): [number, number] => [end + i, end + i + width]),
+            attention: generateBand(next, of, 'high', 0.1),
+            flow: generateBand(next, of, 'high', 0.1),
+            contribution: generateBand(next, of, 'size', 0.5),
+            headAttention: headNulls(`${of} in the ${heads} heads of its layer`, NULLS * heads),
+            headContribution: headNulls(`${of} in the ${heads} heads of its layer`, NULLS * heads),
+          },
+        ];
+      }),
+    ),
+    contribution: heads < 2 ? null : headNulls(`the other ${heads - 1} heads of its layer`, heads - 1),
+  };
+}
+
+/** A claim that holds, one that does not, one that is unstable. */
+export function generateClaims(next: () => number, paraphrases: number): Claim[] {
+  const by = Array.from({ length: paraphrases }, (_, i) => ({
+    name: `paraphrase ${i + 1}`,
+    agrees: next() < 0.8,
+    says: `costs ${round(next())} nats`,
+  }));
+  const opinion = by.length === 0 ? null : { agree: by.filter(({ agrees }) => agrees).length, of: by.length, by };
+  const make = (name: string, sentence: string, evidence: Claim['evidence'], value: number, band: NullBand | null): Claim => ({
+    name,
+    sentence,
+    evidence,
+    value,
+    unit: 'nats',
+    null: band,
+    opinion,
+    holds: band && band.p <= 0.05,
+    stable: opinion && opinion.agree === opinion.of,
+  });
+  const of = `${NULLS} random spans of 2 tokens`;
+  return [
+    make('failure', 'the prompt fails', 'observed', -1.2, null),
+    make('INHIBIT.effect', 'cause confirmed: cutting attention to fact costs 2.4 nats', 'caused', -2.4, {
+      ...generateBand(next, `the same knockout of ${of}`, 'size', 0.5),
+      p: round(1 / 33),
+    }),
+    make('span.fact.contribution', 'the heads write 0.3 nats toward the answer from "fact"', 'observed', 0.3, {
+      ...generateBand(next, of, 'size', 0.5),
+      p: round(9 / 33),
+    }),
   ];
 }

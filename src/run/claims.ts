@@ -1,0 +1,103 @@
+import { clears, type Claim, type NullBand, type Opinion } from '../methods/significance.js';
+import type { CommandOutcome, RunTrace } from '../residue/types.js';
+import { sentencesOf } from './verdict.js';
+import { nats, plain, quote } from './words.js';
+
+/** What claims are made of: the headline's run, and its paraphrases where it has any. */
+export interface Evidence {
+  run: RunTrace;
+  paraphrases: readonly RunTrace[];
+}
+
+/**
+ * Everything that a residue claims of its headline, each with its null and its second opinion. A claim whose number does not clear its
+ * null does not *hold*; one whose second opinion is not of one mind is *unstable*. What was not checked is null, not false.
+ */
+export function claimsOf({ run, paraphrases }: Evidence): Claim[] {
+  return [...failureClaims(run, paraphrases), ...(run.commands ?? []).flatMap(interventionClaims), ...spanClaims(run)];
+}
+
+/** A claim with its two judgements drawn from its evidence. */
+export function claim(parts: Omit<Claim, 'holds' | 'stable'>): Claim {
+  const { opinion } = parts;
+  return { ...parts, holds: clears(parts.null), stable: opinion === null || opinion.of === 0 ? null : opinion.agree === opinion.of };
+}
+
+function failureClaims({ scores }: RunTrace, paraphrases: readonly RunTrace[]): Claim[] {
+  if (!scores) return [];
+  const scored = paraphrases.filter((one) => one.scores);
+  const by = scored.map((one, i): Opinion['by'][number] => ({
+    name: `paraphrase ${i + 1}`,
+    agrees: one.scores!.failed === scores.failed,
+    says: `${one.scores!.failed ? 'fails' : 'does not fail'}, margin ${nats(one.scores!.margin)}`,
+  }));
+  const opinion = by.length === 0 ? null : { agree: by.filter(({ agrees }) => agrees).length, of: by.length, by };
+  return [
+    claim({
+      name: 'failure',
+      sentence: `the prompt ${scores.failed ? 'fails' : 'does not fail'}`,
+      evidence: 'observed',
+      value: scores.margin,
+      unit: 'nats',
+      null: null,
+      opinion,
+    }),
+  ];
+}
+
+/** Names under which commands keep what their interventions did to the margin. */
+const EFFECTS = ['effect', 'injectEffect'];
+
+/** What a command's interventions have shown of the run, with the null and the second opinion of the value that it is about. */
+function interventionClaims(outcome: CommandOutcome): Claim[] {
+  const { name, evidence, values, nulls, opinions } = outcome;
+  const numeric = [...EFFECTS, ...Object.keys(values)].filter((key) => typeof values[key] === 'number');
+  return sentencesOf(outcome).map((sentence) => {
+    const measure = numeric[0] ?? '';
+    return claim({
+      name: `${name}.${measure}`,
+      sentence,
+      evidence,
+      value: (values[measure] as number | undefined) ?? 0,
+      unit: 'nats',
+      null: nulls?.[measure] ?? null,
+      opinion: opinions?.[measure] ?? null,
+    });
+  });
+}
+
+/** What the answer position takes from each span, beside what it takes from random ones. */
+function spanClaims({ nulls, attention, salience }: RunTrace): Claim[] {
+  return Object.entries(nulls?.spans ?? {}).flatMap(([name, bands]) => {
+    const read = attention?.spans[name];
+    if (!read) return [];
+    const make = (measure: string, value: number, unit: string, words: string, band: NullBand): Claim =>
+      claim({ name: `span.${name}.${measure}`, sentence: words, evidence: 'observed', value, unit, null: band, opinion: null });
+    const heads = read.attention.flat();
+    const looked = heads.reduce((a, b) => a + b, 0) / Math.max(1, heads.length);
+    const written = read.contribution.flat().reduce((a, b) => a + b, 0);
+    const flow = salience?.flow?.span === name ? salience.flow.share : null;
+    const shown = quote(name);
+    return [
+      make('attention', looked, 'share', `the answer position attends to ${shown}: ${plain(100 * looked)} % on average`, bands.attention),
+      ...(flow
+        ? [
+            make(
+              'flow',
+              flow.reduce((a, b) => a + b, 0) / flow.length,
+              'share',
+              `what attention brings comes from ${shown}: ${plain((100 * flow.reduce((a, b) => a + b, 0)) / flow.length)} % on average`,
+              bands.flow,
+            ),
+          ]
+        : []),
+      make(
+        'contribution',
+        written,
+        'nats',
+        `the heads write ${nats(Math.abs(written))} ${written < 0 ? 'against' : 'toward'} the answer from ${shown}`,
+        bands.contribution,
+      ),
+    ];
+  });
+}

@@ -1,0 +1,109 @@
+import type { Edit, LayerSet, Model } from '../../engine/api.js';
+import type { Span } from '../../methods/attention.js';
+import { NULL_SPANS, randomSpans } from '../../methods/random-spans.js';
+import { nullBand, spansInWords } from '../../methods/significance.js';
+import type { CommandOutcome } from '../../residue/types.js';
+import type { Opinion } from '../../residue/types-claims.js';
+import { forwardCost } from '../cost.js';
+import { marginsAtEnd, prefixOf, type Contest } from '../edited.js';
+import { contestOf } from '../observe.js';
+import type { Paraphrase } from '../paraphrases.js';
+import type { Stage, StageContext } from '../stage.js';
+import type { PreparedPrompt } from '../types.js';
+import { nats } from '../words.js';
+
+/** Multiply-adds that nulls and second opinions of interventions may cost together. */
+const BUDGET = 1e11;
+
+/** Least effect, nats, that counts as one: below it the odds change by less than a tenth. */
+export const LEAST_EFFECT = 0.1;
+
+/**
+ * The effect of every INHIBIT of the headline beside its null, the same knockout on random spans; and its second opinion: the span's
+ * values set to zero in place of the knockout, and the knockout in each paraphrase. Only where all heads that were chosen are cut:
+ * with a rate below 1 the effect is a mean over draws, which has a spread of its own.
+ */
+export const knockoutNulls: Stage = {
+  name: 'knockout nulls',
+  label: 'random spans and paraphrases cut off',
+  on: 'headline',
+  fills: ['commands'],
+  when: ({ calls }) => calls.some(({ name, params }) => name === 'INHIBIT' && whole(params)),
+  cost: ({ model }, { ids }, { paraphrases }) =>
+    [ids, ...paraphrases.map(({ prompt }) => prompt.ids)].reduce((sum, { length }) => sum + forwardCost(model, length), 0) +
+    NULL_SPANS * model.weights.parameters,
+  budget: BUDGET,
+  overBudget: 'Random spans and paraphrases were not cut off: on a model of this size it would take too long.',
+  async run(context) {
+    const outcomes = (context.subject.trace.commands ?? []).filter(isWholeKnockout);
+    for (const outcome of outcomes) await addNull(context, outcome);
+  },
+};
+
+/** Whether all of the chosen heads are cut. */
+const whole = (params: Record<string, unknown>): boolean => ((params['rate'] as number | undefined) ?? 1) >= 1;
+
+const isWholeKnockout = ({ name, params, values }: CommandOutcome): boolean =>
+  name === 'INHIBIT' && typeof values['effect'] === 'number' && whole(params);
+
+async function addNull(context: StageContext, outcome: CommandOutcome): Promise<void> {
+  const { model, subject, paraphrases, seed, signal, progress } = context;
+  const name = outcome.params['span'] as string;
+  const span = subject.prompt.spans[name]!;
+  const observed = outcome.values['effect'] as number;
+  const drawn = randomSpans(subject.prompt.ids.length, span, seed);
+  const steps = paraphrases.length + 1;
+  const where = { layers: (outcome.params['layers'] ?? 'all') as LayerSet, heads: (outcome.params['heads'] ?? 'all') as LayerSet };
+  const effects = await knockoutEffects(
+    model,
+    subject.prompt,
+    contestOf(subject.trace.scores!),
+    [{ span, zero: true }, ...drawn.map((one) => ({ span: one }))],
+    where,
+    signal,
+  );
+  progress(1, steps);
+  const [zero, ...nulls] = effects;
+  const band = nullBand(observed, nulls, `the same knockout of ${spansInWords(drawn)}`, 'size');
+  if (band) (outcome.nulls ??= {})['effect'] = band;
+  const by = [sayOf('its values set to zero', zero!, observed)];
+  for (const [i, paraphrase] of paraphrases.entries()) {
+    const twin = paraphrase.prompt.spans[name];
+    if (twin && twin[1] - twin[0] < paraphrase.prompt.ids.length) {
+      const [effect] = await knockoutEffects(model, paraphrase.prompt, contestOfParaphrase(paraphrase), [{ span: twin }], where, signal);
+      by.push(sayOf(`paraphrase ${i + 1}`, effect!, observed));
+    }
+    progress(i + 2, steps);
+  }
+  (outcome.opinions ??= {})['effect'] = { agree: by.filter(({ agrees }) => agrees).length, of: by.length, by };
+}
+
+const contestOfParaphrase = ({ scores }: Paraphrase): Contest => contestOf(scores);
+
+/** Another measurement agrees when it is an effect of the same sign, or, where there was none, when it is none. */
+function sayOf(name: string, effect: number, observed: number): Opinion['by'][number] {
+  const kind = (x: number): number => (Math.abs(x) < LEAST_EFFECT ? 0 : Math.sign(x));
+  return { name, agrees: kind(effect) === kind(observed), says: `${effect < 0 ? 'costs' : 'gains'} ${nats(Math.abs(effect))}` };
+}
+
+/**
+ * Effects on the margin of cutting the answer position off from each of several spans, or of setting what it reads there to zero.
+ * A span whose knockout would leave nothing to attend to must not be asked for.
+ * @returns Nats, one for each.
+ */
+export async function knockoutEffects(
+  model: Model,
+  { ids }: PreparedPrompt,
+  contest: Contest,
+  cuts: readonly { span: Span; zero?: boolean }[],
+  where: { layers: LayerSet; heads: LayerSet },
+  signal?: AbortSignal,
+): Promise<number[]> {
+  const queries = [ids.length - 1];
+  const variants = cuts.map(({ span: [start, end], zero }): Edit[] => {
+    const keys = Array.from({ length: end - start }, (_, i) => start + i);
+    return [zero ? { kind: 'scale-values', ...where, queries, keys, scale: 0 } : { kind: 'knockout', ...where, queries, keys }];
+  });
+  const [base, ...margins] = await marginsAtEnd(model, await prefixOf(model, ids, signal), [[], ...variants], contest, { signal });
+  return margins.map((m) => m - base!);
+}
