@@ -2,6 +2,7 @@ import { h } from './dom.js';
 import type { Slot } from './slots.js';
 import { almostView } from './views/almost.js';
 import { attentionView } from './views/attention.js';
+import { claimsView } from './views/claims.js';
 import { commandsView } from './views/commands.js';
 import type { Context } from './views/context.js';
 import { disruptionView } from './views/disruption.js';
@@ -189,6 +190,7 @@ export const SECTIONS: Section[] = [
         ],
         draw: (c) => [h('div', { class: 'grid' }, ...holdView(c))],
       },
+      { id: 'claims', depends: (c) => [...always(c), c.residue.claims, ...open(c, 'claims')], draw: (c) => [claimsView(c)] },
     ],
   },
   {

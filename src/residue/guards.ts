@@ -244,7 +244,17 @@ const residue = shape({
     failed: isBoolean,
     sentence: isString,
     drop: isNumber,
-    patterns: list(shape({ name: isString, present: isBoolean, score: isNumber, evidence: isString })),
+    patterns: list(
+      shape({
+        name: isString,
+        present: isBoolean,
+        score: isNumber,
+        evidence: isString,
+        'null?': orNull(band),
+        'opinion?': orNull(opinion),
+      }),
+    ),
+    'patternsNotMeasured?': list(shape({ name: isString, reason: isString })),
     confirmed: list(isString),
     notChecked: list(isString),
   }),

@@ -1,5 +1,6 @@
 import stringWidth from 'string-width';
 import { causeLines } from './report/cause.js';
+import { claimLines } from './report/claims.js';
 import { expectationLines, checkLines, provenanceLines, noteLines } from './report/closing.js';
 import {
   almostLines,
@@ -74,6 +75,7 @@ export function formatReport(residue: Residue, options: Partial<Look> = {}): str
     section('Commands', at, commands);
     section('Does it hold', at ? `paraphrases ${at}` : 'paraphrases', paraphraseLines(residue, run, look));
   }
+  section('What is claimed', 'each with its null and its second opinion', claimLines(residue, look, paint));
   section('Expectations', '', expectationLines(residue, look, paint));
   section('Not checked', '', noteLines(residue.verdict?.notChecked ?? [], look));
   section('Notes', '', noteLines(residue.notes, look));

@@ -24,6 +24,10 @@ export const claimSections: Record<string, Schema> = {
     holds: nullable(boolean),
     stable: nullable(boolean),
   }),
+  PatternFound: object(
+    { name: string, present: boolean, score: share, evidence: string, null: nullable(ref('NullBand')), opinion: nullable(ref('Opinion')) },
+    ['null', 'opinion'],
+  ),
   HeadNulls: object({
     of: string,
     n: count,

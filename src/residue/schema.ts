@@ -246,15 +246,19 @@ const sections: Record<string, Schema> = {
     interval,
     byRun: list(object({ name: string, x: nullable(number), failing: count, total: count, interval })),
   }),
-  Verdict: object({
-    failed: boolean,
-    sentence: string,
-    drop: nullable(nats),
-    controlSucceeded: nullable(boolean),
-    patterns: list(object({ name: string, present: boolean, score: share, evidence: string })),
-    confirmed: list(string, 'Claims that an intervention has tested.'),
-    notChecked: list(string),
-  }),
+  Verdict: object(
+    {
+      failed: boolean,
+      sentence: string,
+      drop: nullable(nats),
+      controlSucceeded: nullable(boolean),
+      patterns: list(ref('PatternFound')),
+      confirmed: list(string, 'Claims that an intervention has tested.'),
+      notChecked: list(string),
+      patternsNotMeasured: list(object({ name: string, reason: string })),
+    },
+    ['patternsNotMeasured'],
+  ),
   IdentityCheck: object({
     name: choice('pattern-rows-sum-to-1', 'no-attention-to-the-future', 'contributions-sum-to-margin', 'lens-last-layer-equals-logits'),
     run: string,

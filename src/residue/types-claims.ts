@@ -74,3 +74,16 @@ export interface NullSection {
   /** Size of each head's whole contribution against the other heads of its layer; null in a model of one head. */
   contribution: HeadNulls | null;
 }
+
+/** A failure pattern that was looked for. */
+export interface PatternFound {
+  name: string;
+  present: boolean;
+  /** [0, 1] */
+  score: number;
+  evidence: string;
+  /** Null where none is defined; absent in older files. */
+  null?: NullBand | null;
+  /** The same looked for in each paraphrase. */
+  opinion?: Opinion | null;
+}

@@ -1,7 +1,9 @@
 import type { AttributionGraph } from './types-graph.js';
-import type { Claim, NullBand, NullSection, Opinion } from './types-claims.js';
+import type { Claim, NullBand, NullSection, Opinion, PatternFound } from './types-claims.js';
 import type { AttentionDisruption, ErrorPropagation, HeadVerdicts, NullAttribution, NullSpace, TraceShape } from './types-heads.js';
 import type { Verification } from './types-verify.js';
+
+export type { Claim, HeadNulls, NullBand, NullSection, Opinion, PatternFound, SpanNulls } from './types-claims.js';
 
 /**
  * The residue: what running a shell leaves. This file is the type of `*.residue.json`; its published JSON Schema is
@@ -302,11 +304,13 @@ export interface Verdict {
   /** Control margin minus probe margin; null without a control. */
   drop: number | null;
   controlSucceeded: boolean | null;
-  patterns: { name: string; present: boolean; score: number; evidence: string }[];
+  patterns: PatternFound[];
   /** Claims that an intervention has tested; empty: not checked. */
   confirmed: string[];
   /** What was not checked, in words. */
   notChecked: string[];
+  /** Patterns that this shell, as it was run, cannot show, and why. */
+  patternsNotMeasured?: { name: string; reason: string }[];
 }
 
 export interface IdentityCheck {

@@ -1,5 +1,6 @@
 import { clears, type Claim, type NullBand, type Opinion } from '../methods/significance.js';
 import type { CommandOutcome, RunTrace } from '../residue/types.js';
+import type { PatternFound } from '../residue/types-claims.js';
 import { sentencesOf } from './verdict.js';
 import { nats, plain, quote } from './words.js';
 
@@ -7,20 +8,39 @@ import { nats, plain, quote } from './words.js';
 export interface Evidence {
   run: RunTrace;
   paraphrases: readonly RunTrace[];
+  patterns: readonly PatternFound[];
 }
 
 /**
  * Everything that a residue claims of its headline, each with its null and its second opinion. A claim whose number does not clear its
  * null does not *hold*; one whose second opinion is not of one mind is *unstable*. What was not checked is null, not false.
  */
-export function claimsOf({ run, paraphrases }: Evidence): Claim[] {
-  return [...failureClaims(run, paraphrases), ...(run.commands ?? []).flatMap(interventionClaims), ...spanClaims(run)];
+export function claimsOf({ run, paraphrases, patterns }: Evidence): Claim[] {
+  return [
+    ...failureClaims(run, paraphrases),
+    ...(run.commands ?? []).flatMap(interventionClaims),
+    ...spanClaims(run),
+    ...patterns.map(patternClaim),
+  ];
 }
 
 /** A claim with its two judgements drawn from its evidence. */
 export function claim(parts: Omit<Claim, 'holds' | 'stable'>): Claim {
   const { opinion } = parts;
   return { ...parts, holds: clears(parts.null), stable: opinion === null || opinion.of === 0 ? null : opinion.agree === opinion.of };
+}
+
+/** A pattern that is absent has nothing to clear: its null is kept with the pattern. */
+function patternClaim({ name, present, score, null: band, opinion }: PatternFound): Claim {
+  return claim({
+    name: `pattern.${name}`,
+    sentence: `${name} is ${present ? 'present' : 'absent'}`,
+    evidence: 'observed',
+    value: score,
+    unit: 'score',
+    null: present ? (band ?? null) : null,
+    opinion: opinion ?? null,
+  });
 }
 
 function failureClaims({ scores }: RunTrace, paraphrases: readonly RunTrace[]): Claim[] {

@@ -24,12 +24,17 @@ export function conclude({ shell, source, residue, headline, control, layers }: 
     residue.runs.map((probe, i) => ({ probe, paraphrases: residue.paraphrases.slice(i * perRun, (i + 1) * perRun) })),
   );
   const run = headline.trace;
-  residue.claims = claimsOf({ run, paraphrases: residue.paraphrases.slice(residue.primary * perRun, (residue.primary + 1) * perRun) });
+  residue.claims = claimsOf({
+    run,
+    patterns: headline.patterns,
+    paraphrases: residue.paraphrases.slice(residue.primary * perRun, (residue.primary + 1) * perRun),
+  });
   residue.verdict = verdictOf({
     run,
     control: control?.trace ?? null,
     layers,
     patterns: headline.patterns,
+    patternsNotMeasured: headline.patternsNotMeasured,
     paraphrases: perRun,
     claims: residue.claims,
   });

@@ -34,7 +34,8 @@ function checkOne({ path, want, range }: Expectation, source: ShellText, measure
   const got = valueOf(path, want, measured);
   const passed = matches(got, want);
   const words = wantWords(want);
-  const has = got === null ? 'was not measured' : `is ${cellWords(got)}`;
+  const reason = path === 'pattern' ? measured.verdict.patternsNotMeasured?.find(({ name }) => name === want)?.reason : undefined;
+  const has = got === null ? `was not measured${reason === undefined ? '' : ` (${reason})`}` : `is ${cellWords(got)}`;
   const message = passed ? `${path} ${has}, as expected (${words})` : `${path} ${has}, but ${words} was expected`;
   return { path, want: words, got, passed, message, line: placeOf(source, range).line };
 }
@@ -45,6 +46,7 @@ function valueOf(path: string, want: Expectation['want'], { run, verdict, densit
     case 'failure':
       return verdict.failed ? 'present' : 'absent';
     case 'pattern':
+      if (verdict.patternsNotMeasured?.some(({ name }) => name === want)) return null;
       // A list of patterns has one value per name: the one that is asked for, if it is there.
       return verdict.patterns.find(({ name, present }) => present && name === want)?.name ?? foundPatterns(verdict);
     case 'margin':

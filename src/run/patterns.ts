@@ -1,7 +1,7 @@
 import type { Model } from '../engine/api.js';
 import { localMass, spanMass, type Span } from '../methods/attention.js';
-import { isTrapped, middleLayers, recursiveLooping, type Pattern } from '../methods/patterns.js';
-import type { RunTrace } from '../residue/types.js';
+import { isTrapped, middleLayers } from '../methods/patterns.js';
+import { randomSpans } from '../methods/random-spans.js';
 import type { Shell } from '../shell/types.js';
 import { patternRows } from './trace.js';
 import type { TracedRun } from './types.js';
@@ -13,16 +13,25 @@ export function sourceSpan(shell: Shell, spans: Readonly<Record<string, Span>>):
   return found ?? Object.keys(spans)[0] ?? null;
 }
 
-/** Heads of the middle layers in which attention is trapped at p; null without a control or where one of the two lacks the span. */
+/** Heads of the middle layers in which attention is trapped at p, and the share of them with random spans of both in the span's place; null without a control or where one of the two lacks the span. */
 export function trappedHeads(
   model: Model,
   probe: TracedRun,
   control: TracedRun | null,
   span: string | null,
-): { heads: number; of: number } | null {
+  seed: number,
+): { heads: number; of: number; nulls: number[] } | null {
   const here = span === null ? undefined : probe.prompt.spans[span];
   const there = span === null ? undefined : control?.prompt.spans[span];
   if (!control || !here || !there) return null;
+  const drawn = randomSpans(probe.prompt.ids.length, here, seed);
+  const twins = randomSpans(control.prompt.ids.length, there, seed);
+  const share = ({ heads, of }: { heads: number; of: number }): number => (of > 0 ? heads / of : 0);
+  const nulls = drawn.slice(0, twins.length).map((span, i) => share(trappedBetween(model, probe, span, control, twins[i]!)));
+  return { ...trappedBetween(model, probe, here, control, there), nulls };
+}
+
+function trappedBetween(model: Model, probe: TracedRun, here: Span, control: TracedRun, there: Span): { heads: number; of: number } {
   const { nLayers, nHeads } = model.spec;
   const masses = (run: TracedRun, layer: number, on: Span) =>
     patternRows(run.result, layer, run.position, nHeads).map((row) => ({
@@ -38,18 +47,4 @@ export function trappedHeads(
     of += nHeads;
   }
   return { heads, of };
-}
-
-/** The patterns that this version detects, on one run. */
-export function patternsOf(trace: RunTrace, trapped: { heads: number; of: number } | null): Pattern[] {
-  const { scores, generation, looping } = trace;
-  const loops = looping?.loops && generation && looping.period !== null;
-  return [
-    recursiveLooping({
-      failed: scores?.failed ?? false,
-      generated: generation !== undefined,
-      loop: loops ? { period: looping.period!, repeats: looping.repeats, generated: generation.ids.length } : null,
-      trapped,
-    }),
-  ];
 }

@@ -6,7 +6,7 @@ import { graph } from './stages/graph.js';
 import { knockoutNulls } from './nulls/knockout.js';
 import { nulls } from './nulls/stage.js';
 import { layers } from './stages/layers.js';
-import { patterns } from './stages/patterns.js';
+import { patternOpinions, patterns } from './stages/patterns.js';
 import { readOff } from './stages/read-off.js';
 import { verification } from './verify/stage.js';
 
@@ -18,8 +18,8 @@ const STAGES: readonly (Stage | ((ask: Ask) => readonly Stage[]))[] = [
   nulls,
   // on `probe`
   generation,
-  patterns,
   commandStages,
+  patterns,
   // on `headline` and `every`
   layers,
   verdicts,
@@ -27,6 +27,7 @@ const STAGES: readonly (Stage | ((ask: Ask) => readonly Stage[]))[] = [
   verification,
   graph,
   knockoutNulls,
+  patternOpinions,
 ];
 
 /** The stages that a shell has with these options. */

@@ -1,6 +1,6 @@
 import type { Model } from '../engine/api.js';
-import type { Pattern } from '../methods/patterns.js';
 import type { RunTrace } from '../residue/types.js';
+import type { PatternFound } from '../residue/types-claims.js';
 import { outputSums, type OutputSums } from './ablate.js';
 import { measuredHooks, traceRun } from './trace.js';
 import type { PreparedPrompt, TracedRun } from './types.js';
@@ -10,7 +10,9 @@ export class Subject {
   /** Sums of what its layers wrote, for means. */
   readonly sums: OutputSums;
   /** Patterns looked for on it. */
-  patterns: Pattern[] = [];
+  patterns: PatternFound[] = [];
+  /** Patterns that it cannot show, and why. */
+  patternsNotMeasured: { name: string; reason: string }[] = [];
   private kept: TracedRun | null;
   private streams: readonly Float32Array[] | null = null;
 

@@ -1,10 +1,10 @@
 import { commandByName } from '../commands/table.js';
 import { formedAt } from '../methods/collapse.js';
-import type { Pattern } from '../methods/patterns.js';
 import type { Claim } from '../methods/significance.js';
 import { wilson } from '../methods/statistics.js';
 import type { CommandOutcome, FailureDensity, RunTrace, Verdict } from '../residue/types.js';
 import { causeClaims, causeWords, unverified } from './verify/claims.js';
+import type { PatternFound } from '../residue/types-claims.js';
 import { nats, plain, quote } from './words.js';
 
 /** Failing share of probes and paraphrases, with Wilson's interval, over all and by vary value. */
@@ -28,14 +28,16 @@ export interface VerdictInput {
   run: RunTrace;
   control: RunTrace | null;
   layers: number;
-  patterns: readonly Pattern[];
+  patterns: readonly PatternFound[];
+  /** Patterns that the run cannot show, and why. */
+  patternsNotMeasured?: readonly { name: string; reason: string }[];
   paraphrases: number;
   /** What stands behind what is claimed; absent where nothing was calibrated. */
   claims?: readonly Claim[];
 }
 
 /** What the run of the headline came to, in words, with what was and what was not tested. */
-export function verdictOf({ run, control, layers, patterns, paraphrases, claims = [] }: VerdictInput): Verdict {
+export function verdictOf({ run, control, layers, patterns, patternsNotMeasured, paraphrases, claims = [] }: VerdictInput): Verdict {
   const scores = run.scores!;
   const refuted = new Set(claims.filter(({ holds }) => holds === false).map(({ sentence }) => sentence));
   return {
@@ -44,6 +46,7 @@ export function verdictOf({ run, control, layers, patterns, paraphrases, claims 
     drop: control?.scores ? control.scores.margin - scores.margin : null,
     controlSucceeded: control?.scores ? !control.scores.failed : null,
     patterns: [...patterns],
+    ...(patternsNotMeasured ? { patternsNotMeasured: [...patternsNotMeasured] } : {}),
     // What random spans do as well is no cause.
     confirmed: [...causeClaims(run), ...(run.commands ?? []).flatMap(sentencesOf).filter((sentence) => !refuted.has(sentence))],
     notChecked: [

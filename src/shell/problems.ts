@@ -1,6 +1,6 @@
 import type { ErrorObject } from 'ajv/dist/2020.js';
 import { NAME_RULE } from './marks.js';
-import { EXPECTATIONS, PATTERNS } from './schema.js';
+import { EXPECTATIONS } from './schema.js';
 import type { CommandInfo, JsonSchema, ShellValidator } from './schema.js';
 import { pathKey, pathText } from './source.js';
 import type { Path, Source, Findings } from './source.js';
@@ -204,10 +204,6 @@ function notOneOf(
 ): Problem {
   const allowed = (error.params as { allowedValues: unknown[] }).allowedValues.map(String);
   const value = valueAt(source.value, path);
-  const pattern = typeof value === 'string' && Object.hasOwn(PATTERNS, value) ? PATTERNS[value] : undefined;
-  if (path[0] === 'expect' && path.at(-1) === 'pattern' && pattern?.detected === false) {
-    return say(`The pattern "${String(value)}" is not measured yet; ${allowed.join(', ')} is.`);
-  }
   if (forms !== null && allowed.length === 1) return say(`${subject} must be ${forms}, not ${valueName(value)}.`);
   const near =
     typeof value === 'string' ? suggestion(value, allowed) : { text: `it is one of ${allowed.join(', ')}.`, replacement: undefined };

@@ -12,16 +12,15 @@ export type JsonSchema = Record<string, unknown>;
 /** Where the schema is published, and its `$id`. */
 export const SCHEMA_ID = 'https://raw.githubusercontent.com/symbolic-residue/symbolic-residue/main/media/schemas/shell.schema.json';
 
-/** The failure patterns, and whether this version detects them. */
-export const PATTERNS: Readonly<Record<string, { detected: boolean; summary: string }>> = {
+/** The failure patterns. */
+export const PATTERNS: Readonly<Record<string, { summary: string }>> = {
   'recursive-looping': {
-    detected: true,
     summary: 'The generation repeats itself, or attention is trapped near itself, and recall failed.',
   },
-  'value-competition': { detected: false, summary: 'Candidates rise together and none wins.' },
-  'signal-attenuation': { detected: false, summary: 'Heads still look at the source, but its contribution is gone.' },
-  'temporal-dislocation': { detected: false, summary: 'Attention lands on the wrong moment.' },
-  'instruction-conflict': { detected: false, summary: 'Two instructions suppress one another.' },
+  'value-competition': { summary: 'Candidates rise together and none wins.' },
+  'signal-attenuation': { summary: 'Heads still look at the source, but its contribution is gone.' },
+  'temporal-dislocation': { summary: 'Attention lands on the wrong moment.' },
+  'instruction-conflict': { summary: 'Two instructions suppress one another.' },
 };
 
 /** What `expect` may test besides the commands' own measures. */
@@ -76,7 +75,7 @@ function wantSchema(want: 'present' | 'pattern' | 'number' | 'kind' | 'measure')
     case 'present':
       return { type: 'string', enum: ['present', 'absent'] };
     case 'pattern':
-      return { type: 'string', enum: Object.keys(PATTERNS).filter((key) => PATTERNS[key]!.detected) };
+      return { type: 'string', enum: Object.keys(PATTERNS) };
     case 'kind':
       return { type: 'string', enum: ['none', 'lost', 'never-formed'] };
     case 'number':

@@ -17,6 +17,8 @@ export const METHODS = {
   propagation: 'error-propagation',
   complexity: 'trace-complexity',
   nullSpace: 'null-space-volume',
+  nulls: 'null-calibration',
+  opinion: 'second-opinion',
   checks: 'identity-checks',
 } as const;
 
@@ -37,3 +39,5 @@ const COMMANDS: Readonly<Record<string, string>> = {
 
 /** Page of what a command measures; null for one that has none. */
 export const commandAnchor = (name: string): string | null => (Object.hasOwn(COMMANDS, name) ? COMMANDS[name]! : null);
+/** Page of a failure pattern. */
+export const patternAnchor = (name: string): string => (name === 'recursive-looping' ? 'recursive-looping-pattern' : 'failure-patterns');

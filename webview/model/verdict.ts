@@ -1,3 +1,4 @@
+import { ALPHA, standing } from './claims.js';
 import { METHODS, patternAnchor } from './methods.js';
 import type { Residue, RunTrace } from '../../src/residue/types.js';
 import { paraphrasesOf } from './view.js';
@@ -85,8 +86,22 @@ export function verdictModel(residue: Residue): VerdictModel {
   const shown = run ? collapseChip(residue, run, told) : null;
   if (shown) chips.push(shown);
 
+  const claims = new Map(residue.claims?.map((one) => [one.sentence, one]));
+  const behind = (sentence: string): string => {
+    const words = standing(claims.get(sentence));
+    return words === '' ? '' : ` · ${words}`;
+  };
+  for (const one of residue.claims ?? [])
+    if (one.evidence === 'caused' && one.holds === false)
+      add('unchecked', `not confirmed: ${one.sentence} · ${standing(one)}`, 'The same intervention on random spans does as much.', {
+        methods: METHODS.nulls,
+      });
   for (const text of v?.confirmed ?? [])
-    add('caused', text, 'Tested by intervention: something inside the model was changed, and the margin was measured again.');
+    add(
+      'caused',
+      text + behind(text),
+      'Tested by intervention: something inside the model was changed, and the margin was measured again.',
+    );
   if (v && v.confirmed.length === 0)
     add('unchecked', 'cause: not checked', 'No intervention of this shell tested what caused the result. A command such as INHIBIT does.', {
       reveal: 1,
@@ -122,7 +137,13 @@ export function verdictModel(residue: Residue): VerdictModel {
     );
   }
   for (const p of v?.patterns ?? [])
-    if (p.present) add('observed', `${p.name} (score ${number(p.score, 2)})`, p.evidence, { methods: patternAnchor(p.name) });
+    if (p.present)
+      add(
+        p.null && p.null.p > ALPHA ? 'unchecked' : 'observed',
+        `${p.name} (score ${number(p.score, 2)})${behind(`${p.name} is present`)}`,
+        p.evidence,
+        { methods: patternAnchor(p.name) },
+      );
   if (residue.expectations.length) {
     const bad = residue.expectations.filter((e) => !e.passed);
     add(

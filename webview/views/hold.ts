@@ -25,7 +25,6 @@ export function holdView(context: Context): HTMLElement[] {
         ? missing(context, 'Paraphrases', 80)
         : h('p', { class: 'note' }, 'Paraphrases: not checked. Add `paraphrases` to the shell to measure them.'),
     density ? h('p', { class: 'finding' }, density) : null,
-    h('p', { class: 'note' }, 'Null calibration on random spans and heads: not checked in this residue.'),
   ].filter((e): e is HTMLElement => e !== null);
 }
 

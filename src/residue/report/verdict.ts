@@ -1,5 +1,6 @@
 import stringWidth from 'string-width';
 import type { Residue, RunTrace } from '../types.js';
+import { standing } from './claims.js';
 import { nats, percent, plain, printable, quote, share, table, wrap, type Look, type Paint } from './text.js';
 
 /** Paraphrases at the vary values of `run`. */
@@ -40,7 +41,15 @@ export function verdictLines(residue: Residue, look: Look, paint: Paint): string
   const chips: string[] = [];
   if (residue.runs.length > 1) chips.push(`at ${printable(runLabel(run))}`);
   if (verdict.drop !== null) chips.push(`${nats(-verdict.drop)} nats against the control`);
-  chips.push(...verdict.confirmed.map((claim) => `${printable(claim)} (tested by intervention)`));
+  const claims = new Map(residue.claims?.map((one) => [one.sentence, one]));
+  const behind = (sentence: string): string => {
+    const one = claims.get(sentence);
+    const words = one ? standing(one) : '';
+    return words === '' ? '' : `; ${words}`;
+  };
+  chips.push(...verdict.confirmed.map((claim) => `${printable(claim)} (tested by intervention${behind(claim)})`));
+  for (const one of residue.claims ?? [])
+    if (one.evidence === 'caused' && one.holds === false) chips.push(`not confirmed: ${printable(one.sentence)} (${standing(one)})`);
   if (verdict.failed && verdict.confirmed.length === 0) chips.push('cause not checked');
   const alike = paraphrasesOf(residue, run);
   if (alike.length) {
@@ -55,7 +64,7 @@ export function verdictLines(residue: Residue, look: Look, paint: Paint): string
   }
   for (const pattern of verdict.patterns.filter((p) => p.present)) {
     chips.push(
-      `pattern ${printable(pattern.name)}, score ${pattern.score.toFixed(2)}${pattern.evidence ? `: ${printable(pattern.evidence)}` : ''}`,
+      `pattern ${printable(pattern.name)}, score ${pattern.score.toFixed(2)}${behind(`${pattern.name} is present`)}${pattern.evidence ? `: ${printable(pattern.evidence)}` : ''}`,
     );
   }
   lines.push(...chipLines(chips, look.width - 2).map((line) => `  ${line}`));

@@ -1,0 +1,76 @@
+// Runs the shells of shells/patterns on every bundled model and writes the table of what was detected into README.md: `npm run confusion`.
+// Labels are read after detection, which never sees them.
+import { execFile } from 'node:child_process';
+import { readdirSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import prettier from 'prettier';
+import { parse } from 'yaml';
+import { root, say } from './setup.mjs';
+
+const folder = join(root, 'shells', 'patterns');
+const labels = parse(readFileSync(join(folder, 'labels.yaml'), 'utf8'));
+const models = readdirSync(join(root, 'media', 'models')).filter((id) => existsSync(join(root, 'media', 'models', id, 'config.json')));
+
+/** Wilson's 95 % interval of a share. */
+function wilson(k, n) {
+  if (n === 0) return null;
+  const z = 1.959964;
+  const p = k / n;
+  const centre = (p + (z * z) / (2 * n)) / (1 + (z * z) / n);
+  const half = (z * Math.sqrt((p * (1 - p)) / n + (z * z) / (4 * n * n))) / (1 + (z * z) / n);
+  return [Math.max(0, centre - half), Math.min(1, centre + half)];
+}
+
+const percent = (x) => `${Math.round(100 * x)} %`;
+const share = (k, n) => {
+  const interval = wilson(k, n);
+  return interval ? `${percent(k / n)} (${percent(interval[0])} to ${percent(interval[1])})` : 'none';
+};
+
+/** The residues of all shells on one model. Exit 1 only says that an expectation fails. */
+async function residuesOf(model) {
+  const args = [join(root, 'scripts', 'residue.mjs'), 'run', folder, '--json', '--model', model];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root, maxBuffer: 2 ** 30 }).catch((error) => {
+    if (error.code === 1 && error.stdout) return error;
+    throw error;
+  });
+  return JSON.parse(stdout);
+}
+
+const counts = new Map();
+const misses = [];
+for (const model of models) {
+  say(`${Object.keys(labels).length} shells on ${model} …`);
+  for (const residue of await residuesOf(model)) {
+    const label = labels[residue.shell.id];
+    if (!label) throw new Error(`shells/patterns/labels.yaml has no label for ${residue.shell.id}.`);
+    const found = residue.verdict.patterns.find(({ name }) => name === label.pattern);
+    const outcome = !found ? 'NM' : found.present ? (label.shows ? 'TP' : 'FP') : label.shows ? 'FN' : 'TN';
+    const row = counts.get(label.pattern) ?? { TP: 0, FP: 0, FN: 0, TN: 0, NM: 0, clear: 0 };
+    row[outcome] += 1;
+    if (found?.present && found.null && found.null.p <= 0.05) row.clear += 1;
+    counts.set(label.pattern, row);
+    if (outcome === 'FP' || outcome === 'FN') misses.push(`${residue.shell.id} on ${model} (${outcome})`);
+  }
+}
+
+const rows = [...counts].map(([name, { TP, FP, FN, TN, NM, clear }]) => [
+  `\`${name}\``,
+  ...[TP, FP, FN, TN, NM].map(String),
+  share(TP, TP + FP),
+  share(TP, TP + FN),
+  `${clear} of ${TP + FP}`,
+]);
+const head = ['pattern', 'TP', 'FP', 'FN', 'TN', 'not measured', 'precision (Wilson 95 %)', 'recall (Wilson 95 %)', 'clear their null'];
+const table = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+const words = `${Object.keys(labels).length} shells on ${models.join(', ')}, seed 0. TP: built to show the pattern and it is detected. Misses: ${misses.join(', ') || 'none'}.`;
+const path = join(root, 'README.md');
+const readme = readFileSync(path, 'utf8');
+const text = readme.replace(
+  /(<!-- confusion -->)[\s\S]*?(<!-- \/confusion -->)/,
+  (_, open, close) => `${open}\n\n${table}\n\n${words}\n\n${close}`,
+);
+if (!/<!-- confusion -->/.test(readme)) throw new Error('README.md has no <!-- confusion --> … <!-- /confusion --> to write between.');
+writeFileSync(path, await prettier.format(text, { ...(await prettier.resolveConfig(path)), filepath: path }));
+console.log(`${table}\n\n${words}`);

@@ -1,0 +1,60 @@
+import type { Claim, Residue } from '../../src/residue/types.js';
+import type { Table } from './csv.js';
+import { number } from './format.js';
+
+/** Level at which a number clears its null. */
+export const ALPHA = 0.05;
+
+/** `p = 0.030, 8 of 8 agree`: what stands behind a claim; empty where nothing does. */
+export function standing(claim: Claim | undefined): string {
+  if (!claim) return '';
+  const { null: band, opinion, holds, stable } = claim;
+  return [
+    ...(band ? [`p = ${band.p.toFixed(3)}${holds === false ? ' (within its null)' : ''}`] : []),
+    ...(opinion && opinion.of > 0 ? [`${opinion.agree} of ${opinion.of} agree${stable === false ? ' (unstable)' : ''}`] : []),
+  ].join(', ');
+}
+
+export interface ClaimRow {
+  claim: Claim;
+  /** Does not clear its null, or its second opinion is not of one mind: greyed. */
+  doubtful: boolean;
+  /** Places of null and value on a common scale from 0 to 1; null without a null. */
+  bar: { median: number; p95: number; value: number } | null;
+  /** Each repetition in words, for the tooltip. */
+  tip: string[];
+}
+
+/** Claims as rows, and as a table; null where the residue has none. */
+export function claimsModel({ claims }: Residue): { rows: ClaimRow[]; table: Table } | null {
+  if (!claims || claims.length === 0) return null;
+  const rows = claims.map((claim): ClaimRow => {
+    const { null: band, opinion, holds, stable } = claim;
+    const value = band?.sided === 'size' ? Math.abs(claim.value) : claim.value;
+    const top = band ? Math.max(band.p95, value, band.median, 1e-12) : 1;
+    const at = (x: number): number => Math.min(1, Math.max(0, x / top));
+    return {
+      claim,
+      doubtful: holds === false || stable === false,
+      bar: band && { median: at(band.median), p95: at(band.p95), value: at(value) },
+      tip: [
+        ...(band
+          ? [`null: ${band.of}; median ${number(band.median)}, 95 % below ${number(band.p95)} ${claim.unit}`]
+          : ['null: not checked']),
+        ...(opinion?.by.map(({ name, agrees, says }) => `${agrees ? 'agrees' : 'does not agree'}: ${name}, ${says}`) ?? []),
+      ],
+    };
+  });
+  const columns = ['claim', 'evidence', 'value', 'unit', 'null', 'n', 'median', '95 %', 'p', 'agree', 'of', 'clears its null', 'stable'];
+  return {
+    rows,
+    table: {
+      columns,
+      rows: claims.map((c) => [
+        ...[c.sentence, c.evidence === 'caused' ? 'tested by intervention' : 'read off', c.value, c.unit],
+        ...[c.null?.of ?? null, c.null?.n ?? null, c.null?.median ?? null, c.null?.p95 ?? null, c.null?.p ?? null],
+        ...[c.opinion?.agree ?? null, c.opinion?.of ?? null, c.holds, c.stable],
+      ]),
+    },
+  };
+}
