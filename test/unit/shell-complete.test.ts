@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PATTERNS } from '../../src/shell/schema.js';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/commands/table.js';
 import { packageRoot } from '../../src/paths.js';
@@ -104,7 +105,7 @@ describe('completion', () => {
     expect(taken('family: me¦\nanswer: x', 'memory')).toBe('family: memory\nanswer: x');
     expect(offered('model: ¦')).toEqual(['pocket']);
     expect(offered('expect:\n  - failure: ¦')).toEqual(['present', 'absent']);
-    expect(offered('expect:\n  - pattern: ¦')).toEqual(['recursive-looping']);
+    expect(offered('expect:\n  - pattern: ¦')).toEqual(Object.keys(PATTERNS));
     expect(offered('expect:\n  - collapse.kind: ¦')).toEqual(['none', 'lost', 'never-formed']);
     expect(offered('expect:\n  - margin: ¦')).toEqual(['{ below: 0 }', '{ above: 0 }', '{ between: [0, 1] }']);
     expect(offered('expect:\n  - margin: { ¦ }')).toEqual(['below', 'above', 'between', 'equals']);
