@@ -22,9 +22,6 @@ export const METHODS = {
   checks: 'identity-checks',
 } as const;
 
-/** Page of a failure pattern; the top of the methods page for one that has no heading of its own. */
-export const patternAnchor = (name: string): string => (name === 'recursive-looping' ? 'recursive-looping-pattern' : '');
-
 const COMMANDS: Readonly<Record<string, string>> = {
   ANCHOR: METHODS.attention,
   RECALL: METHODS.lens,
