@@ -50,9 +50,9 @@ export function propagationView(context: Context): HTMLElement | null {
       h(
         'div',
         { class: 'legend' },
-        h('span', { class: 'key' }, h('i', { class: 'swatch series-0' }), `noise, mean of ${model.seeds}`),
+        h('span', { class: 'key' }, h('i', { class: 'swatch series-0 caused' }), `noise, mean of ${model.seeds}`),
         model.curves.some(({ kind }) => kind === 'difference')
-          ? h('span', { class: 'key' }, h('i', { class: 'swatch series-1' }), 'toward the control')
+          ? h('span', { class: 'key' }, h('i', { class: 'swatch series-1 caused' }), 'toward the control')
           : null,
         h('span', { class: 'key' }, `each curve begins where it was made, at ${model.epsilon} of the residual’s length`),
       ),

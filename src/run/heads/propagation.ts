@@ -2,10 +2,10 @@ import type { Edit, Model, RunResult } from '../../engine/api.js';
 import { EPSILON, growth, NOISE_SEEDS, perturbation, randomDirection } from '../../methods/propagation.js';
 import { mean, standardDeviation } from '../../methods/statistics.js';
 import type { ErrorPropagation } from '../../residue/types-heads.js';
-import { prefixOf } from '../edited.js';
 import { rowAt } from '../trace.js';
 import type { TracedRun } from '../types.js';
 import { breathe } from '../weights.js';
+import { sharedPrefix } from './prefix.js';
 
 /** Rows at which an error is made: all of them in a shallow model, evenly spaced ones in a deep one. */
 const MOST_LAYERS = 8;
@@ -69,7 +69,7 @@ async function grown(
 ): Promise<number[][]> {
   const { nLayers } = model.spec;
   const { ids } = prompt;
-  const { cache } = await prefixOf(model, ids, signal);
+  const { cache } = await sharedPrefix(model, prompt, signal);
   const token = cache ? [ids.at(-1)!] : [...ids];
   const results: number[][] = [];
   for (let from = 0; from < variants.length; from += BATCH) {
