@@ -1,7 +1,8 @@
 import type { Edit } from '../engine/api.js';
 import { flipDose, halfPoint } from '../methods/competition.js';
 import { logSoftmax, margin } from '../methods/lens.js';
-import { argmax } from '../methods/statistics.js';
+import { randomSpans } from '../methods/random-spans.js';
+import { argmax, mean } from '../methods/statistics.js';
 import type { Cell, CommandOutcome } from '../residue/types.js';
 import { flowFromSpan } from '../run/attribute.js';
 import type { TracedRun } from '../run/types.js';
@@ -26,6 +27,7 @@ const STEP = 0.05;
 
 const NOTHING = {
   effect: null,
+  p: null,
   slope: null,
   predicted: null,
   halfPoint: null,
@@ -41,6 +43,7 @@ export const weight: Command<WeightParams> = {
   docs: `**WEIGHT** multiplies the span's values, as the answer position p reads them, by w; the attention pattern stays. Then the margin is measured again.
 
 - *margin by w* (nats): in the probe and in the control. w = 1 changes nothing; at w = 0 nothing comes from the span.
+- *p*: the same at w = 0 for 32 random spans of its length; p = (1 + those that change the margin as much) / 33.
 - *slope* (nats per unit of w): central difference at w = 1, beside what direct logit attribution *predicts* (the contribution from the span, final norm frozen; read off).
   Later layers and the norm make the difference.
 - *half point*: the w between 0 and 1 at which the margin is half way between its values there. 0.5: in proportion; less: the model needs only part of the signal.
@@ -62,6 +65,7 @@ export const weight: Command<WeightParams> = {
   snippet: 'WEIGHT: { span: ${1:fact} }',
   measures: {
     effect: { unit: 'nats', summary: "Margin without the span's values (w = 0) minus margin with them." },
+    p: { unit: '', summary: 'Share of random spans of the same length whose values, left out, change the margin as much.' },
     slope: { unit: 'nats per unit', summary: 'Change of the margin with w at w = 1.' },
     predicted: { unit: 'nats per unit', evidence: 'observed', summary: 'The slope that direct logit attribution predicts.' },
     halfPoint: { unit: '', summary: 'The w at which the margin is half way between w = 0 and w = 1.' },
@@ -94,17 +98,17 @@ export const weight: Command<WeightParams> = {
       },
     ];
     const there = control?.prompt.spans[params.span];
-    const steps = weights.length * (control && there ? 2 : 1) + 2 + layers.length;
     const margins = (run: TracedRun, variants: Edit[][], from: number): Promise<number[]> =>
       outputsOf(model, run.prompt.ids, variants, (logits) => margin(logSoftmax(logits), pair.answer, pair.rivals), where, {
         signal,
-        onProgress: (done) => context.progress(from + done, steps),
+        onProgress: (done) => context.progress(from + done, from + variants.length),
       });
     const curve = (run: TracedRun, at: readonly [number, number]): Edit[][] =>
       weights.map((w) => (w === 1 ? [] : scaled(run, at, layers, w)));
     const singles = layers.map((layer) => scaled(probe, span, [layer], 0));
+    const nulls = randomSpans(probe.prompt.ids.length, span, context.seed).map((at) => scaled(probe, at, layers, 0));
     const ends = [1 - STEP, 1 + STEP].map((w) => scaled(probe, span, layers, w));
-    const here = await margins(probe, [...curve(probe, span), ...ends, ...singles], 0);
+    const here = await margins(probe, [...curve(probe, span), ...ends, ...singles, ...nulls], 0);
     const twin = control && there ? await margins(control, curve(control, there), here.length) : null;
     const flow = await flowFromSpan(model, probe, span, pair.answer, pair.strongest, signal);
     const [low, high] = here.slice(weights.length, weights.length + 2) as [number, number];
@@ -115,11 +119,12 @@ export const weight: Command<WeightParams> = {
       slope: (high - low) / (2 * STEP),
       predicted: layers.reduce((sum, l) => sum + heads.reduce((part, h) => part + flow.contribution[l]![h]!, 0), 0),
       layers,
-      singles: here.slice(weights.length + 2),
+      singles: here.slice(weights.length + 2, weights.length + 2 + layers.length),
+      nulls: here.slice(weights.length + 2 + layers.length),
     });
   },
-  claims({ params, values: { effect } }) {
-    if (typeof effect !== 'number' || Math.abs(effect) < CLAIM) return [];
+  claims({ params, values: { effect, p } }) {
+    if (typeof effect !== 'number' || Math.abs(effect) < CLAIM || (typeof p === 'number' && p > 0.05)) return [];
     const span = quote(String(params['span']));
     return effect < 0
       ? [`what is read from ${span} speaks for the answer: without its values the margin falls by ${nats(-effect)}`]
@@ -136,9 +141,11 @@ interface Weighed {
   layers: number[];
   /** Margin with this layer's values alone left out. */
   singles: number[];
+  /** Margin without what is read from each random span. */
+  nulls: number[];
 }
 
-function report(params: WeightParams, { weights, margins, control, slope, predicted, layers, singles }: Weighed): CommandOutcome {
+function report(params: WeightParams, { weights, margins, control, slope, predicted, layers, singles, nulls }: Weighed): CommandOutcome {
   const name = quote(params.span);
   const at = (row: readonly number[], w: number): number => row[weights.indexOf(w)]!;
   const base = at(margins, 1);
@@ -146,6 +153,8 @@ function report(params: WeightParams, { weights, margins, control, slope, predic
   const half = halfPoint(weights, margins);
   const dose: Cell = flipDose(weights, margins) ?? NEVER;
   const effects = singles.map((m) => m - base);
+  const nullEffects = nulls.map((m) => Math.abs(m - base));
+  const p = nulls.length === 0 ? null : (1 + nullEffects.filter((e) => e >= Math.abs(effect)).length) / (1 + nulls.length);
   const strongest = argmax(effects.map(Math.abs));
   const controlEffect = control && at(control, 0) - at(control, 1);
   const change = (value: number): string => `${value < 0 ? 'lowers' : 'raises'} the margin by ${nats(Math.abs(value))}`;
@@ -155,6 +164,9 @@ function report(params: WeightParams, { weights, margins, control, slope, predic
     evidence: 'caused',
     findings: [
       `Leaving out what the answer position reads from ${name} ${change(effect)}, from ${plain(base)} to ${plain(base + effect)} (tested by intervention).`,
+      p === null
+        ? 'The prompt has no room for random spans to compare this with.'
+        : `Leaving out random spans of its length changes the margin by ${nats(mean(nullEffects))} on average (p = ${plain(p, 2)}; tested by intervention).`,
       `At w = 1 the margin changes by ${nats(slope)} per unit of w (tested by intervention); direct attribution predicts ${nats(predicted)} (read off).`,
       dose === NEVER
         ? `At no w up to ${plain(weights.at(-1)!)} does the answer stay ahead (tested by intervention).`
@@ -163,6 +175,7 @@ function report(params: WeightParams, { weights, margins, control, slope, predic
     ],
     values: {
       effect,
+      p,
       slope,
       predicted,
       halfPoint: half,

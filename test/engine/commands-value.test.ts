@@ -3,6 +3,7 @@ import type { Edit, Model } from '../../src/engine/api.js';
 import { InputError } from '../../src/errors.js';
 import { klDivergence } from '../../src/methods/competition.js';
 import { Random } from '../../src/methods/random.js';
+import { randomSpans } from '../../src/methods/random-spans.js';
 import { quantile } from '../../src/methods/statistics.js';
 import { packageRoot } from '../../src/paths.js';
 import { checkResidue } from '../../src/residue/read.js';
@@ -158,6 +159,23 @@ run:
       scale,
     });
     for (const [i, y] of curves[1]!.series[0]!.y.entries()) expect(y).toBeCloseTo((await margin([cut(i, 0)])) - (await margin()), 2);
+    const spans = randomSpans(ids.length, span, 0);
+    const effect = Math.abs(values['effect'] as number);
+    let beyond = 0;
+    for (const [start, end] of spans) {
+      const at = ids.map((_, i) => i).slice(start, end);
+      const edits = curves[1]!.x.map((l): Edit => ({
+        kind: 'scale-values',
+        layers: [l],
+        heads: 'all',
+        queries: [ids.length - 1],
+        keys: at,
+        scale: 0,
+      }));
+      if (Math.abs((await margin(edits)) - run.scores!.margin) >= effect) beyond++;
+    }
+    expect(spans.length).toBeGreaterThan(0);
+    expect(values['p']).toBeCloseTo((1 + beyond) / (1 + spans.length), 9);
     const ends = await Promise.all([0.95, 1.05].map((w) => margin(model.spec.nLayers > 0 ? curves[1]!.x.map((l) => cut(l, w)) : [])));
     expect(values['slope']).toBeCloseTo((ends[1]! - ends[0]!) / 0.1, 1);
   });

@@ -81,6 +81,7 @@ export function generateCommands(next: () => number, layers: number): CommandOut
       evidence: 'caused',
       findings: ['Cutting attention from the answer position to fact lowers the margin by 2.4 nats.'],
       values: { effect: -2.4 },
+      measures: { effect: { unit: 'nats' } },
       curves: [
         {
           title: 'Effect by block',
@@ -96,6 +97,33 @@ export function generateCommands(next: () => number, layers: number): CommandOut
           title: 'Effect of single heads',
           columns: [{ label: 'head' }, { label: 'effect', unit: 'nats' }],
           rows: blocks.map((b) => [`${b}.0`, round(-2 * next())]),
+        },
+      ],
+    },
+    {
+      name: 'WEIGHT',
+      params: { span: 'fact' },
+      evidence: 'caused',
+      findings: ['Leaving it out lowers the margin by 1.2 nats (tested by intervention).', 'Attribution predicts 2 nats (read off).'],
+      values: { effect: -1.2, predicted: 2, dose: '∞' },
+      measures: { effect: { unit: 'nats' }, predicted: { unit: 'nats per unit', evidence: 'observed' }, dose: { unit: '×' } },
+      curves: [
+        {
+          title: 'Margin as the values of "fact" are scaled',
+          evidence: 'caused',
+          xLabel: 'w (times)',
+          yLabel: 'margin',
+          unit: 'nats',
+          x: [0, 0.5, 1, 2],
+          series: [{ label: 'probe', y: [-3, -2, round(-2 * next()), null] }],
+        },
+      ],
+      tables: [
+        {
+          title: 'Contributions',
+          evidence: 'observed',
+          columns: [{ label: 'layer' }, { label: 'contribution', unit: 'nats' }],
+          rows: blocks.map((b) => [b, round(next())]),
         },
       ],
     },
