@@ -32,6 +32,12 @@ const COMMANDS: Readonly<Record<string, string>> = {
   SENSE: 'signal-of-a-span-sense',
   WEIGHT: 'scaling-a-spans-values-weight',
   CANCEL: 'ablating-heads-of-low-salience-cancel',
+  REMEMBER: 'time-anchors',
+  SHIFT: 'position-shift',
+  PREDICT: 'induction-and-prefix-matching',
+  DISTILL: 'instructions-alone-and-together',
+  SPLICE: 'instructions-alone-and-together',
+  NULLIFY: 'nullifying-an-instruction',
 };
 
 /** Page of what a command measures; null for one that has none. */
