@@ -3,6 +3,7 @@ import type { Slot } from './slots.js';
 import { almostView } from './views/almost.js';
 import { attentionView } from './views/attention.js';
 import { claimsView } from './views/claims.js';
+import { causeView } from './views/cause.js';
 import { commandsView } from './views/commands.js';
 import type { Context } from './views/context.js';
 import { disruptionView } from './views/disruption.js';
@@ -78,6 +79,7 @@ export const SECTIONS: Section[] = [
           ...always(c),
           c.selection.run?.lens,
           c.selection.run?.collapse,
+          c.selection.run?.verification?.interval,
           c.selection.run?.scores?.tau,
           c.residue.control?.lens,
           ...open(c, 'margin'),
@@ -136,6 +138,16 @@ export const SECTIONS: Section[] = [
           ...open(c, 'disruption', 'propagation', 'shape'),
         ],
         draw: (c) => [h('div', { class: 'pair' }, disruptionView(c), h('div', null, propagationView(c), shapeView(c)))],
+      },
+      {
+        id: 'cause',
+        depends: (c) => [
+          ...always(c),
+          c.selection.shown?.verification,
+          c.selection.shown?.scores?.failed,
+          ...open(c, 'recovery', 'patches', 'effects'),
+        ],
+        draw: causeView,
       },
       {
         id: 'commands',

@@ -1,4 +1,5 @@
 import type { RunTrace } from '../../src/residue/types.js';
+import { causedRows } from './cause.js';
 import type { Table } from './csv.js';
 import { fromLog, nats, number, probability, visible } from './format.js';
 import { rowName } from './view.js';
@@ -11,6 +12,8 @@ export interface MarginModel {
   /** The margin under which the shell counts as failed. */
   tau: number;
   collapse: { row: number; margin: number; label: string } | null;
+  /** Rows in which interventions confirmed the cause; null where they did not. */
+  caused: [number, number] | null;
   /** Lines of the tooltip by row. */
   tips: string[][];
   aria: string;
@@ -55,6 +58,7 @@ export function marginModel(run: RunTrace, control: RunTrace | null, layers: num
     control: other,
     tau: run.scores?.tau ?? 0,
     collapse,
+    caused: causedRows(run),
     tips,
     aria,
     table: {

@@ -19,6 +19,9 @@ export const METHODS = {
   nullSpace: 'null-space-volume',
   nulls: 'null-calibration',
   opinion: 'second-opinion',
+  patching: 'activation-patching',
+  caused: 'collapse-interval-caused',
+  ablation: 'ablation-and-self-repair',
   checks: 'identity-checks',
 } as const;
 

@@ -73,7 +73,7 @@ export function marginView(context: Context): HTMLElement {
           }),
         } as never,
       },
-      plugins: [tint(context, model), labels(context, model)],
+      plugins: [tint(context, model), causedBar(context, model), labels(context, model)],
     },
     items: alongX(
       model.rows.length,
@@ -99,6 +99,13 @@ export function marginView(context: Context): HTMLElement {
         swatch('probe', 'probe'),
         model.control ? swatch('control', 'control') : h('span', { class: 'key unchecked' }, 'control: not checked'),
         model.collapse ? swatch('collapse', 'collapse point (read off)') : null,
+        model.caused
+          ? h(
+              'span',
+              { class: 'key' },
+              `solid bar on the axis: cause confirmed in layers ${model.caused[0]}–${model.caused[1]} (tested by intervention)`,
+            )
+          : null,
         h('span', { class: 'key' }, 'above the zero line: toward the answer; below: toward the rival'),
       ),
     ],
@@ -138,6 +145,21 @@ function tint(context: Context, model: MarginModel): Plugin {
       ctx.moveTo(a.left, Math.round(zero) + 0.5);
       ctx.lineTo(a.right, Math.round(zero) + 0.5);
       ctx.stroke();
+      ctx.restore();
+    },
+  };
+}
+
+/** The caused interval as a solid bar on the axis of layers. */
+function causedBar(context: Context, model: MarginModel): Plugin {
+  return {
+    id: 'caused',
+    afterDatasetsDraw({ ctx, chartArea: a, scales }) {
+      if (!model.caused) return;
+      const [from, to] = model.caused.map((row) => scales.x!.getPixelForValue(row)) as [number, number];
+      ctx.save();
+      ctx.fillStyle = context.palette.negative;
+      ctx.fillRect(Math.max(a.left, from - 3), a.bottom - 6, Math.max(6, to - from + 6), 6);
       ctx.restore();
     },
   };
