@@ -1,4 +1,4 @@
-// Runs the shells of shells/patterns on every bundled model and writes the table of what was detected into README.md: `npm run confusion`.
+// Runs the shells of test/patterns on every bundled model and writes the table of what was detected into README.md: `npm run confusion`.
 // Labels are read after detection, which never sees them.
 import { execFile } from 'node:child_process';
 import { readdirSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import prettier from 'prettier';
 import { parse } from 'yaml';
 import { root, say } from './setup.mjs';
 
-const folder = join(root, 'shells', 'patterns');
+const folder = join(root, 'test', 'patterns');
 const labels = parse(readFileSync(join(folder, 'labels.yaml'), 'utf8'));
 const models = readdirSync(join(root, 'media', 'models')).filter((id) => existsSync(join(root, 'media', 'models', id, 'config.json')));
 
@@ -44,7 +44,7 @@ for (const model of models) {
   say(`${Object.keys(labels).length} shells on ${model} …`);
   for (const residue of await residuesOf(model)) {
     const label = labels[residue.shell.id];
-    if (!label) throw new Error(`shells/patterns/labels.yaml has no label for ${residue.shell.id}.`);
+    if (!label) throw new Error(`test/patterns/labels.yaml has no label for ${residue.shell.id}.`);
     const found = residue.verdict.patterns.find(({ name }) => name === label.pattern);
     const outcome = !found ? 'NM' : found.present ? (label.shows ? 'TP' : 'FP') : label.shows ? 'FN' : 'TN';
     const row = counts.get(label.pattern) ?? { TP: 0, FP: 0, FN: 0, TN: 0, NM: 0, clear: 0 };
