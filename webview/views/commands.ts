@@ -68,7 +68,8 @@ function valueElements(outcome: CommandOutcome, name: string, value: Cell): HTML
   const words = evidence === 'caused' ? 'tested by intervention' : 'read off';
   // `layer 3` and `rank 0` are places, all other units amounts.
   const placed = measure !== undefined && ['layer', 'rank', 'token'].includes(measure.unit);
-  const unit = measure && measure.unit !== '' ? measure.unit : null;
+  // A share or a probability is a bare number.
+  const unit = measure && !['', 'share', 'probability'].includes(measure.unit) ? measure.unit : null;
   const told = (text: string): string => (unit === null ? text : placed ? `${unit} ${text}` : `${text} ${unit}`);
   return [
     h('dt', { title: `${outcome.name}.${name} in expect; ${words}` }, name),

@@ -163,4 +163,4 @@ export function missing(context: Context, what: string, height: number): HTMLEle
 
 /** Numbers stand to the right; a word or a token stays on one line, a sentence does not. */
 const cellClass = (value: string | number | boolean | null): string =>
-  typeof value === 'number' ? 'num' : typeof value === 'string' && value.length <= 24 ? 'word' : '';
+  typeof value === 'number' ? 'num' : typeof value === 'string' && value.length <= 24 ? 'one-line' : '';
