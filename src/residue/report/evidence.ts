@@ -229,11 +229,11 @@ export function commandLines(outcome: CommandOutcome, look: Look, paint: Paint):
     `${paint.strong(printable(outcome.name))}${cut(paramsText(outcome.params), look.width - 20 - label.length)} ${paint.faint(`(${label})`)}`,
   ];
   for (const finding of outcome.findings)
-    lines.push(...wrap(printable(finding), look.width - 4, 0).map((l, i) => `  ${i === 0 ? '• ' : '  '}${l}`));
+    lines.push(...wrap(printable(finding), look.width - 6, 0).map((l, i) => `  ${i === 0 ? '• ' : '  '}${l}`));
   for (const part of outcome.tables) {
     const { title, columns, rows } = part;
     if (rows.length === 0) continue;
-    lines.push(`  ${paint.faint(printable(title) + mark(part))}`);
+    lines.push(`  ${paint.faint(cut(printable(title), look.width - 4 - mark(part).length) + mark(part))}`);
     const heads = columns.map((c, i): Column => ({
       label: printable(c.unit ? `${c.label} (${c.unit})` : c.label),
       align: rows.every((r) => typeof r[i] === 'number' || r[i] === null) ? 'right' : 'left',
@@ -259,7 +259,7 @@ export function commandLines(outcome: CommandOutcome, look: Look, paint: Paint):
     });
     const x = chart.x.length ? ` (${printable(chart.xLabel)} ${plain(chart.x[0] ?? 0)} to ${plain(chart.x.at(-1) ?? 0)})` : '';
     const unit = chart.unit === '' ? '' : `, ${printable(chart.unit)}`;
-    lines.push(`  ${paint.faint(cut(`${printable(chart.title)}${x}${unit}${mark(chart)}`, look.width - 2))}`);
+    lines.push(`  ${paint.faint(cut(`${printable(chart.title)}${x}${unit}`, look.width - 4 - mark(chart).length) + mark(chart))}`);
     lines.push(...table([{ label: '' }, { label: printable(chart.yLabel) }, { label: 'first → last' }], rows, look, 4));
   }
   return lines;
