@@ -25,7 +25,8 @@ describe('the validator that is compiled at build time', () => {
     const built = shellValidator([...COMMANDS], await made());
     const { validate } = shellValidator(COMMANDS);
     const folder = join(packageRoot(), 'shells');
-    const good = readdirSync(folder).map((name) => parse(readFileSync(join(folder, name), 'utf8')) as Record<string, unknown>);
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.shell.yaml'));
+    const good = files.map((name) => parse(readFileSync(join(folder, name), 'utf8')) as Record<string, unknown>);
     const wrong: unknown[] = [null, 7, [], {}, { format: 2 }, ...good.flatMap(mutations)];
     for (const shell of good) expect(built.validate(shell)).toEqual([]);
     let errors = 0;
