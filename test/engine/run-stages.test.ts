@@ -39,7 +39,7 @@ const stage = (over: Partial<Stage>): Stage => ({ name: 's', label: 's', on: 'ev
 
 describe('stages of a run', () => {
   it('fill what they say, on every trace they are on', async () => {
-    const residue = await runText(model, TEXT);
+    const residue = await runText(model, TEXT, { verify: true });
     const stages = stagesOf(ask);
     expect(new Set(stages.map(({ name }) => name)).size).toBe(stages.length);
     for (const { name, on, fills } of stages) {

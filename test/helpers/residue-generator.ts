@@ -1,4 +1,5 @@
 import type { Residue, RunTrace, TokenInfo } from '../../src/residue/types.js';
+import { generateGraph } from './residue-graph.js';
 import { generateHeadSections } from './residue-heads.js';
 import { generateAttention, generateAttribution, generateClaims, generateCommands, generateNulls, round } from './residue-parts.js';
 import { generateVerification } from './residue-verify.js';
@@ -316,6 +317,7 @@ function generateRun({ next, name, label, T, fails, vary, x, whole, layers, head
     // Drawn from numbers of its own, so that the sections before keep theirs.
     ...(label === 'probe' && fails ? { verification: generateVerification(drawFrom(layers * 31 + T), layers, heads, T, spans) } : {}),
     nulls: generateNulls(random(T), layers, heads, spans),
+    ...(label === 'probe' ? { graph: generateGraph(random(T + 7), T - 1, layers) } : {}),
   };
   return { ...measured, ...generateHeadSections(next, measured, layers, heads) };
 }

@@ -75,7 +75,8 @@ export function causeLines(run: RunTrace, look: Look, paint: Paint): string[] {
         look,
       ),
     );
-    lines.push(`  ${paint.faint('predicted: minus its direct contribution (read off); the others: change of the margin, nats')}`);
+    const legend = 'predicted: minus its direct contribution (read off); the others: change of the margin, nats';
+    lines.push(...wrap(legend, look.width - 2).map((line) => `  ${paint.faint(line)}`));
   }
   for (const reason of open) say(`Not checked: ${printable(reason)}.`);
   return lines;

@@ -1,6 +1,6 @@
-import type { GraphEdge, GraphNode } from '../types-graph.js';
+import type { GraphNode } from '../types-graph.js';
 import type { RunTrace } from '../types.js';
-import { printable, wrap, type Look, type Paint } from './text.js';
+import { nats, printable, table, wrap, type Column, type Look, type Paint } from './text.js';
 
 /** Edges listed; the rest is in the JSON and the panel. */
 const LISTED = 12;
@@ -18,17 +18,19 @@ export function graphLines(run: RunTrace, look: Look, paint: Paint): string[] {
   const held = agreement
     ? `Tested by intervention: ${agreement.sameSign} of ${agreement.tested} edges work in the predicted direction${agreement.correlation === null ? '' : ` (correlation ${agreement.correlation.toFixed(2)})`}.`
     : 'No edge was tested.';
-  const edges = graph.edges.slice(0, LISTED);
-  const rows = edges.map((edge) => [`${names.get(edge.source)} → ${names.get(edge.target)}`, signed(edge.weight), observed(edge)]);
-  const width = Math.max(4, ...rows.map(([path]) => path!.length));
-  const line = ([path, predicted, effect]: string[]): string =>
-    `  ${path!.padEnd(width)}  ${predicted!.padStart(9)}  ${effect!.padStart(9)}`;
+  const rows = graph.edges
+    .slice(0, LISTED)
+    .map((edge) => [
+      `${names.get(edge.source)} → ${names.get(edge.target)}`,
+      nats(edge.weight),
+      edge.tested === null ? '—' : nats(edge.tested),
+    ]);
+  const columns: Column[] = [{ label: 'edge' }, { label: 'predicted', align: 'right' }, { label: 'observed', align: 'right' }];
   return [
     ...wrap(summary, look.width - 2).map((text) => `  ${text}`),
     ...wrap(held, look.width - 2).map((text) => `  ${text}`),
     '',
-    paint.faint(line(['edge', 'predicted', 'observed'])),
-    ...rows.map(line),
+    ...table(columns, rows, look),
     ...(graph.edges.length > LISTED ? [paint.faint(`  … ${graph.edges.length - LISTED} more edges`)] : []),
   ];
 }
@@ -40,6 +42,3 @@ function nameOf(node: GraphNode, run: RunTrace): string {
   if (node.kind === 'embed') return `token ${token}`;
   return node.kind === 'mlp' ? `MLP ${node.layer} at ${token}` : `head ${node.layer}.${node.head} at ${token}`;
 }
-
-const signed = (value: number): string => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(2)}`;
-const observed = ({ tested }: GraphEdge): string => (tested === null ? '—' : signed(tested));
