@@ -13,9 +13,9 @@ const allowed = [
   /^extension\/docs\/(methods|numbers|terms)\.md$/,
   /^extension\/media\/icons\/(icon\.svg|icon\.png|shell-light\.svg|shell-dark\.svg)$/,
   /^extension\/media\/language\/residue-shell\.(tmLanguage|language-configuration)\.json$/,
-  /^extension\/media\/schemas\/(residue|shell)\.schema\.json$/,
+  /^extension\/media\/schemas\/(comparison|residue|shell)\.schema\.json$/,
   /^extension\/media\/models\/pocket\/(README\.md|accuracy\.txt|(config|generation_config|tokenizer|tokenizer_config)\.json|model\.safetensors)$/,
-  /^extension\/shells\/[\w-]+\.(shell\.yaml|md)$/,
+  /^extension\/shells\/(more\/)?[\w-]+\.(shell\.yaml|md)$/,
 ];
 
 const binaries: Record<string, RegExp> = {
