@@ -1,8 +1,8 @@
 import { subtractCurves } from '../methods/depth.js';
+import { benjaminiHochberg } from '../methods/significance.js';
 import { COMPARISON_SCHEMA_ID } from '../residue/comparison-schema.js';
 import type { ComparedCurve, ComparedDose, Comparison, Difference, DifferenceTest } from '../residue/types-comparison.js';
 import type { Residue, RunTrace } from '../residue/types.js';
-import { adjusted } from './adjust.js';
 import { findingsOf } from './findings.js';
 import { compareHeads } from './heads.js';
 import { commandMeasures, CURVES, differenceOf, MEASURES } from './measures.js';
@@ -72,7 +72,7 @@ export function compareResidues(first: SideInput, second: SideInput, { seed = 0,
 const textOf = (run: RunTrace): string => run.tokens.map(({ text }) => text).join('');
 
 function adjust(tests: readonly DifferenceTest[]): void {
-  adjusted(tests.map(({ p }) => p)).forEach((q, i) => (tests[i]!.q = q));
+  benjaminiHochberg(tests.map(({ p }) => p)).forEach((q, i) => (tests[i]!.q = q));
 }
 
 function curvesOf(a: RunTrace, b: RunTrace): ComparedCurve[] {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { adjusted } from '../../src/compare/adjust.js';
+import { benjaminiHochberg } from '../../src/methods/significance.js';
 import { compareResidues, type SideInput } from '../../src/compare/compare.js';
 import { InputError } from '../../src/errors.js';
 import { byBlock, byRow, centre, subtractCurves, valueAt } from '../../src/methods/depth.js';
@@ -156,7 +156,7 @@ describe('permutation tests', () => {
     expect(signFlipTest([1])).toBeNull();
     expect(twoSampleTest([1, 2, 3], [10, 11, 12])).toMatchObject({ p: 2 / 20, smallest: 2 / 20, exact: true, statistic: 9 });
     expect(twoSampleTest([1], [2, 3])).toBeNull();
-    adjusted([0.01, 0.04, 0.03, 0.5]).forEach((q, i) => expect(q).toBeCloseTo([0.04, 0.16 / 3, 0.16 / 3, 0.5][i]!, 12));
+    benjaminiHochberg([0.01, 0.04, 0.03, 0.5]).forEach((q, i) => expect(q).toBeCloseTo([0.04, 0.16 / 3, 0.16 / 3, 0.5][i]!, 12));
   });
 
   it('are uniform where there is nothing to find (Kolmogorov-Smirnov over 600 draws)', () => {
