@@ -1,6 +1,7 @@
 import type { RunTrace } from '../../src/residue/types.js';
 import type { Table } from './csv.js';
 import { nats, number, visible } from './format.js';
+import { patchingModel, type Patched } from './patching.js';
 import { rowName } from './view.js';
 
 export interface RecoveryModel {
@@ -43,40 +44,22 @@ export function recoveryModel(run: RunTrace): RecoveryModel | null {
   };
 }
 
-/** The patching maps as one table: a line for each hook, layer and place. */
-export function mapTable(run: RunTrace): Table {
-  const rows = (run.verification?.maps ?? []).flatMap(({ at, groups, recovery }) =>
-    recovery.flatMap((line, layer) =>
-      line.map((value, g) => {
-        const [start, end] = groups[g] ?? [0, 0];
-        const text = run.tokens
-          .slice(start, end)
-          .map((token) => token.text)
-          .join('');
-        return [at, layer, end - start > 1 ? `${start}–${end - 1}` : String(start), text, value];
-      }),
-    ),
-  );
-  return { columns: ['hook', 'layer', 'position', 'token', 'recovery'], rows };
-}
-
-/** The strongest places of a map, largest recovery first. */
-export function strongestPatches(run: RunTrace, count: number): { at: string; layer: number; place: string; value: number }[] {
-  return mapTable(run)
-    .rows.map(([at, layer, position, text, value]) => ({
-      at: String(at),
-      layer: Number(layer),
-      place: `${String(position)} “${visible(String(text), 24)}”`,
-      value: Number(value),
-    }))
-    .sort((a, b) => b.value - a.value)
+/** The strongest places of one hook's map, largest recovery first. */
+export function strongestPatches(run: RunTrace, at: Patched, count: number): { layer: number; place: string; value: number }[] {
+  const model = patchingModel(run, at);
+  if (!model) return [];
+  return model.values
+    .flatMap((line, layer) =>
+      line.map((value, column) => ({ layer, value, place: at === 'z' ? `head ${column}` : `“${model.labels[column] ?? ''}”` })),
+    )
+    .sort((x, y) => y.value - x.value)
     .slice(0, count);
 }
 
 /** Predicted and observed effects, with who made up the difference. */
 export function effectsTable(run: RunTrace): Table {
   return {
-    columns: ['removed', 'predicted (nats)', 'zero', 'mean', 'resample', 'made up by'],
+    columns: ['taken out', 'predicted (nats)', 'zero (nats)', 'mean (nats)', 'resample (nats)', 'made up by'],
     rows: (run.verification?.effects ?? []).map((effect) => [
       effect.component,
       effect.predicted,
@@ -86,7 +69,7 @@ export function effectsTable(run: RunTrace): Table {
       effect.repair.by
         .filter(({ change }) => change * effect.predicted < 0)
         .map(({ component, change }) => `${component} ${nats(change)}`)
-        .join(', '),
+        .join(', ') || null,
     ]),
   };
 }

@@ -1,15 +1,14 @@
+import type { RunTrace } from '../../src/residue/types.js';
 import { h } from '../dom.js';
-import { effectsTable, mapTable, recoveryModel, strongestPatches } from '../model/cause.js';
-import { number } from '../model/format.js';
+import { effectsTable, recoveryModel } from '../model/cause.js';
+import { nats } from '../model/format.js';
 import { METHODS } from '../model/methods.js';
 import { alongX, axis, drawChart } from './chart.js';
 import type { Context } from './context.js';
-import { dataTable, figure } from './figure.js';
+import { figure } from './figure.js';
+import { patchingView } from './patching.js';
 
-/** Patches listed under the curves. */
-const STRONGEST = 6;
-
-/** What interventions showed: recovery by layer, the strongest patches, and the components taken out. */
+/** What interventions showed: recovery by layer, the map of patches, and the components taken out. */
 export function causeView(context: Context): HTMLElement[] {
   const run = context.selection.shown;
   const verification = run?.verification;
@@ -19,97 +18,124 @@ export function causeView(context: Context): HTMLElement[] {
       h('p', { class: 'note' }, 'Cause by intervention: not checked in this run. Choose the headline, or run the shell with --verify.'),
     ];
   }
-  const parts: HTMLElement[] = [];
-  const curves = recoveryModel(run);
-  if (curves) {
-    const { palette } = context;
-    const colour = (i: number): string => (i === 0 ? palette.foreground : palette.spans[0]!);
-    const { box, canvas } = drawChart(context, {
-      key: 'recovery',
-      height: 180,
-      aria: curves.aria,
-      config: {
-        type: 'line',
-        data: {
-          datasets: curves.series.map((s, i) => ({
-            label: s.label,
-            data: s.y.map((y, x) => ({ x, y })),
-            borderColor: colour(i),
-            borderWidth: 2,
-            pointStyle: i === 0 ? 'circle' : 'rect',
-            pointRadius: s.y.length > 20 ? 2 : 4,
-            pointBackgroundColor: colour(i),
-            clip: false,
-          })) as never,
-        },
-        options: {
-          layout: { padding: { top: 6, right: 8 } },
-          scales: {
-            x: axis(palette, 'layer patched (residual stream)', {
-              type: 'linear',
-              min: 0,
-              max: curves.rows.length - 1,
-              ticks: { precision: 0, maxRotation: 0 },
-            }),
-            y: axis(palette, 'recovery (share)', { type: 'linear', suggestedMin: 0, suggestedMax: 1, ticks: { maxTicksLimit: 6 } }),
-          } as never,
-        },
-      },
-      items: alongX(
-        curves.rows.length,
-        (row) => ({ row }),
-        (mark) => mark.row,
-        (i) => curves.tips[i] ?? [],
-      ),
-    });
-    const strongest = strongestPatches(run, STRONGEST).map((p) => [p.at, p.layer, p.place, number(p.value)]);
-    parts.push(
-      figure(context, {
-        id: 'recovery',
-        title: 'Recovery by layer',
-        evidence: 'caused',
-        method: { name: 'activation patching', anchor: METHODS.patching },
-        table: curves.table,
-        canvas: () => canvas,
-        body: [
-          box,
-          h(
-            'div',
-            { class: 'legend' },
-            ...curves.series.map((s, i) => h('span', { class: 'key' }, h('i', { class: `swatch series-${i}` }), h('bdi', null, s.label))),
-          ),
-        ],
-      }),
-      figure(context, {
-        id: 'patches',
-        title: 'Strongest patches',
-        evidence: 'caused',
-        method: { name: 'activation patching', anchor: METHODS.patching },
-        table: mapTable(run),
-        body: [
-          dataTable({ columns: ['hook', 'layer', 'position', 'recovery'], rows: strongest }, 'Strongest patches'),
-          verification.maps.some(({ complete }) => !complete)
-            ? h('p', { class: 'note' }, 'Positions were patched in groups; --verify=full patches each alone.')
-            : null,
-        ],
-      }),
-    );
-  }
-  if (verification.effects.length > 0) {
-    const table = effectsTable(run);
-    const rounded = table.rows.map((row) => row.map((cell) => (typeof cell === 'number' ? number(cell) : cell)));
-    parts.push(
-      figure(context, {
-        id: 'effects',
-        title: 'Predicted and observed effect',
-        evidence: 'caused',
-        method: { name: 'ablation', anchor: METHODS.ablation },
-        table,
-        body: [dataTable({ ...table, rows: rounded }, 'Predicted and observed effect')],
-      }),
-    );
-  }
+  const patched = [recoveryFigure(context, run), patchingView(context)].filter((part) => part !== null);
   const open = verification.open.map((reason) => h('li', null, `Not checked: ${reason}.`));
-  if (open.length > 0) parts.push(h('ul', { class: 'note' }, ...open));
-  return parts;
+  return [
+    ...(patched.length > 0 ? [h('div', { class: 'pair' }, ...patched)] : []),
+    ...(verification.effects.length > 0 ? [effectsFigure(context, run)] : []),
+    ...(open.length > 0 ? [h('ul', { class: 'note' }, ...open)] : []),
+  ];
+}
+
+function recoveryFigure(context: Context, run: RunTrace): HTMLElement | null {
+  const curves = recoveryModel(run);
+  if (!curves) return null;
+  const { palette } = context;
+  const colour = (i: number): string => (i === 0 ? palette.foreground : palette.spans[0]!);
+  const { box, canvas } = drawChart(context, {
+    key: 'recovery',
+    height: 180,
+    aria: curves.aria,
+    config: {
+      type: 'line',
+      data: {
+        datasets: curves.series.map((s, i) => ({
+          label: s.label,
+          data: s.y.map((y, x) => ({ x, y })),
+          borderColor: colour(i),
+          borderWidth: 2,
+          pointStyle: i === 0 ? 'circle' : 'rect',
+          pointRadius: s.y.length > 20 ? 2 : 4,
+          pointBackgroundColor: colour(i),
+          clip: false,
+        })) as never,
+      },
+      options: {
+        layout: { padding: { top: 6, right: 8 } },
+        scales: {
+          x: axis(palette, 'layer patched (residual stream)', {
+            type: 'linear',
+            min: 0,
+            max: curves.rows.length - 1,
+            ticks: { precision: 0, maxRotation: 0 },
+          }),
+          y: axis(palette, 'recovery (share)', { type: 'linear', suggestedMin: 0, suggestedMax: 1, ticks: { maxTicksLimit: 6 } }),
+        } as never,
+      },
+    },
+    items: alongX(
+      curves.rows.length,
+      (row) => ({ row }),
+      (mark) => mark.row,
+      (i) => curves.tips[i] ?? [],
+    ),
+  });
+  return figure(context, {
+    id: 'recovery',
+    title: 'Recovery by layer',
+    evidence: 'caused',
+    method: { name: 'activation patching', anchor: METHODS.patching },
+    table: curves.table,
+    canvas: () => canvas,
+    body: [
+      box,
+      h(
+        'div',
+        { class: 'legend' },
+        ...curves.series.map((s, i) =>
+          h('span', { class: 'key' }, h('i', { class: `swatch series-${i} caused` }), h('bdi', null, s.label)),
+        ),
+      ),
+    ],
+  });
+}
+
+/** Each component taken out: what its contribution led to expect beside what was lost, and below, who made up the difference. */
+function effectsFigure(context: Context, run: RunTrace): HTMLElement {
+  const table = effectsTable(run);
+  const { link } = context;
+  const rows = run.verification!.effects.map(({ component, layer, head, predicted, zero, mean, resample }, i) => {
+    const repair = table.rows[i]!.at(-1);
+    const mark = head === null ? { row: layer + 1 } : { head: [layer, head] as [number, number], row: layer + 1 };
+    const hover = { pointerenter: () => link.hover(mark), pointerleave: () => link.hover(null) };
+    const number = (value: number, observed: boolean): HTMLElement =>
+      h('td', { class: `num${observed ? ' caused' : ''}` }, nats(value).replace(' nats', ''));
+    return h(
+      'tbody',
+      { on: hover },
+      h(
+        'tr',
+        null,
+        h('th', { attrs: { scope: 'row' } }, component),
+        number(predicted, false),
+        ...[zero, mean, resample].map((value) => number(value, true)),
+      ),
+      typeof repair === 'string' ? h('tr', { class: 'repair' }, h('td', { attrs: { colspan: 5 } }, `made up by ${repair}`)) : null,
+    );
+  });
+  const heads = ['taken out', 'predicted', 'zero', 'mean', 'resample'];
+  return figure(context, {
+    id: 'effects',
+    title: 'Predicted and observed effect',
+    evidence: 'caused',
+    method: { name: 'ablation', anchor: METHODS.ablation },
+    table,
+    body: [
+      h(
+        'div',
+        { class: 'table-box whole', attrs: { tabindex: 0, role: 'region', 'aria-label': 'Predicted and observed effect' } },
+        h(
+          'table',
+          { class: 'table effects' },
+          h('thead', null, h('tr', null, ...heads.map((text, i) => h('th', { class: i > 0 ? 'num' : '', attrs: { scope: 'col' } }, text)))),
+          ...rows,
+        ),
+      ),
+      h(
+        'p',
+        { class: 'note' },
+        'Change of the margin, nats, when a component’s output is replaced at every position by zero, its mean, or its output at random tokens. Predicted: minus its direct contribution (read off).',
+      ),
+    ],
+  });
 }
