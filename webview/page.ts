@@ -2,26 +2,26 @@ import type { ToHost, ToPage } from '../src/residue/messages.js';
 import type { Residue } from '../src/residue/types.js';
 import { h } from './dom.js';
 import { Link } from './link.js';
-import { runLabel, select, type View } from './model/view.js';
+import { runLabel, select, verifyAsk, type View } from './model/view.js';
 import { SECTIONS } from './sections.js';
 import { Drawn } from './slots.js';
+import { statusElements, type Failure, type Progress } from './status.js';
 import type { Host } from './state.js';
 import { onThemeChange, readPalette } from './theme.js';
 import { Tip } from './tip.js';
-import { button, choice, dropdown } from './ui.js';
+import { choice, dropdown, runButton } from './ui.js';
 import type { Context } from './views/context.js';
-
-type Progress = Extract<ToPage, { type: 'progress' }>;
-type Failure = Extract<ToPage, { type: 'error' }>;
 
 /** The residue panel: holds what was received and what the reader chose, and draws sections of it. */
 export class Page {
-  private residue: Residue | null = null;
+  residue: Residue | null = null;
   private shellUri = '';
   private view: View = {};
-  private progress: Progress | null = null;
-  private failure: Failure | null = null;
-  private empty = false;
+  progress: Progress | null = null;
+  failure: Failure | null = null;
+  empty = false;
+  /** Why nothing can be run; null where it can. */
+  off: string | null = null;
   private palette = readPalette();
   private readonly tip = new Tip();
   private readonly link = new Link(({ row, head, token }) => this.set({ row, head: head && head.join('.'), token }));
@@ -104,6 +104,9 @@ export class Page {
         this.failure = null;
         this.save(false);
         break;
+      case 'off':
+        this.off = message.reason;
+        break;
       case 'view':
         this.view = { ...this.view, ...message.view };
         this.save(false);
@@ -129,7 +132,7 @@ export class Page {
     this.host.save({ shellUri: this.shellUri, view: this.view, residue: this.residue }, tell);
   }
 
-  private readonly send = (message: ToHost): void => this.host.post(message);
+  readonly send = (message: ToHost): void => this.host.post(message);
 
   private schedule(): void {
     if (this.pending) return;
@@ -161,6 +164,7 @@ export class Page {
       tip: this.tip,
       set: (change) => this.set(change),
       send: this.send,
+      off: this.off,
       onDispose: () => undefined,
     };
     this.drawBar(context);
@@ -223,87 +227,21 @@ export class Page {
         h('h1', null, h('bdi', null, shell.title || shell.id)),
         shell.title ? h('bdi', { class: 'muted shell-id' }, shell.id) : null,
       ),
-      running
-        ? ''
-        : button('Run again', () => this.send({ type: 'run' }), { secondary: true, key: 'run-again', title: 'Run the shell again' }),
+      ...(running
+        ? []
+        : [
+            runButton(this, 'Run again', {}, { key: 'run-again', title: 'Run the shell again' }),
+            runButton(this, 'Verify', verifyAsk(residue), {
+              key: 'verify',
+              title: 'Run the shell again and test every cause by intervention, each position on its own',
+            }),
+          ]),
       h('div', { class: 'bar-controls' }, ...controls),
     );
     if (focused) this.bar.querySelector<HTMLElement>(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   }
 
   private drawStatus(): void {
-    const { residue, progress, failure } = this;
-    const lines: HTMLElement[] = [];
-    if (failure) lines.push(this.failureElement(failure));
-    if (!failure && (progress || residue?.status === 'running')) lines.push(this.progressElement(progress));
-    if (residue?.status === 'cancelled' && !progress && !failure)
-      lines.push(
-        h(
-          'p',
-          { class: 'banner cancelled' },
-          h('b', null, `cancelled${residue.cancelledAt ? ` at ${residue.cancelledAt}` : ''}`),
-          '. What had arrived is kept below.',
-        ),
-      );
-    if (this.empty)
-      lines.push(
-        h(
-          'div',
-          { class: 'empty' },
-          h('p', null, 'Run the shell to see where in the model its answer was lost.'),
-          button('Run shell', () => this.send({ type: 'run' }), { key: 'run' }),
-        ),
-      );
-    if (!residue && !this.empty && !failure && !progress)
-      lines.push(
-        h('div', { class: 'skeleton', style: { height: '120px' }, attrs: { role: 'img', 'aria-label': 'Waiting for the residue' } }),
-      );
-    this.status.replaceChildren(...lines);
-  }
-
-  private progressElement(progress: Progress | null): HTMLElement {
-    const total = progress?.total ?? 0;
-    const text = progress ? `${progress.stage}${total > 0 ? `: ${progress.done} of ${total}` : ''}` : 'Running';
-    const bar = h('progress', {
-      attrs: { 'aria-label': text, ...(total > 0 ? { max: total, value: Math.min(progress!.done, total) } : {}) },
-    });
-    return h(
-      'div',
-      { class: 'banner progress' },
-      h('bdi', { class: 'progress-text' }, text),
-      bar,
-      button('Cancel', () => this.send({ type: 'cancel' }), { secondary: true, key: 'cancel' }),
-    );
-  }
-
-  private failureElement({ message, place }: Failure): HTMLElement {
-    return h(
-      'div',
-      { class: 'banner error', attrs: { role: 'alert' } },
-      h('p', null, h('bdi', null, message)),
-      h(
-        'p',
-        { class: 'actions' },
-        place
-          ? h(
-              'button',
-              {
-                class: 'link',
-                key: 'place',
-                attrs: { type: 'button' },
-                on: { click: () => this.send({ type: 'reveal', line: place.line, column: place.column }) },
-              },
-              h('bdi', null, `${place.file}:${place.line}:${place.column}`),
-            )
-          : null,
-        h(
-          'span',
-          { class: 'muted' },
-          place ? 'Correct it there, then run again.' : 'Run again; if it stays, the output channel “Symbolic Residue” says more.',
-        ),
-        button('Run again', () => this.send({ type: 'run' }), { secondary: true, key: 'retry' }),
-      ),
-      this.residue ? h('p', { class: 'muted' }, `Below is the residue made before, at ${this.residue.created}.`) : null,
-    );
+    this.status.replaceChildren(...statusElements(this));
   }
 }

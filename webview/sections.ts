@@ -44,7 +44,7 @@ export const SECTIONS: Section[] = [
     id: 'verdict',
     title: 'Did it fail?',
     columns: false,
-    slots: [{ id: 'verdict', depends: (c) => [c.residue], draw: verdictView }],
+    slots: [{ id: 'verdict', depends: (c) => [c.residue, c.off], draw: verdictView }],
   },
   {
     id: 'where',
@@ -146,6 +146,8 @@ export const SECTIONS: Section[] = [
           c.selection.shown?.verification,
           c.selection.shown?.scores?.failed,
           c.view.patching ?? null,
+          c.off,
+          c.selection.index === c.residue.primary,
           ...open(c, 'recovery', 'patching', 'effects'),
         ],
         draw: causeView,

@@ -1,4 +1,5 @@
 import { provideVSCodeDesignSystem, vsCodeButton, vsCodeDropdown, vsCodeOption } from '@vscode/webview-ui-toolkit';
+import type { ToHost } from '../src/residue/messages.js';
 import { h } from './dom.js';
 
 /**
@@ -7,19 +8,33 @@ import { h } from './dom.js';
  */
 provideVSCodeDesignSystem().register(vsCodeButton(), vsCodeDropdown(), vsCodeOption());
 
-/** A push button. */
-export function button(label: string, click: () => void, options: { secondary?: boolean; title?: string; key?: string } = {}): HTMLElement {
+/** A push button; `off` says why it does nothing now. */
+export function button(
+  label: string,
+  click: () => void,
+  options: { secondary?: boolean; title?: string; key?: string; off?: string | null } = {},
+): HTMLElement {
   return h(
     'vscode-button',
     {
-      class: 'button',
-      title: options.title,
+      class: options.off ? 'button off' : 'button',
+      title: options.off ?? options.title,
       key: options.key,
-      attrs: { appearance: options.secondary ? 'secondary' : 'primary' },
-      on: { click },
+      attrs: { appearance: options.secondary ? 'secondary' : 'primary', 'aria-disabled': options.off ? 'true' : null },
+      on: { click: () => !options.off && click() },
     },
     label,
   );
+}
+
+/** A button that runs the shell, greyed and saying why where nothing may be run. */
+export function runButton(
+  { off, send }: { off: string | null; send(message: ToHost): void },
+  label: string,
+  ask: { verify?: true; graph?: true },
+  { primary, ...options }: { key: string; title?: string; primary?: boolean },
+): HTMLElement {
+  return button(label, () => send({ type: 'run', ...ask }), { secondary: !primary, off, ...options });
 }
 
 /** A drop-down list. `change` gets the chosen index. */

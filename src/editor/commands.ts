@@ -1,5 +1,5 @@
 import { commands, Uri, window, workspace, type Disposable, type LogOutputChannel, type TextDocument } from 'vscode';
-import type { Engine } from './engine.js';
+import type { Engine, RunAsk } from './engine.js';
 import { chooseModel } from './models.js';
 import { openMethods, openShell } from './navigate.js';
 import type { Panels } from './panel.js';
@@ -28,11 +28,15 @@ const table: Record<string, Handler> = {
     const document = await shellOf(target);
     if (document) return run(parts, document);
   },
+  verify: async (parts, target) => {
+    const document = await shellOf(target, parts.panels.active());
+    if (document) return run(parts, document, { verify: 'full' });
+  },
   runCommand: async (parts, target, index) => {
     const document = await shellOf(target);
     if (!document || !mayRun()) return;
     const chosen = typeof index === 'number' ? index : await pickCommand(document);
-    if (chosen !== undefined) return run(parts, document, [chosen]);
+    if (chosen !== undefined) return run(parts, document, { commands: [chosen] });
   },
   cancel: ({ runs }, target) => (target instanceof Uri ? runs.cancel(target) : runs.cancelAll()),
   showPanel: async ({ panels }, target) => {
@@ -69,14 +73,14 @@ export function registerCommands(parts: CommandParts): Disposable[] {
   );
 }
 
-function run({ panels, runs }: CommandParts, document: TextDocument, only?: readonly number[]): Promise<unknown> {
+function run({ panels, runs }: CommandParts, document: TextDocument, ask?: RunAsk): Promise<unknown> {
   if (workspace.isTrusted) panels.show(document.uri);
-  return runs.run(document, only);
+  return runs.run(document, ask);
 }
 
-/** The shell meant: the one named by a menu or lens, else the one in view. Says so when there is none. */
-async function shellOf(target: unknown): Promise<TextDocument | undefined> {
-  const uri = target instanceof Uri ? target : undefined;
+/** The shell meant: the one named by a menu or lens, or by the panel in front, else the one in view. Says so when there is none. */
+async function shellOf(target: unknown, panel?: Uri): Promise<TextDocument | undefined> {
+  const uri = target instanceof Uri ? target : panel;
   const document = uri ? await openShell(uri) : shellInView();
   if (document && (isShell(document) || isShellUri(document.uri))) return document;
   if (!uri) void window.showInformationMessage('Open a shell (a *.shell.yaml file) first.');

@@ -8,12 +8,20 @@ import type { Settings } from './settings.js';
 /** Ended when nothing was asked of it for this long (milliseconds): a model then takes no memory. */
 const idle = 5 * 60_000;
 
-export interface ShellRequest extends Pick<Settings, 'model' | 'threads' | 'provider' | 'memoryBudget' | 'seed'> {
+/** What is asked of a run beyond what the shell itself says. */
+export interface RunAsk {
+  /** Indexes into the shell's `run`; undefined: all. */
+  commands?: readonly number[];
+  /** Causes are tested whether or not the prompt failed; `full`: each position on its own. */
+  verify?: true | 'full';
+  /** Make the attribution graph of the headline's run. */
+  graph?: true;
+}
+
+export interface ShellRequest extends RunAsk, Pick<Settings, 'model' | 'threads' | 'provider' | 'memoryBudget' | 'seed'> {
   text: string;
   /** Absolute path, or null for an untitled shell. */
   file: string | null;
-  /** Indexes into the shell's `run`; undefined: all. */
-  commands: readonly number[] | undefined;
 }
 
 export interface ShellListeners {
@@ -30,11 +38,15 @@ export class Engine implements Disposable {
   constructor(private readonly log: LogOutputChannel) {}
 
   /** Runs a shell. Rejects with InputError, CancelledError or EngineError, each one sentence. */
-  async run({ text, file, model, threads, provider, memoryBudget, seed, commands }: ShellRequest, on: ShellListeners): Promise<Residue> {
+  async run(request: ShellRequest, on: ShellListeners): Promise<Residue> {
+    const { text, file, model, threads, provider, memoryBudget, seed, commands, verify, graph } = request;
     const client = await this.#get();
     const baseFolder = file ? dirname(file) : workspace.workspaceFolders?.[0]?.uri.fsPath;
     const settings = { provider, threads, memoryBudget };
-    return client.runShell({ text, file, baseFolder, defaultModel: model, settings, seed, commands }, on);
+    return client.runShell(
+      { text, file, baseFolder, defaultModel: model, settings, seed, commands, verify, ...(graph ? { graph: {} } : {}) },
+      on,
+    );
   }
 
   /** Process id of the engine while one is up. */

@@ -17,6 +17,7 @@ import { openMethods, openShell, revealInShell } from './navigate.js';
 import type { RunEvent, RunFailure, Runs } from './runs.js';
 import { savePanelFile } from './save.js';
 import type { ResidueStore } from './store.js';
+import { restrictedMessage } from './trust.js';
 
 export const panelType = 'symbolicResidue.panel';
 
@@ -90,7 +91,8 @@ class Panel {
         return this.#sendState();
       case 'run': {
         const document = await openShell(this.shell);
-        if (document) await this.parts.runs.run(document);
+        const ask = { ...(message.verify ? { verify: 'full' as const } : {}), ...(message.graph ? { graph: true as const } : {}) };
+        if (document) await this.parts.runs.run(document, ask);
         return;
       }
       case 'cancel':
@@ -114,6 +116,7 @@ class Panel {
     const saved = this.fresh ? this.parts.extension.workspaceState.get<PanelState['view']>(viewKey(this.shell)) : undefined;
     this.fresh = false;
     if (saved) this.#send({ type: 'view', view: saved });
+    this.trust();
     const residue = this.parts.runs.latest(this.shell) ?? (await this.parts.store.text(this.shell));
     if (residue) this.#sendResidue(residue);
     const progress = this.parts.runs.progress(this.shell);
@@ -135,6 +138,11 @@ class Panel {
   /** Nothing is sent before the page has said that it listens; what it missed is in the state that it then gets. */
   #send(message: ToPage): void {
     if (this.#ready) void this.view.webview.postMessage(message);
+  }
+
+  /** Tells the page whether anything may be run. */
+  trust(): void {
+    this.#send({ type: 'off', reason: workspace.isTrusted ? null : restrictedMessage });
   }
 
   /** The page is made anew when it is shown again: it says `ready` once more. */
@@ -160,6 +168,7 @@ export class Panels implements Disposable {
   constructor(private readonly parts: PanelParts) {
     this.#disposables = [
       parts.runs.onDidChange((event) => this.#panels.get(event.uri.toString())?.follow(event)),
+      workspace.onDidGrantWorkspaceTrust(() => this.#panels.forEach((panel) => panel.trust())),
       window.registerWebviewPanelSerializer(panelType, {
         deserializeWebviewPanel: (view, state: unknown) => {
           const shell = (state as Partial<PanelState> | undefined)?.shellUri;

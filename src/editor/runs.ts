@@ -12,7 +12,7 @@ import {
 import { CancelledError, InputError, type Place } from '../errors.js';
 import type { Residue } from '../residue/types.js';
 import type { RunProgress } from '../run/types.js';
-import type { Engine } from './engine.js';
+import type { Engine, RunAsk } from './engine.js';
 import { revealInShell } from './navigate.js';
 import { settings } from './settings.js';
 import { mayRun } from './trust.js';
@@ -72,7 +72,7 @@ export class Runs implements Disposable {
    * Runs a shell as it stands in its editor, saved or not. A run of the same shell that is under way is cancelled first.
    * Resolves with the residue, also of a cancelled run when there is one; undefined when it failed (shown and told to listeners).
    */
-  async run(document: TextDocument, only?: readonly number[]): Promise<Residue | undefined> {
+  async run(document: TextDocument, ask: RunAsk = {}): Promise<Residue | undefined> {
     if (!mayRun()) return undefined;
     const key = document.uri.toString();
     const former = this.#running.get(key);
@@ -84,7 +84,7 @@ export class Runs implements Disposable {
     const controller = new AbortController();
     const running: Running = { controller, done: Promise.resolve(undefined) };
     this.#running.set(key, running);
-    running.done = this.#run(document, only, running).finally(() => {
+    running.done = this.#run(document, ask, running).finally(() => {
       this.#running.delete(key);
       this.#tell();
       this.#changes.fire({ uri: document.uri, type: 'ended' });
@@ -110,7 +110,7 @@ export class Runs implements Disposable {
     void commands.executeCommand('setContext', 'symbolicResidue.running', this.#running.size > 0);
   }
 
-  async #run(document: TextDocument, only: readonly number[] | undefined, running: Running): Promise<Residue | undefined> {
+  async #run(document: TextDocument, ask: RunAsk, running: Running): Promise<Residue | undefined> {
     const { controller } = running;
     const { uri } = document;
     const name = basename(uri.path);
@@ -124,7 +124,7 @@ export class Runs implements Disposable {
           let shown = 0;
           try {
             const residue = await this.engine.run(
-              { text: document.getText(), file: uri.scheme === 'file' ? uri.fsPath : null, ...chosen, commands: only },
+              { text: document.getText(), file: uri.scheme === 'file' ? uri.fsPath : null, ...chosen, ...ask },
               {
                 signal: controller.signal,
                 onProgress: (progress) => {
@@ -159,12 +159,12 @@ export class Runs implements Disposable {
         this.#changes.fire({ uri, type: 'residue', residue, json: JSON.stringify(residue) });
         return residue;
       }
-      this.#fail(document, only, error);
+      this.#fail(document, ask, error);
       return undefined;
     }
   }
 
-  #fail(document: TextDocument, only: readonly number[] | undefined, error: unknown): void {
+  #fail(document: TextDocument, ask: RunAsk, error: unknown): void {
     const input = error instanceof InputError;
     const message = error instanceof Error ? error.message : String(error);
     this.log.error(error instanceof Error && !input ? error : message);
@@ -175,7 +175,7 @@ export class Runs implements Disposable {
     const line = input && (!error.place.file || error.place.file === document.uri.fsPath) ? error.place.line : undefined;
     const choices = !input ? [again, log] : line === undefined ? [log] : [show, log];
     void window.showErrorMessage(message, ...choices).then((choice) => {
-      if (choice === again) void this.run(document, only);
+      if (choice === again) void this.run(document, ask);
       if (choice === show && line !== undefined) void revealInShell(document.uri, line, (input && error.place.column) || 1);
       if (choice === log) this.log.show();
     });

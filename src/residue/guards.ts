@@ -274,12 +274,13 @@ const toPage: Record<string, Check> = {
   progress: shape({ stage: isString, done: Number.isFinite, total: Number.isFinite }),
   error: shape({ message: isString, place: orNull(shape({ file: isString, line: isNumber, column: isNumber })) }),
   empty: () => true,
+  off: shape({ reason: orNull(isString) }),
   view: shape({ view: record(isScalar) }),
 };
 
 const toHost: Record<string, Check> = {
   ready: () => true,
-  run: () => true,
+  run: shape({ 'verify?': isBoolean, 'graph?': isBoolean }),
   cancel: () => true,
   view: shape({ view: record(isScalar) }),
   reveal: shape({ line: Number.isInteger, column: Number.isInteger }),

@@ -19,6 +19,8 @@ export type ToPage =
   | { type: 'progress'; stage: string; done: number; total: number }
   | { type: 'error'; message: string; place: { file: string; line: number; column: number } | null }
   | { type: 'empty' }
+  /** Why nothing can be run (the workspace is not trusted); null where it can. */
+  | { type: 'off'; reason: string | null }
   | { type: 'view'; view: PanelState['view'] };
 
 /**
@@ -27,7 +29,8 @@ export type ToPage =
  */
 export type ToHost =
   | { type: 'ready' }
-  | { type: 'run' }
+  /** `verify`: every cause tested, each position on its own. `graph`: with the attribution graph. Both else as the shell says. */
+  | { type: 'run'; verify?: boolean; graph?: boolean }
   | { type: 'cancel' }
   | { type: 'view'; view: PanelState['view'] }
   | { type: 'reveal'; line: number; column: number }

@@ -37,7 +37,7 @@ export interface Hover {
 /** A code lens. `command`: index into `run`, null for the whole shell. */
 export interface Lens {
   title: string;
-  kind: 'shell' | 'command';
+  kind: 'shell' | 'verify' | 'command';
   command: number | null;
   line: number;
   column: number;
@@ -273,7 +273,7 @@ function keyUnder(node: Node | null, path: Path, offset: number): { path: Path; 
   return null;
 }
 
-/** Code lenses of a shell file: one over its id, one over each command that exists; also in a file that has errors. */
+/** Code lenses of a shell file: to run and to verify it over its id, one over each command that exists; also in a file that has errors. */
 export function lenses(text: string, commands: readonly CommandInfo[] = COMMANDS): Lens[] {
   const document = parseUnfinished(text);
   if (document === null) return [];
@@ -283,7 +283,10 @@ export function lenses(text: string, commands: readonly CommandInfo[] = COMMANDS
   const place = (node: Node): { line: number; column: number } => findings.position(node.range?.[0] ?? 0);
   if (isMap(root)) {
     const id = root.items.find((pair) => isScalar(pair.key) && pair.key.value === 'shell');
-    if (id) out.push({ title: 'Run shell', kind: 'shell', command: null, ...place(id.key as Node) });
+    if (id) {
+      const at = place(id.key as Node);
+      out.push({ title: 'Run shell', kind: 'shell', command: null, ...at }, { title: 'Verify', kind: 'verify', command: null, ...at });
+    }
   }
   const run = nodeAt(root, ['run']);
   if (!isSeq(run)) return out;

@@ -277,6 +277,9 @@ describe('a folder that is not trusted', () => {
     await window.page.locator('.tab.active[data-resource-name="broken.shell.yaml"]').waitFor();
     await window.page.locator('.squiggly-error').first().waitFor();
     await window.lens('Running is off').first().waitFor();
+    await window.lens('Verify: off in Restricted Mode').waitFor();
+    await window.command('Symbolic Residue: Verify Causes by Intervention');
+    await window.toast('Restricted Mode').waitFor();
     await window.command('Symbolic Residue: Run Shell');
     await window.toast('Restricted Mode').waitFor();
     expect(window.engines()).toEqual([]);

@@ -88,3 +88,45 @@ it('shows every column of the effects at 400 px, with who made up the difference
   expect(await box.locator('thead').innerText()).toMatch(/predicted\s+zero\s+mean\s+resample/);
   expect(await box.locator('.repair').first().innerText()).toMatch(/^made up by mlp 5 [+−]/);
 });
+
+describe('asking for more', () => {
+  it('verifies from the bar, the verdict and the place where the cause would stand, keeping the graph that was asked for', async () => {
+    await open();
+    const plain = structuredClone(residue);
+    for (const run of plain.runs) {
+      delete run.verification;
+      delete run.graph;
+    }
+    plain.verdict!.confirmed = [];
+    await panel.show(plain);
+    for (const key of ['verify', 'verify-cause', 'chip.cause: not checked']) await panel.page.locator(`[data-key="${key}"]`).click();
+    expect(await panel.posted('run')).toEqual(Array(3).fill({ type: 'run', verify: true }));
+    await panel.show(residue);
+    await panel.page.locator('[data-key="verify"]').click();
+    expect((await panel.posted('run')).at(-1)).toEqual({ type: 'run', verify: true, graph: true });
+    // Progress takes the place of the buttons, and can be cancelled.
+    await panel.send({ type: 'progress', stage: 'probe: causal verification', done: 22.4, total: 100 });
+    await panel.page.getByText('probe: causal verification: 22 of 100').waitFor();
+    expect(await panel.page.locator('[data-key="verify"]').count()).toBe(0);
+    await panel.page.locator('[data-key="cancel"]').click();
+    expect(await panel.posted('cancel')).toHaveLength(1);
+  });
+
+  it('says why nothing runs in a workspace that is not trusted, until it is', async () => {
+    await open();
+    await panel.show(residue);
+    await panel.send({ type: 'off', reason: 'Running shells is off in Restricted Mode.' });
+    await panel.settled();
+    for (const key of ['verify', 'run-again']) {
+      const button = panel.page.locator(`[data-key="${key}"]`);
+      expect(await button.getAttribute('title')).toBe('Running shells is off in Restricted Mode.');
+      expect(await button.getAttribute('aria-disabled')).toBe('true');
+      await button.click();
+    }
+    expect(await panel.posted('run')).toEqual([]);
+    await panel.send({ type: 'off', reason: null });
+    await panel.settled();
+    await panel.page.locator('[data-key="verify"]').click();
+    expect(await panel.posted('run')).toHaveLength(1);
+  });
+});

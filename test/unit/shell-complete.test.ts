@@ -153,18 +153,20 @@ describe('lenses', () => {
     const found = lenses(memtrace);
     expect(found.map(({ title, kind, command }) => [title, kind, command])).toEqual([
       ['Run shell', 'shell', null],
+      ['Verify', 'verify', null],
       ['Run ANCHOR', 'command', 0],
       ['Run RECALL', 'command', 1],
       ['Run INHIBIT', 'command', 2],
     ]);
-    for (const { title, line, column } of found)
-      expect(lines[line - 1]!.slice(column - 1)).toMatch(title === 'Run shell' ? /^shell:/ : new RegExp(`^${title.slice(4)}:`));
+    for (const { title, command, line, column } of found)
+      expect(lines[line - 1]!.slice(column - 1)).toMatch(command === null ? /^shell:/ : new RegExp(`^${title.slice(4)}:`));
   });
 
   it('stay in a file that has errors, and leave out what is no command', () => {
     const found = lenses('format: 1\nshell: x\nrun:\n  - RECAL: {}\n  - RECALL: {}\n  - 3\nfamly: memory\n');
     expect(found.map(({ title, command }) => [title, command])).toEqual([
       ['Run shell', null],
+      ['Verify', null],
       ['Run RECALL', 1],
     ]);
     expect(lenses('')).toEqual([]);

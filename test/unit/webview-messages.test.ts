@@ -18,7 +18,10 @@ describe('messages between host and page', () => {
     expect(isToPage({ type: 'error', message: 'x', place: { file: 'a', line: 1, column: 2 } })).toBe(true);
     expect(isToPage({ type: 'empty' })).toBe(true);
     expect(isToPage({ type: 'view', view: { run: 1, prompt: 'control', open: true, head: null } })).toBe(true);
+    for (const reason of [null, 'The workspace is not trusted.']) expect(isToPage({ type: 'off', reason })).toBe(true);
     for (const type of ['ready', 'run', 'cancel']) expect(isToHost({ type })).toBe(true);
+    for (const ask of [{ verify: true }, { graph: true }, { verify: true, graph: true }])
+      expect(isToHost({ type: 'run', ...ask })).toBe(true);
     expect(isToHost({ type: 'save', name: 'a.png', mime: 'image/png', data: '' })).toBe(true);
   });
 
@@ -35,6 +38,8 @@ describe('messages between host and page', () => {
       { type: 'view', view: { a: {} } },
       { type: 'progress', stage: 'x', done: NaN, total: 1 },
       { type: 'error', message: 1, place: null },
+      { type: 'off' },
+      { type: 'off', reason: false },
     ])
       expect(isToPage(bad)).toBe(false);
     for (const bad of [
@@ -42,6 +47,8 @@ describe('messages between host and page', () => {
       { type: 'reveal', line: 1.5, column: 1 },
       { type: 'copy' },
       { type: 'residue' },
+      { type: 'run', verify: 'full' },
+      { type: 'run', graph: { node: 1 } },
     ])
       expect(isToHost(bad)).toBe(false);
   });

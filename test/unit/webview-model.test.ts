@@ -65,7 +65,10 @@ describe('verdict', () => {
     expect(texts(residue)).toContain('not checked: nulls');
     residue.verdict!.notChecked.push('a second opinion: only one kind of ablation was used');
     expect(texts(residue)).toContain('not checked: nulls, a second opinion');
-    expect(verdictModel(residue).chips.find((c) => c.text === 'cause: not checked')?.kind).toBe('unchecked');
+    expect(verdictModel(residue).chips.find((c) => c.text === 'cause: not checked')).toMatchObject({
+      kind: 'unchecked',
+      action: { verify: true },
+    });
   });
 
   it('counts paraphrases that agree with the headline, whichever way it went', () => {

@@ -10,8 +10,8 @@ export interface Chip {
   text: string;
   /** What the number is, for the tooltip. */
   tip: string;
-  /** What clicking does: show a place in the shell, or open the method's page. */
-  action: { reveal: number } | { methods: string } | null;
+  /** What clicking does: show a place in the shell, open the method's page, or run the shell with every cause tested. */
+  action: { reveal: number } | { methods: string } | { verify: true } | null;
 }
 
 export interface VerdictModel {
@@ -103,8 +103,8 @@ export function verdictModel(residue: Residue): VerdictModel {
       'Tested by intervention: something inside the model was changed, and the margin was measured again.',
     );
   if (v && v.confirmed.length === 0)
-    add('unchecked', 'cause: not checked', 'No intervention of this shell tested what caused the result. A command such as INHIBIT does.', {
-      reveal: 1,
+    add('unchecked', 'cause: not checked', 'No intervention of this run tested what caused the result.', {
+      verify: true,
     });
 
   const scored = run ? paraphrasesOf(residue, run) : [];

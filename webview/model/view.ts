@@ -66,6 +66,18 @@ export function runLabel(run: RunTrace): string {
   return values.length ? values.join(', ') : run.name;
 }
 
+/** What to ask of a run that verifies: what the residue holds beyond the shell's own wishes is kept. */
+export const verifyAsk = (residue: Residue): { verify: true; graph?: true } => ({
+  verify: true,
+  ...(residue.runs.some(({ graph }) => graph) ? { graph: true } : {}),
+});
+
+/** What to ask of a run that makes the attribution graph, likewise. */
+export const graphAsk = (residue: Residue): { graph: true; verify?: true } => ({
+  graph: true,
+  ...(residue.runs.some(({ verification: v }) => v && v.maps.every(({ complete }) => complete)) ? { verify: true } : {}),
+});
+
 /** What a residual row is, in words. */
 export function rowName(row: number, layers: number): string {
   if (row === 0) return 'layer 0 (embeddings)';

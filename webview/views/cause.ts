@@ -3,6 +3,8 @@ import { h } from '../dom.js';
 import { effectsTable, recoveryModel } from '../model/cause.js';
 import { nats } from '../model/format.js';
 import { METHODS } from '../model/methods.js';
+import { verifyAsk } from '../model/view.js';
+import { runButton } from '../ui.js';
 import { alongX, axis, drawChart } from './chart.js';
 import type { Context } from './context.js';
 import { figure } from './figure.js';
@@ -13,9 +15,16 @@ export function causeView(context: Context): HTMLElement[] {
   const run = context.selection.shown;
   const verification = run?.verification;
   if (!run || !verification) {
-    if (run?.label !== 'probe' || !run.scores?.failed || context.residue.status === 'running') return [];
+    if (!run?.scores || run.label !== 'probe' || context.residue.status === 'running') return [];
+    if (run !== context.residue.runs[context.residue.primary])
+      return [h('p', { class: 'note' }, 'Cause by intervention: tested in the headline alone; choose it under “Run”.')];
     return [
-      h('p', { class: 'note' }, 'Cause by intervention: not checked in this run. Choose the headline, or run the shell with --verify.'),
+      h(
+        'p',
+        { class: 'note actions' },
+        'Cause by intervention: not checked in this run. ',
+        runButton(context, 'Verify', verifyAsk(context.residue), { key: 'verify-cause' }),
+      ),
     ];
   }
   const patched = [recoveryFigure(context, run), patchingView(context)].filter((part) => part !== null);

@@ -16,6 +16,8 @@ export interface Context {
   /** Changes the reader's choices and redraws what depends on them. */
   set(change: View): void;
   send(message: ToHost): void;
+  /** Why nothing can be run; null where it can. */
+  off: string | null;
   /** Registers what is to be undone when the section is drawn anew. */
   onDispose(dispose: () => void): void;
 }

@@ -6,7 +6,8 @@ import { METHODS } from '../model/methods.js';
 import { diverging, patchedIn, PATCHED_NAMES, patchingModel, type PatchingModel } from '../model/patching.js';
 import { place } from '../model/place.js';
 import { rampColours } from '../theme.js';
-import { choice } from '../ui.js';
+import { verifyAsk } from '../model/view.js';
+import { choice, runButton } from '../ui.js';
 import { setFont } from './chart.js';
 import type { Context } from './context.js';
 import { figure } from './figure.js';
@@ -85,7 +86,14 @@ export function patchingView(context: Context): HTMLElement | null {
         caused ? h('span', { class: 'key' }, `solid bar on the axis: cause confirmed in layers ${caused[0]}–${caused[1]}`) : null,
       ),
       h('p', { class: 'note' }, `Largest: ${strongest.join('; ')}.`),
-      model.complete ? null : h('p', { class: 'note' }, 'Positions were patched in groups; --verify=full patches each alone.'),
+      model.complete
+        ? null
+        : h(
+            'p',
+            { class: 'note actions' },
+            'Positions were patched in groups. ',
+            runButton(context, 'Patch each alone', verifyAsk(context.residue), { key: 'verify-full' }),
+          ),
     ],
   });
 }

@@ -1,5 +1,6 @@
 import { h } from '../dom.js';
 import { verdictModel, type Chip } from '../model/verdict.js';
+import { verifyAsk } from '../model/view.js';
 import type { Context } from './context.js';
 
 const SIGNS: Record<Chip['kind'], string> = { observed: '◇', caused: '◆', fact: '', unchecked: '?', warning: '!' };
@@ -26,19 +27,29 @@ function chipElement(context: Context, chip: Chip): HTMLElement {
     h('bdi', null, chip.text),
   ];
   if (!action) return h('span', { class: `chip ${kind}`, title: tip }, ...body);
-  const what = 'reveal' in action ? 'Click to open it in the shell.' : 'Click for how it is measured.';
+  const verify = 'verify' in action;
+  const off = verify ? context.off : null;
+  const what = verify
+    ? (off ?? 'Click to run the shell and test every cause.')
+    : 'reveal' in action
+      ? 'Click to open it in the shell.'
+      : 'Click for how it is measured.';
+  const click = (): void => {
+    if (!verify)
+      context.send(
+        'reveal' in action ? { type: 'reveal', line: action.reveal, column: 1 } : { type: 'openMethods', anchor: action.methods },
+      );
+    else if (!off) context.send({ type: 'run', ...verifyAsk(context.residue) });
+  };
   return h(
     'button',
     {
       class: `chip ${kind}`,
       title: `${tip}\n${what}`,
       key: `chip.${chip.text}`,
-      attrs: { type: 'button' },
+      attrs: { type: 'button', 'aria-disabled': off ? 'true' : null },
       on: {
-        click: () =>
-          context.send(
-            'reveal' in action ? { type: 'reveal', line: action.reveal, column: 1 } : { type: 'openMethods', anchor: action.methods },
-          ),
+        click,
       },
     },
     ...body,

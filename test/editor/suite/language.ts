@@ -27,6 +27,7 @@ describe('the shell language', () => {
     const shown = lenses.map(({ command, range }) => [command?.title.replace(/^\$\([\w-]+\) /, ''), range.start.line, command?.command]);
     assert.deepEqual(shown, [
       ['Run shell', find(document, '\nshell:').line + 1, 'symbolicResidue.runShell'],
+      ['Verify', find(document, '\nshell:').line + 1, 'symbolicResidue.verify'],
       ['Run ANCHOR', find(document, 'ANCHOR').line, 'symbolicResidue.runCommand'],
       ['Run RECALL', find(document, 'RECALL').line, 'symbolicResidue.runCommand'],
       ['Run INHIBIT', find(document, 'INHIBIT').line, 'symbolicResidue.runCommand'],

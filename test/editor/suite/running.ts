@@ -65,6 +65,14 @@ describe('running a shell', () => {
     );
   });
 
+  it('verifies a shell although it did not fail', async () => {
+    const document = await openText('verify.shell.yaml', small);
+    const residue = await commands.executeCommand<Residue | undefined>('symbolicResidue.verify', document.uri);
+    assert.equal(residue?.status, 'complete');
+    const { verification } = residue.runs[residue.primary]!;
+    assert(verification && verification.effects.length > 0);
+  });
+
   it('runs what the editor shows, saved or not, and changes nothing of it', async () => {
     const document = await openText('edited.shell.yaml', small);
     const editor = await window.showTextDocument(document);
