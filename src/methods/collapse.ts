@@ -50,8 +50,8 @@ export function collapsePoint(
 }
 
 /**
- * How far two unrelated tokens of like frequency lie apart in one lens row: the 95th percentile of |logp(x) − logp(y)| over random
- * pairs, x near the answer's frequency rank and y near the rival's.
+ * How far unrelated tokens of like frequency lie apart in one lens row: |logp(x) − logp(y)| of random pairs, x near the answer's
+ * frequency rank and y near the rival's. Their 95th percentile is `pairNoise`.
  *
  * A model file records no token frequencies. The proxy is the model's own prior: a token's log-probability at the output, averaged
  * over positions of the prompt. "Near" is within 2 % of the vocabulary's ranks, at least 16 ranks, either side. The answer, the
@@ -59,14 +59,14 @@ export function collapsePoint(
  *
  * @param row Log-probs of one lens row, [vocab].
  * @param frequency The proxy, [vocab], any monotone scale.
- * @returns Nats; 0 where fewer than two tokens are left to draw from.
+ * @returns Nats, one for each pair; none where fewer than two tokens are left to draw from.
  */
-export function pairNoise(
+export function pairGaps(
   row: ArrayLike<number>,
   frequency: ArrayLike<number>,
   tokens: { answer: number; rival: number; exclude: { has(id: number): boolean } },
   seed: number,
-): number {
+): number[] {
   const order = Array.from({ length: frequency.length }, (_, id) => id)
     .filter((id) => id === tokens.answer || id === tokens.rival || !tokens.exclude.has(id))
     .sort((a, b) => frequency[b]! - frequency[a]! || a - b);
@@ -77,7 +77,7 @@ export function pairNoise(
   };
   const xs = near(tokens.answer);
   const ys = near(tokens.rival);
-  if (new Set([...xs, ...ys]).size < 2) return 0;
+  if (new Set([...xs, ...ys]).size < 2) return [];
   const random = new Random(seed);
   const gaps: number[] = [];
   // A pair of one token with itself is no pair; where both windows hold one token only it could never end.
@@ -86,6 +86,12 @@ export function pairNoise(
     const y = ys[random.below(Math.max(1, ys.length))];
     if (x !== undefined && y !== undefined && x !== y) gaps.push(Math.abs(row[x]! - row[y]!));
   }
+  return gaps;
+}
+
+/** The noise of a lens row: the 95th percentile of `pairGaps`, nats; 0 without any. */
+export function pairNoise(...asked: Parameters<typeof pairGaps>): number {
+  const gaps = pairGaps(...asked);
   return gaps.length === 0 ? 0 : quantile(gaps, 0.95);
 }
 

@@ -3,10 +3,8 @@ import type { NullBand } from '../residue/types-claims.js';
 import type { Span } from './attention.js';
 import { quantile } from './statistics.js';
 
+export { ALPHA, clears } from '../residue/standing.js';
 export type { Claim, HeadNulls, NullBand, Opinion } from '../residue/types-claims.js';
-
-/** Level at which a number clears its null. */
-export const ALPHA = 0.05;
 
 /**
  * p of a measurement against the same measurement where there should be nothing: (1 + #null ≥ observed) / (1 + n) (Davison & Hinkley
@@ -39,12 +37,6 @@ export function nullBand(observed: number, nulls: readonly number[], of: string,
   const size = sided === 'size' ? Math.abs : (x: number): number => x;
   const sizes = nulls.map(size);
   return { of, n: sizes.length, median: quantile(sizes, 0.5), p95: quantile(sizes, 0.95), sided, p: pValue(size(observed), sizes) };
-}
-
-/** Whether a band is cleared at `ALPHA`; null without a band, or with one too coarse to be cleared by any number. */
-export function clears(band: NullBand | null): boolean | null {
-  if (band === null || 1 / (1 + band.n) > ALPHA) return null;
-  return band.p <= ALPHA;
 }
 
 /** `32 random spans of 1 token` */

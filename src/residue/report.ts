@@ -50,7 +50,7 @@ export function formatReport(residue: Residue, options: Partial<Look> = {}): str
       lostLines(residue, run, look, paint),
     );
     section('Dose and response', 'over all values of vary, paraphrases included in "failing"', doseLines(residue, look));
-    section('Which heads did it', 'direct contribution to the margin (read off)', headLines(run, look, paint));
+    section('Which heads did it', 'direct contribution to the margin (read off)', headLines(residue, run, look, paint));
     section(
       'What became of the heads',
       'control → probe (read off), last column tested by intervention',

@@ -4,14 +4,19 @@ const shares = list(list(share));
 
 /** Sections of types-claims.ts. */
 export const claimSections: Record<string, Schema> = {
-  NullBand: object({
-    of: string,
-    n: count,
-    median: number,
-    p95: number,
-    sided: choice('high', 'size'),
-    p: { ...share, description: '(1 + #null ≥ observed) / (1 + n)' },
-  }),
+  NullBand: object(
+    {
+      of: string,
+      n: count,
+      median: number,
+      p95: number,
+      sided: choice('high', 'size'),
+      p: { ...share, description: '(1 + #null ≥ observed) / (1 + n)' },
+      q: { ...share, description: 'Benjamini-Hochberg over all that was tested with it.' },
+      over: string,
+    },
+    ['q', 'over'],
+  ),
   Opinion: object({ agree: count, of: count, by: list(object({ name: string, agrees: boolean, says: string })) }),
   Claim: object({
     name: string,

@@ -6,20 +6,25 @@ const sizes = list(list(size));
 const kinds = choice('qk-collapse', 'ov-misfire', 'trace-drop', 'conflict', 'ghost', 'none');
 const pair = { probe: nats, control: nullable(nats) };
 
-const head: Schema = object({
-  layer: count,
-  head: count,
-  verdict: kinds,
-  attention: object({ probe: share, control: nullable(share), null95: nullable(share) }),
-  write: object({ ...pair, null95: nullable(size) }),
-  perAttention: object(pair),
-  loss: nullable(nats),
-  byAttention: nullable(nats),
-  byWrite: nullable(nats),
-  cancelledBy: list(object({ component: string, ...pair })),
-  test: nullable(object({ what: string, effect: nats, null95: nullable(size), confirmed: boolean })),
-  reason: string,
-});
+const head: Schema = object(
+  {
+    layer: count,
+    head: count,
+    verdict: kinds,
+    attention: object({ probe: share, control: nullable(share), null95: nullable(share) }),
+    write: object({ ...pair, null95: nullable(size) }),
+    perAttention: object(pair),
+    loss: nullable(nats),
+    byAttention: nullable(nats),
+    byWrite: nullable(nats),
+    cancelledBy: list(object({ component: string, ...pair })),
+    test: nullable(object({ what: string, effect: nats, null95: nullable(size), confirmed: boolean })),
+    reason: string,
+    null: nullable(ref('NullBand')),
+    opinion: ref('Opinion'),
+  },
+  ['null', 'opinion'],
+);
 
 /** Sections of types-heads.ts. */
 export const headSections: Record<string, Schema> = {

@@ -151,14 +151,18 @@ const sections: Record<string, Schema> = {
     [],
     'The logit lens at the answer position, layers + 1 rows each.',
   ),
-  Collapse: object({
-    kind: choice('none', 'lost', 'never-formed'),
-    layer: nullable(count),
-    peak: count,
-    peakMargin: nats,
-    noise: number,
-    evidence: { const: 'observed' },
-  }),
+  Collapse: object(
+    {
+      kind: choice('none', 'lost', 'never-formed'),
+      layer: nullable(count),
+      peak: count,
+      peakMargin: nats,
+      noise: number,
+      null: ref('NullBand'),
+      evidence: { const: 'observed' },
+    },
+    ['null'],
+  ),
   Attribution: object({
     rival: nullable(object({ text: string, id: count })),
     total: nats,

@@ -16,6 +16,9 @@ export interface NullBand {
   sided: 'high' | 'size';
   /** (1 + #null ≥ observed) / (1 + n); it cannot be below 1 / (1 + n). */
   p: number;
+  /** Benjamini-Hochberg over all that was tested with it (`over`: `24 heads`): what it is judged by. Absent where one thing was tested alone. */
+  q?: number;
+  over?: string;
 }
 
 /** How many independent repetitions of a question came to the same answer. */

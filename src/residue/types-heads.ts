@@ -1,3 +1,4 @@
+import type { NullBand, Opinion } from './types-claims.js';
 import type { Attribution } from './types.js';
 
 /**
@@ -65,6 +66,13 @@ export interface HeadVerdict {
   } | null;
   /** The verdict in one sentence, with its numbers. */
   reason: string;
+  /**
+   * What the verdict rests on beside the same of random spans in the heads of its layer: the loss (`qk-collapse`, `ov-misfire`), the size
+   * of the write (`trace-drop`, `conflict`), the attention (`ghost`, `none`). Null where there is no room for any; absent in older files.
+   */
+  null?: NullBand | null;
+  /** Its test, and the verdict of the same head in each paraphrase; absent where nothing else was asked. */
+  opinion?: Opinion;
 }
 
 export interface HeadVerdicts {

@@ -169,6 +169,8 @@ export interface Collapse {
   peakMargin: number;
   /** 95th percentile of |m_l| over random token pairs of like frequency at the peak's row. */
   noise: number;
+  /** The best margin of a `lost` answer beside such pairs; absent where nothing had to rise above them. */
+  null?: NullBand;
   /** `read off`: the lens suggests it; nothing was changed to test it. */
   evidence: 'observed';
 }

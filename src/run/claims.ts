@@ -1,25 +1,36 @@
-import { clears, type Claim, type NullBand, type Opinion } from '../methods/significance.js';
+import { nullBand, type Claim, type NullBand, type Opinion } from '../methods/significance.js';
+import { clears, steady } from '../residue/standing.js';
 import type { CommandOutcome, RunTrace } from '../residue/types.js';
 import type { PatternFound } from '../residue/types-claims.js';
+import { topHeads } from './opinions/stage.js';
+import type { Subject } from './subject.js';
 import { sentencesOf } from './verdict.js';
-import { nats, plain, quote } from './words.js';
+import { count, nats, plain, quote } from './words.js';
+
+/** Verdicts of heads that are told one by one; all of them carry their own null and second opinion. */
+const MOST_VERDICTS = 8;
 
 /** What claims are made of: the headline's run, and its paraphrases where it has any. */
 export interface Evidence {
   run: RunTrace;
   paraphrases: readonly RunTrace[];
   patterns: readonly PatternFound[];
+  /** Of what has no section of its own. */
+  opinions?: Subject['opinions'];
 }
 
 /**
  * Everything that a residue claims of its headline, each with its null and its second opinion. A claim whose number does not clear its
  * null does not *hold*; one whose second opinion is not of one mind is *unstable*. What was not checked is null, not false.
  */
-export function claimsOf({ run, paraphrases, patterns }: Evidence): Claim[] {
+export function claimsOf({ run, paraphrases, patterns, opinions }: Evidence): Claim[] {
   return [
     ...failureClaims(run, paraphrases),
+    ...collapseClaims(run, opinions?.collapse ?? null),
     ...(run.commands ?? []).flatMap(interventionClaims),
     ...spanClaims(run),
+    ...topHeadClaims(run, opinions?.heads ?? new Map()),
+    ...verdictClaims(run),
     ...patterns.map(patternClaim),
   ];
 }
@@ -27,7 +38,7 @@ export function claimsOf({ run, paraphrases, patterns }: Evidence): Claim[] {
 /** A claim with its two judgements drawn from its evidence. */
 export function claim(parts: Omit<Claim, 'holds' | 'stable'>): Claim {
   const { opinion } = parts;
-  return { ...parts, holds: clears(parts.null), stable: opinion === null || opinion.of === 0 ? null : opinion.agree === opinion.of };
+  return { ...parts, holds: clears(parts.null), stable: steady(opinion) };
 }
 
 /** A pattern that is absent has nothing to clear: its null is kept with the pattern. */
@@ -63,6 +74,68 @@ function failureClaims({ scores }: RunTrace, paraphrases: readonly RunTrace[]): 
       opinion,
     }),
   ];
+}
+
+/** Where the answer was lost, by the lens: its best margin beside what unrelated tokens of like frequency are apart. */
+function collapseClaims({ collapse }: RunTrace, opinion: Opinion | null): Claim[] {
+  if (!collapse || collapse.kind === 'none') return [];
+  const { kind, layer, peak, peakMargin } = collapse;
+  return [
+    claim({
+      name: 'collapse',
+      sentence:
+        kind === 'lost'
+          ? `the answer leads at layer ${peak} and is lost at layer ${layer}`
+          : `the answer never forms: its best margin, at layer ${peak}, is within noise`,
+      evidence: 'observed',
+      value: peakMargin,
+      unit: 'nats',
+      null: collapse.null ?? null,
+      opinion,
+    }),
+  ];
+}
+
+/** The heads with the largest contributions, each beside the other heads of its layer. */
+function topHeadClaims({ attribution, nulls }: RunTrace, opinions: ReadonlyMap<string, Opinion>): Claim[] {
+  if (!attribution) return [];
+  return topHeads(attribution.head).map(({ layer, head, contribution }) => {
+    const others = attribution.head[layer]!.filter((_, h) => h !== head);
+    const band = nulls?.contribution ? nullBand(contribution, others, nulls.contribution.of, 'size') : null;
+    const q = nulls?.contribution?.q;
+    return claim({
+      name: `head.${layer}.${head}.contribution`,
+      sentence: `head ${layer}.${head} contributes ${nats(Math.abs(contribution))} ${contribution < 0 ? 'against' : 'toward'} the answer`,
+      evidence: 'observed',
+      value: contribution,
+      unit: 'nats',
+      null: band && { ...band, q: q![layer]![head]!, over: count(q!.flat().length, 'head') },
+      opinion: opinions.get(`${layer}.${head}`) ?? null,
+    });
+  });
+}
+
+/** Verdicts of heads; caused where their intervention confirmed them. */
+function verdictClaims({ headVerdicts }: RunTrace): Claim[] {
+  const told = headVerdicts?.heads.filter(({ verdict }) => verdict !== 'none') ?? [];
+  return told.slice(0, MOST_VERDICTS).map((one) => {
+    const { layer, head, verdict, loss, write, attention, test } = one;
+    const [value, unit] =
+      verdict === 'ghost'
+        ? [attention.probe, 'share']
+        : verdict === 'trace-drop' || verdict === 'conflict'
+          ? [write.probe, 'nats']
+          : [loss ?? 0, 'nats'];
+    return claim({
+      name: `head.${layer}.${head}.verdict`,
+      sentence: `head ${layer}.${head} on ${quote(headVerdicts!.span)}: ${verdict}`,
+      evidence: test?.confirmed ? 'caused' : 'observed',
+      value,
+      unit,
+      null: one.null ?? null,
+      opinion: one.opinion ?? null,
+    });
+  });
 }
 
 /** Names under which commands keep what their interventions did to the margin. */

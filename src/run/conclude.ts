@@ -27,6 +27,7 @@ export function conclude({ shell, source, residue, headline, control, layers }: 
   residue.claims = claimsOf({
     run,
     patterns: headline.patterns,
+    opinions: headline.opinions,
     paraphrases: residue.paraphrases.slice(residue.primary * perRun, (residue.primary + 1) * perRun),
   });
   residue.verdict = verdictOf({

@@ -1,8 +1,9 @@
 import type { Model } from '../engine/api.js';
 import { almostSaid, endedBy } from '../methods/almost.js';
-import { collapsePoint, columnMeans, pairNoise } from '../methods/collapse.js';
+import { collapsePoint, columnMeans, pairGaps } from '../methods/collapse.js';
 import { lensRow, trajectory } from '../methods/lens.js';
-import { argmax, topIndexes } from '../methods/statistics.js';
+import { nullBand } from '../methods/significance.js';
+import { argmax, quantile, topIndexes } from '../methods/statistics.js';
 import type { AlmostSaid, Collapse, LensSection, RunTrace, Scores } from '../residue/types.js';
 import { allValueNorms, attentionSection, attributionSection, directionOf, spanFlow, termsOf, type SpanFlow } from './attribute.js';
 import { writesOf } from './trace.js';
@@ -44,12 +45,16 @@ export async function collapseSection(
   seed: number,
 ): Promise<Collapse> {
   const peak = argmax(margins);
-  const noise = await noiseAt(model, run, scores, peak, seed);
-  return { ...collapsePoint(margins, { failed: scores.failed, noise, control, tau: scores.tau }), noise, evidence: 'observed' };
+  const gaps = await gapsAt(model, run, scores, peak, seed);
+  const noise = gaps.length === 0 ? 0 : quantile(gaps, 0.95);
+  const point = collapsePoint(margins, { failed: scores.failed, noise, control, tau: scores.tau });
+  // That an answer never rose above noise has nothing to clear.
+  const band = point.kind === 'lost' ? nullBand(point.peakMargin - scores.tau, gaps, 'random token pairs of like frequency') : null;
+  return { ...point, noise, ...(band ? { null: band } : {}), evidence: 'observed' };
 }
 
-async function noiseAt(model: Model, run: TracedRun, scores: Scores, row: number, seed: number): Promise<number> {
-  if (scores.strongest === null) return 0;
+async function gapsAt(model: Model, run: TracedRun, scores: Scores, row: number, seed: number): Promise<number[]> {
+  if (scores.strongest === null) return [];
   const { nLayers, vocabSize } = model.spec;
   const length = run.prompt.ids.length;
   const count = Math.min(FREQUENCY_POSITIONS, length);
@@ -57,7 +62,7 @@ async function noiseAt(model: Model, run: TracedRun, scores: Scores, row: number
   const { logprobs } = await model.lens(run.result, { layers: [nLayers], positions, full: true });
   const { answer, rivals } = contestOf(scores);
   const named = new Set([answer, ...rivals]);
-  return pairNoise(
+  return pairGaps(
     lensRow(run.lens, row),
     columnMeans(logprobs!, count, vocabSize),
     {

@@ -6,7 +6,8 @@ import { graph } from './stages/graph.js';
 import { knockoutNulls } from './nulls/knockout.js';
 import { nulls } from './nulls/stage.js';
 import { layers } from './stages/layers.js';
-import { patternOpinions, patterns } from './stages/patterns.js';
+import { secondOpinions } from './opinions/stage.js';
+import { patterns } from './stages/patterns.js';
 import { readOff } from './stages/read-off.js';
 import { verification } from './verify/stage.js';
 
@@ -27,7 +28,7 @@ const STAGES: readonly (Stage | ((ask: Ask) => readonly Stage[]))[] = [
   verification,
   graph,
   knockoutNulls,
-  patternOpinions,
+  secondOpinions,
 ];
 
 /** The stages that a shell has with these options. */

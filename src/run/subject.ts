@@ -1,6 +1,6 @@
 import type { Model } from '../engine/api.js';
 import type { RunTrace } from '../residue/types.js';
-import type { PatternFound } from '../residue/types-claims.js';
+import type { Opinion, PatternFound } from '../residue/types-claims.js';
 import { outputSums, type OutputSums } from './ablate.js';
 import { measuredHooks, traceRun } from './trace.js';
 import type { PreparedPrompt, TracedRun } from './types.js';
@@ -13,6 +13,8 @@ export class Subject {
   patterns: PatternFound[] = [];
   /** Patterns that it cannot show, and why. */
   patternsNotMeasured: { name: string; reason: string }[] = [];
+  /** Second opinions on what has no section of its own: the collapse point, and the heads that contribute most, by `layer.head`. */
+  opinions: { collapse: Opinion | null; heads: ReadonlyMap<string, Opinion> } = { collapse: null, heads: new Map() };
   private kept: TracedRun | null;
   private streams: readonly Float32Array[] | null = null;
 

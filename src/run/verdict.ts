@@ -2,6 +2,7 @@ import { commandByName } from '../commands/table.js';
 import { formedAt } from '../methods/collapse.js';
 import type { Claim } from '../methods/significance.js';
 import { wilson } from '../methods/statistics.js';
+import { doubts } from '../residue/standing.js';
 import type { CommandOutcome, FailureDensity, RunTrace, Verdict } from '../residue/types.js';
 import { causeClaims, causeWords, unverified } from './verify/claims.js';
 import type { PatternFound } from '../residue/types-claims.js';
@@ -42,18 +43,18 @@ export function verdictOf({ run, control, layers, patterns, patternsNotMeasured,
   const refuted = new Set(claims.filter(({ holds }) => holds === false).map(({ sentence }) => sentence));
   return {
     failed: scores.failed,
-    sentence: sentenceOf(run, layers),
+    sentence: sentenceOf(run, layers, claims),
     drop: control?.scores ? control.scores.margin - scores.margin : null,
     controlSucceeded: control?.scores ? !control.scores.failed : null,
     patterns: [...patterns],
     ...(patternsNotMeasured ? { patternsNotMeasured: [...patternsNotMeasured] } : {}),
     // What random spans do as well is no cause.
-    confirmed: [...causeClaims(run), ...(run.commands ?? []).flatMap(sentencesOf).filter((sentence) => !refuted.has(sentence))],
+    confirmed: [...causeClaims(run), ...(run.commands ?? []).flatMap(sentencesOf)].filter((sentence) => !refuted.has(sentence)),
     notChecked: [
       ...(control ? [] : ['the drop: the shell has no control']),
       ...(paraphrases > 0 ? [] : ['whether it holds for other wordings: the shell has no paraphrases']),
       ...unverified(run),
-      ...(claims.some((one) => one.null)
+      ...(claims.some((one) => one.null && !one.name.startsWith('head.'))
         ? []
         : ['nulls: no span is marked, or the prompt has no room for random ones, so there are no p-values']),
       ...(claims.some(({ opinion }) => opinion) ? [] : ['a second opinion: there are neither paraphrases nor a knockout to ask again']),
@@ -62,10 +63,14 @@ export function verdictOf({ run, control, layers, patterns, patternsNotMeasured,
 }
 
 /** `Failed: says " blue", should say " red"; lost at layer 4 of 6 (observed)` */
-export function sentenceOf(run: RunTrace, layers: number): string {
+export function sentenceOf(run: RunTrace, layers: number, claims: readonly Claim[] = []): string {
   const scores = run.scores!;
   const answer = quote(scores.answer.text);
-  if (scores.failed) return `Failed: ${failure(run)}${collapseWords(run, layers)}${causeWords(run)}`;
+  if (scores.failed) {
+    const told = claims.find(({ name }) => name === 'collapse');
+    const observed = ['observed', ...(told ? doubts(told) : [])].join(', ');
+    return `Failed: ${failure(run)}${collapseWords(run, layers, observed)}${causeWords(run)}`;
+  }
   const margins = run.lens?.margin ?? [];
   const said = scores.top[0];
   // Ahead of the rivals that the shell names is not yet what the model says.
@@ -82,11 +87,11 @@ function failure({ scores }: RunTrace): string {
   return rival ? `prefers ${quote(rival.text)} to ${quote(answer.text)}` : `does not say ${quote(answer.text)}`;
 }
 
-function collapseWords({ collapse }: RunTrace, layers: number): string {
-  if (collapse?.kind === 'lost') return `; lost at layer ${collapse.layer} of ${layers} (observed)`;
+function collapseWords({ collapse }: RunTrace, layers: number, observed: string): string {
+  if (collapse?.kind === 'lost') return `; lost at layer ${collapse.layer} of ${layers} (${observed})`;
   if (collapse?.kind !== 'never-formed') return '';
-  if (collapse.layer === null) return '; never formed (observed)';
-  return `; never formed, where the control forms at layer ${collapse.layer} of ${layers} (observed)`;
+  if (collapse.layer === null) return `; never formed (${observed})`;
+  return `; never formed, where the control forms at layer ${collapse.layer} of ${layers} (${observed})`;
 }
 
 /** Where the lead is smallest once it is there: `; closest at layer 4 (0.3)`. Nothing when it is there only at the output. */

@@ -62,15 +62,45 @@ describe('a knockout beside its null', () => {
 describe('claims', () => {
   it('say what holds and what is stable, each from its own evidence', () => {
     for (const one of residue.claims!) {
-      if (one.null && one.null.n >= 19) expect(one.holds, one.name).toBe(one.null.p <= 0.05);
+      if (one.null && one.null.n >= 19) expect(one.holds, one.name).toBe((one.null.q ?? one.null.p) <= 0.05);
       else expect(one.holds, one.name).toBeNull();
       expect(one.stable, one.name).toBe(one.opinion ? one.opinion.agree === one.opinion.of : null);
     }
     expect(residue.claims!.map(({ name }) => name)).toEqual(
-      expect.arrayContaining(['failure', 'span.fact.attention', 'span.fact.flow', 'span.fact.contribution']),
+      expect.arrayContaining([
+        'failure',
+        ...(residue.runs[0]!.scores!.failed ? ['collapse'] : []),
+        'span.fact.attention',
+        'span.fact.flow',
+        'span.fact.contribution',
+      ]),
     );
     const refuted = residue.claims!.filter(({ holds, evidence }) => evidence === 'caused' && holds === false);
     for (const { sentence } of refuted) expect(residue.verdict!.confirmed).not.toContain(sentence);
+  });
+
+  it('ask of the paraphrase what it says when it is run on its own', async () => {
+    const alone = await runText(
+      model,
+      SHELL.replace(/prompt: "Tom.*/, `prompt: "Anna has a [[fact|blue]] cup. They walk for a while. Q: What color is Anna's cup? A:"`)
+        .replace(/control:.*\n/, '')
+        .replace('answer: " red"\nrivals: [" blue", " green"]', 'answer: " blue"\nrivals: [" red", " green"]')
+        .replace(/paraphrases:[^]*?run:/, 'run:'),
+      { seed: 4 },
+    );
+    const { attribution, collapse } = alone.runs[0]!;
+    const order = attribution!.head
+      .flatMap((row, l) => row.map((c, h) => ({ name: `head.${l}.${h}.contribution`, c })))
+      .sort((a, b) => Math.abs(b.c) - Math.abs(a.c));
+    const heads = residue.claims!.filter(({ name }) => name.endsWith('.contribution') && name.startsWith('head.'));
+    expect(heads).toHaveLength(8);
+    for (const { name, value, opinion } of heads) {
+      const rank = order.findIndex((one) => one.name === name);
+      expect(opinion!.by[0]!.says).toContain(`number ${rank + 1} of ${order.length}`);
+      expect(opinion!.by[0]!.agrees, name).toBe(rank < 8 && Math.sign(order[rank]!.c) === Math.sign(value));
+    }
+    const told = residue.claims!.find(({ name }) => name === 'collapse');
+    if (told) expect(told.opinion!.by[0]!.agrees).toBe(collapse!.kind === residue.runs[0]!.collapse!.kind);
   });
 
   it('are nulls too where the prompt has no room', async () => {

@@ -62,6 +62,25 @@ function verdicts(run: RunTrace, layers: number, heads: number): HeadVerdict[] {
       cancelledBy: [],
       test: i === 2 ? null : { what: "giving it the control's attention to the span", effect: 0.9, null95: null, confirmed: i === 0 },
       reason: `Head ${layer}.${head} looks at "fact".`,
+      null: {
+        of: '32 random spans of 2 tokens in the heads of its layer',
+        n: 32 * heads,
+        median: 0.01,
+        p95: 0.2,
+        sided: 'size',
+        p: 0.01,
+        q: [0.02, 0.2][i] ?? 1,
+        over: 'all heads',
+      },
+      ...(i < 2
+        ? {
+            opinion: {
+              agree: 2 - i,
+              of: 2,
+              by: [0, 1].map((k) => ({ name: `paraphrase ${k + 1}`, agrees: k >= i, says: k >= i ? verdict : 'none' })),
+            },
+          }
+        : {}),
     };
   });
 }

@@ -28,7 +28,7 @@ describe('verdict', () => {
     expect(model.headline).toBe('Failed: says " blue", should say " red"');
     expect(model.chips[0]).toMatchObject({ kind: 'observed', text: `lost at layer ${layer} of 6 (observed)` });
     expect(model.chips.filter((c) => c.kind === 'caused').map((c) => c.text)).toEqual(
-      residue.verdict!.confirmed.map((text) => `${text} · p = 0.030, 8 of 8 agree`),
+      residue.verdict!.confirmed.map((text) => `${text} · p = 0.030; 8 of 8 agree`),
     );
   });
 
@@ -74,9 +74,9 @@ describe('verdict', () => {
   it('counts paraphrases that agree with the headline, whichever way it went', () => {
     const residue = failing();
     const agree = residue.paraphrases.filter((p) => p.scores!.failed).length;
-    expect(texts(residue)).toContain(`${agree} of 8 paraphrases agree`);
+    expect(texts(residue)).toContain(`${agree} of 8 paraphrases agree, unstable`);
     residue.verdict!.failed = false;
-    expect(texts(residue)).toContain(`${8 - agree} of 8 paraphrases agree`);
+    expect(texts(residue)).toContain(`${8 - agree} of 8 paraphrases agree, unstable`);
   });
 
   it('warns of a control that fails, of broken expectations and of broken identities', () => {
@@ -351,7 +351,12 @@ describe('what became of the heads', () => {
   it('stands beside each head that has a verdict, with whether its test confirmed it', () => {
     const model = headsModel(run, 'fact')!;
     const text = (name: string) => verdictText(model.points.find((p) => p.name === name)!);
-    expect([text('1.0'), text('2.1'), text('3.2'), text('0.0')]).toEqual(['qk-collapse', 'ghost (not confirmed)', '–', '–']);
+    expect([text('1.0'), text('2.1'), text('3.2'), text('0.0')]).toEqual([
+      'qk-collapse',
+      'ghost (not confirmed), within its null, unstable',
+      '–',
+      '–',
+    ]);
     expect(
       sortHeads(model.points, 'verdict', true)
         .slice(0, 3)

@@ -1,19 +1,10 @@
+import { doubts, standing as words } from '../../src/residue/standing.js';
 import type { Claim, Residue } from '../../src/residue/types.js';
 import type { Table } from './csv.js';
 import { number } from './format.js';
 
-/** Level at which a number clears its null. */
-export const ALPHA = 0.05;
-
-/** `p = 0.030, 8 of 8 agree`: what stands behind a claim; empty where nothing does. */
-export function standing(claim: Claim | undefined): string {
-  if (!claim) return '';
-  const { null: band, opinion, holds, stable } = claim;
-  return [
-    ...(band ? [`p = ${band.p.toFixed(3)}${holds === false ? ' (within its null)' : ''}`] : []),
-    ...(opinion && opinion.of > 0 ? [`${opinion.agree} of ${opinion.of} agree${stable === false ? ' (unstable)' : ''}`] : []),
-  ].join(', ');
-}
+/** What stands behind a claim; empty where nothing does, or there is no such claim. */
+export const standing = (claim: Claim | undefined): string => (claim ? words(claim) : '');
 
 export interface ClaimRow {
   claim: Claim;
@@ -29,13 +20,13 @@ export interface ClaimRow {
 export function claimsModel({ claims }: Residue): { rows: ClaimRow[]; table: Table } | null {
   if (!claims || claims.length === 0) return null;
   const rows = claims.map((claim): ClaimRow => {
-    const { null: band, opinion, holds, stable } = claim;
+    const { null: band, opinion } = claim;
     const value = band?.sided === 'size' ? Math.abs(claim.value) : claim.value;
     const top = band ? Math.max(band.p95, value, band.median, 1e-12) : 1;
     const at = (x: number): number => Math.min(1, Math.max(0, x / top));
     return {
       claim,
-      doubtful: holds === false || stable === false,
+      doubtful: doubts(claim).length > 0,
       bar: band && { median: at(band.median), p95: at(band.p95), value: at(value) },
       tip: [
         ...(band
@@ -45,14 +36,29 @@ export function claimsModel({ claims }: Residue): { rows: ClaimRow[]; table: Tab
       ],
     };
   });
-  const columns = ['claim', 'evidence', 'value', 'unit', 'null', 'n', 'median', '95 %', 'p', 'agree', 'of', 'clears its null', 'stable'];
+  const columns = [
+    'claim',
+    'evidence',
+    'value',
+    'unit',
+    'null',
+    'n',
+    'median',
+    '95 %',
+    'p',
+    'q',
+    'agree',
+    'of',
+    'clears its null',
+    'stable',
+  ];
   return {
     rows,
     table: {
       columns,
       rows: claims.map((c) => [
         ...[c.sentence, c.evidence === 'caused' ? 'tested by intervention' : 'read off', c.value, c.unit],
-        ...[c.null?.of ?? null, c.null?.n ?? null, c.null?.median ?? null, c.null?.p95 ?? null, c.null?.p ?? null],
+        ...[c.null?.of ?? null, c.null?.n ?? null, c.null?.median ?? null, c.null?.p95 ?? null, c.null?.p ?? null, c.null?.q ?? null],
         ...[c.opinion?.agree ?? null, c.opinion?.of ?? null, c.holds, c.stable],
       ]),
     },

@@ -1,4 +1,6 @@
+import { clears, doubtsOf, standing, standingOf } from '../../src/residue/standing.js';
 import type { HeadVerdict } from '../../src/residue/types-heads.js';
+import type { Claim, HeadNulls } from '../../src/residue/types-claims.js';
 import type { RunTrace } from '../../src/residue/types.js';
 import type { Table } from './csv.js';
 import { nats, probability } from './format.js';
@@ -20,6 +22,8 @@ export interface HeadPoint {
   effect: number | null;
   /** What became of what it carried from the span; null where it does not touch it, or nobody looked. */
   verdict: HeadVerdict | null;
+  /** Which of its numbers do not clear their null: other heads of its layer, or random spans in it. Greyed. */
+  within: { attention: boolean; fromSpan: boolean; contribution: boolean };
   tip: string[];
 }
 /** Columns, and `strength`: the size of the contribution whichever way it goes. */
@@ -50,13 +54,19 @@ function effectsOf(run: RunTrace, span: string): Map<string, number> {
   return effects;
 }
 
+/** Whether a head's number is no more than its null; false where that was not checked or its null is too coarse to tell. */
+const inNull = (nulls: HeadNulls | null | undefined, layer: number, head: number): boolean =>
+  nulls != null &&
+  clears({ of: nulls.of, n: nulls.n, median: 0, p95: 0, sided: 'high', p: nulls.p[layer]![head]!, q: nulls.q[layer]![head]! }) === false;
+
 /** Every head with its attention to the span and what it writes for the answer; null until the attribution is there. */
-export function headsModel(run: RunTrace, span: string | null): HeadsModel | null {
+export function headsModel(run: RunTrace, span: string | null, claims: readonly Claim[] = []): HeadsModel | null {
   const dla = run.attribution;
   if (!dla) return null;
   const s = span === null ? undefined : run.attention?.spans[span];
   const tested = span === null ? new Map<string, number>() : effectsOf(run, span);
   const judged = run.headVerdicts?.span === span ? run.headVerdicts.heads : null;
+  const spanNulls = span === null ? undefined : run.nulls?.spans[span];
   const points: HeadPoint[] = [];
   dla.head.forEach((row, layer) =>
     row.forEach((contribution, head) => {
@@ -65,6 +75,16 @@ export function headsModel(run: RunTrace, span: string | null): HeadsModel | nul
       const fromSpan = s?.contribution[layer]?.[head] ?? null;
       const name = `${layer}.${head}`;
       const verdict = judged?.find((v) => v.layer === layer && v.head === head) ?? null;
+      const within = {
+        attention: inNull(spanNulls?.headAttention, layer, head),
+        fromSpan: inNull(spanNulls?.headContribution, layer, head),
+        contribution: inNull(run.nulls?.contribution, layer, head),
+      };
+      const greyed = Object.entries({ attention: 'attention', fromSpan: 'contribution from the span', contribution: 'contribution' })
+        .filter(([key]) => within[key as keyof typeof within])
+        .map(([, words]) => words);
+      const claim = claims.find((one) => one.name === `head.${name}.contribution`);
+      const stands = claim ? standing(claim) : '';
       points.push({
         layer,
         head,
@@ -75,13 +95,15 @@ export function headsModel(run: RunTrace, span: string | null): HeadsModel | nul
         contribution,
         effect: tested.get(name) ?? null,
         verdict,
+        within,
         tip: [
           `head ${name} (blocks.${layer}.attn, head ${head})`,
           ...(attention === null ? [] : [`attention to ${span}: ${probability(attention)}`]),
           `contribution: ${nats(contribution)}${fromSpan === null ? '' : `, of it from ${span} ${nats(fromSpan)}`}`,
-          'direct logit attribution, final norm’s scale frozen. Read off.',
+          `direct logit attribution, final norm’s scale frozen. Read off.${stands === '' ? '' : ` ${stands}`}`,
+          ...(greyed.length > 0 ? [`within its null: ${greyed.join(', ')}`] : []),
           ...(tested.has(name) ? [`cut off from ${span}: margin ${nats(tested.get(name))}. Tested by intervention.`] : []),
-          ...(verdict && verdict.verdict !== 'none' ? [`${verdict.verdict}: ${verdict.reason}`] : []),
+          ...(verdict && verdict.verdict !== 'none' ? [`${verdict.verdict}: ${verdict.reason}`, standingOf(verdict)].filter(Boolean) : []),
         ],
       });
     }),
@@ -108,6 +130,10 @@ export function headsModel(run: RunTrace, span: string | null): HeadsModel | nul
         'verdict',
         'effect of its test (nats)',
         'confirmed',
+        'q',
+        'clears its null',
+        'agree',
+        'of',
       ],
       rows: points.map((p) => [
         p.layer,
@@ -120,6 +146,10 @@ export function headsModel(run: RunTrace, span: string | null): HeadsModel | nul
         p.verdict?.verdict ?? null,
         p.verdict?.test?.effect ?? null,
         p.verdict?.test?.confirmed ?? null,
+        p.verdict?.null?.q ?? null,
+        clears(p.verdict?.null),
+        p.verdict?.opinion?.agree ?? null,
+        p.verdict?.opinion?.of ?? null,
       ]),
     },
   };
@@ -136,7 +166,10 @@ function rankOf({ verdict }: HeadPoint): number | null {
 export const verdictText = ({ verdict }: HeadPoint): string =>
   !verdict || verdict.verdict === 'none'
     ? '–'
-    : `${verdict.verdict}${verdict.test === null ? ' (read off)' : verdict.test.confirmed ? '' : ' (not confirmed)'}`;
+    : [
+        `${verdict.verdict}${verdict.test === null ? ' (read off)' : verdict.test.confirmed ? '' : ' (not confirmed)'}`,
+        ...doubtsOf(verdict),
+      ].join(', ');
 
 /** Sorts heads by a column; what is missing goes last, ties by layer and head. */
 export function sortHeads(points: readonly HeadPoint[], key: HeadKey, descending: boolean): HeadPoint[] {

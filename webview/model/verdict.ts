@@ -1,4 +1,5 @@
-import { ALPHA, standing } from './claims.js';
+import { clears, steady } from '../../src/residue/standing.js';
+import { standing } from './claims.js';
 import { METHODS, patternAnchor } from './methods.js';
 import type { Residue, RunTrace } from '../../src/residue/types.js';
 import { paraphrasesOf } from './view.js';
@@ -92,7 +93,7 @@ export function verdictModel(residue: Residue): VerdictModel {
     return words === '' ? '' : ` · ${words}`;
   };
   for (const one of residue.claims ?? [])
-    if (one.evidence === 'caused' && one.holds === false)
+    if (one.evidence === 'caused' && one.holds === false && !one.name.endsWith('.verdict'))
       add('unchecked', `not confirmed: ${one.sentence} · ${standing(one)}`, 'The same intervention on random spans does as much.', {
         methods: METHODS.nulls,
       });
@@ -112,7 +113,7 @@ export function verdictModel(residue: Residue): VerdictModel {
     const agree = scored.filter((p) => p.scores!.failed === failed).length;
     add(
       'fact',
-      `${agree} of ${scored.length} paraphrases agree`,
+      `${agree} of ${scored.length} paraphrases agree${agree < scored.length ? ', unstable' : ''}`,
       'Paraphrases with the same outcome as the headline. Read off, one run each.',
       { methods: METHODS.density },
     );
@@ -139,7 +140,7 @@ export function verdictModel(residue: Residue): VerdictModel {
   for (const p of v?.patterns ?? [])
     if (p.present)
       add(
-        p.null && p.null.p > ALPHA ? 'unchecked' : 'observed',
+        clears(p.null) === false || steady(p.opinion) === false ? 'unchecked' : 'observed',
         `${p.name} (score ${number(p.score, 2)})${behind(`${p.name} is present`)}`,
         p.evidence,
         { methods: patternAnchor(p.name) },

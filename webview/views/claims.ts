@@ -1,3 +1,4 @@
+import { level } from '../../src/residue/standing.js';
 import { h } from '../dom.js';
 import { claimsModel, type ClaimRow } from '../model/claims.js';
 import { METHODS } from '../model/methods.js';
@@ -53,7 +54,7 @@ function row({ claim, doubtful, bar, tip }: ClaimRow): HTMLElement {
       { class: 'claim-stands' },
       [
         claim.null
-          ? `p = ${claim.null.p.toFixed(3)}${holds === false ? ', within its null' : holds === null ? ', too few to tell' : ''}`
+          ? `${level(claim.null)}${holds === false ? ', within its null' : holds === null ? ', too few to tell' : ''}`
           : 'null: not checked',
         opinion && opinion.of > 0
           ? `${opinion.agree}/${opinion.of} agree${stable === false ? ', unstable' : ''}`

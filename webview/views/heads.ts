@@ -1,5 +1,6 @@
 import { METHODS } from '../model/methods.js';
 import type { Plugin } from 'chart.js';
+import { doubtsOf } from '../../src/residue/standing.js';
 import { h } from '../dom.js';
 import { headsModel, labelled, sortHeads, verdictText, type HeadKey, type HeadPoint, type HeadsModel } from '../model/heads.js';
 import { nats, number, probability } from '../model/format.js';
@@ -16,7 +17,9 @@ const SHOWN = 12;
 export function headsView(context: Context): HTMLElement[] {
   const { selection } = context;
   const run = selection.shown;
-  const model = run ? headsModel(run, selection.span) : null;
+  const model = run
+    ? headsModel(run, selection.span, run === context.residue.runs[context.residue.primary] ? context.residue.claims : [])
+    : null;
   if (!run || !model) return [missing(context, 'Heads', 260)];
   const spans = Object.keys(run.attention?.spans ?? {});
   const picker =
@@ -283,10 +286,7 @@ function table(context: Context, model: HeadsModel): HTMLElement {
         h(
           'td',
           {
-            class:
-              c.key === 'head' || c.key === 'verdict'
-                ? ''
-                : `num${c.key === 'contribution' ? (p.contribution < 0 ? ' toward-rival' : ' toward-answer') : ''}`,
+            class: cellClass(p, c.key),
           },
           value(c.key),
         ),
@@ -349,6 +349,14 @@ function table(context: Context, model: HeadsModel): HTMLElement {
         : null,
     ),
   );
+}
+
+/** Numbers to the right, contributions in the colour of what they are for; faint where they do not clear their null. */
+function cellClass(point: HeadPoint, key: HeadKey): string {
+  if (key === 'head') return '';
+  if (key === 'verdict') return point.verdict && doubtsOf(point.verdict).length > 0 ? 'doubtful' : '';
+  const side = key === 'contribution' ? (point.contribution < 0 ? ' toward-rival' : ' toward-answer') : '';
+  return `num${side}${point.within[key as keyof HeadPoint['within']] ? ' doubtful' : ''}`;
 }
 
 function rowKeys(event: KeyboardEvent, pin: () => void): void {

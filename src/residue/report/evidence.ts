@@ -1,5 +1,5 @@
 import { evidenceOf, kindsOf, type Evidence } from '../evidence.js';
-import type { CommandOutcome, Residue, RunTrace } from '../types.js';
+import type { Claim, CommandOutcome, Residue, RunTrace } from '../types.js';
 import { curve, marginChart, sparkline } from './chart.js';
 import { cut, nats, percent, plain, printable, quote, share, table, wrap, type Column, type Look, type Paint } from './text.js';
 import { collapseWords, paraphrasesOf, runLabel } from './verdict.js';
@@ -83,7 +83,7 @@ export function paraphraseLines(residue: Residue, run: RunTrace, look: Look): st
 }
 
 /** Heads by the size of their contribution to the margin, with their attention to the first span. */
-export function headLines(run: RunTrace, look: Look, paint: Paint): string[] {
+export function headLines(residue: Residue, run: RunTrace, look: Look, paint: Paint): string[] {
   const { attribution, attention } = run;
   if (!attribution) return [];
   const span = Object.keys(attention?.spans ?? {})[0];
@@ -105,12 +105,17 @@ export function headLines(run: RunTrace, look: Look, paint: Paint): string[] {
       { label: `of it from ${printable(span)} (nats)`, align: 'right' },
     );
   }
-  const rows = heads.map(({ layer, head, contribution }) => [
+  const claims = new Map(residue.claims?.map((one) => [one.name, one]));
+  const stands = heads.map(({ layer, head }) => claims.get(`head.${layer}.${head}.contribution`));
+  const told = stands.some((one) => one && (one.null || one.opinion));
+  if (told) columns.push({ label: 'agree' }, { label: 'q in its layer' });
+  const rows = heads.map(({ layer, head, contribution }, i) => [
     `${layer}.${head}`,
     nats(contribution),
     ...(span === undefined
       ? []
       : [share(attention?.spans[span]?.attention[layer]?.[head] ?? 0), nats(attention?.spans[span]?.contribution[layer]?.[head] ?? 0)]),
+    ...(told ? standCells(stands[i]) : []),
   ]);
   const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
   const parts = [
@@ -129,6 +134,16 @@ export function headLines(run: RunTrace, look: Look, paint: Paint): string[] {
       look.width - 2,
       2,
     ).map((l) => `  ${paint.faint(l)}`),
+  ];
+}
+
+/** A claim's second opinion, and its null, as cells. */
+function standCells(claim: Claim | undefined): [string, string] {
+  if (!claim) return ['', ''];
+  const { opinion, null: band, holds, stable } = claim;
+  return [
+    opinion ? `${opinion.agree}/${opinion.of}${stable === false ? ', unstable' : ''}` : '',
+    band ? (holds === null ? 'too few heads' : `${(band.q ?? band.p).toFixed(3)}${holds ? '' : ', within'}`) : '',
   ];
 }
 

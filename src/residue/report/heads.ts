@@ -1,4 +1,5 @@
-import type { AttentionDisruption, HeadMeasure } from '../types-heads.js';
+import { doubtsOf, standingOf } from '../standing.js';
+import type { AttentionDisruption, HeadMeasure, HeadVerdict } from '../types-heads.js';
 import type { Residue, RunTrace } from '../types.js';
 import { curve } from './chart.js';
 import { nats, percent, plain, printable, quote, share, table, wrap, type Look, type Paint } from './text.js';
@@ -15,7 +16,7 @@ export function verdictOfHeadsLines(run: RunTrace, look: Look, paint: Paint): st
     .slice(0, SHOWN)
     .map((v) => [
       `${v.layer}.${v.head}`,
-      v.verdict === 'none' ? '–' : v.verdict,
+      v.verdict === 'none' ? '–' : [v.verdict, ...doubtsOf(v)].join(', '),
       arrow(v.attention.control, v.attention.probe, share),
       arrow(v.write.control, v.write.probe, nats),
       arrow(v.perAttention.control, v.perAttention.probe, nats),
@@ -36,7 +37,9 @@ export function verdictOfHeadsLines(run: RunTrace, look: Look, paint: Paint): st
       look,
     ),
     ...(named.length === 0 ? ['  No head has a verdict: none lost, misdirected or had cancelled what it writes from the span.'] : []),
-    ...named.flatMap((v) => wrap(printable(v.reason), look.width - 4).map((line, i) => `  ${i === 0 ? '• ' : '  '}${line}`)),
+    ...named.flatMap((v) =>
+      wrap(`${printable(v.reason)}${behind(v)}`, look.width - 4).map((line, i) => `  ${i === 0 ? '• ' : '  '}${line}`),
+    ),
     ...(found.conflict
       ? wrap(
           `Heads oppose one another: ${nats(found.conflict.toward)} for and ${nats(found.conflict.against)} against the answer, |Σ|/Σ|·| = ${share(found.conflict.ratio)}.`,
@@ -47,6 +50,12 @@ export function verdictOfHeadsLines(run: RunTrace, look: Look, paint: Paint): st
       ? [`  ${paint.faint(`${found.touching} heads touch ${span}; the others are in the residue file`)}`]
       : []),
   ];
+}
+
+/** ` (q = 0.031; 6 of 8 agree, unstable)` */
+function behind(verdict: HeadVerdict): string {
+  const words = standingOf(verdict);
+  return words === '' ? '' : ` (${words})`;
 }
 
 /** `0.62 → 0.03`: control, then probe. */

@@ -1,6 +1,6 @@
 import stringWidth from 'string-width';
 import type { Residue, RunTrace } from '../types.js';
-import { standing } from './claims.js';
+import { standing } from '../standing.js';
 import { nats, percent, plain, printable, quote, share, table, wrap, type Look, type Paint } from './text.js';
 
 /** Paraphrases at the vary values of `run`. */
@@ -49,12 +49,13 @@ export function verdictLines(residue: Residue, look: Look, paint: Paint): string
   };
   chips.push(...verdict.confirmed.map((claim) => `${printable(claim)} (tested by intervention${behind(claim)})`));
   for (const one of residue.claims ?? [])
-    if (one.evidence === 'caused' && one.holds === false) chips.push(`not confirmed: ${printable(one.sentence)} (${standing(one)})`);
+    if (one.evidence === 'caused' && one.holds === false && !one.name.endsWith('.verdict'))
+      chips.push(`not confirmed: ${printable(one.sentence)} (${standing(one)})`);
   if (verdict.failed && verdict.confirmed.length === 0) chips.push('cause not checked');
   const alike = paraphrasesOf(residue, run);
   if (alike.length) {
     const agree = alike.filter((p) => p.scores?.failed === verdict.failed).length;
-    chips.push(`${agree} of ${alike.length} paraphrases agree`);
+    chips.push(`${agree} of ${alike.length} paraphrases agree${agree < alike.length ? ', unstable' : ''}`);
   }
   if (density && density.total > 1) {
     const [low, high] = density.interval;

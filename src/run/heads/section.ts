@@ -4,8 +4,10 @@ import type { HeadVerdict, HeadVerdictName, HeadVerdicts } from '../../residue/t
 import type { RunTrace } from '../../residue/types.js';
 import type { EditedOptions } from '../edited.js';
 import { contestOf } from '../observe.js';
+import { judged } from '../opinions/opinion.js';
 import type { TracedRun } from '../types.js';
 import { nats, plain } from '../words.js';
+import { verdictNulls } from './nulls.js';
 import { keyOf, testVerdicts, type Tested } from './test.js';
 import { observedVerdicts, sceneOf } from './verdicts.js';
 
@@ -39,9 +41,11 @@ export async function headsSection(model: Model, input: HeadsInput, options: Edi
   const drop = there && input.controlMargin !== null ? input.controlMargin - scores.margin : alone;
   const { verdicts, conflict, heads, scaleRatio } = observedVerdicts(model, here, there, drop);
   const tests = await testVerdicts(model, here, there, verdicts, contest, drop, options);
-  const all = verdicts.map((verdict) => {
+  const nullOf = verdictNulls(here, there, scaleRatio);
+  const all = verdicts.map((verdict): HeadVerdict => {
     const pair = heads[verdict.layer * model.spec.nHeads + verdict.head]!;
-    return headVerdict(verdict, pair, tests.get(keyOf(verdict)) ?? null, name);
+    const one = headVerdict(verdict, pair, tests.get(keyOf(verdict)) ?? null, name);
+    return judged({ ...one, null: nullOf(one.verdict, one.layer, one.head) });
   });
   const size = (v: HeadVerdict): number =>
     Math.max(Math.abs(v.loss ?? 0), Math.abs(v.write.probe), v.verdict === 'ghost' ? v.attention.probe : 0);

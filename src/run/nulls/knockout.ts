@@ -10,7 +10,7 @@ import { contestOf } from '../observe.js';
 import type { Paraphrase } from '../paraphrases.js';
 import type { Stage, StageContext } from '../stage.js';
 import type { PreparedPrompt } from '../types.js';
-import { nats } from '../words.js';
+import { costsOrGains } from '../opinions/opinion.js';
 
 /** Multiply-adds that nulls and second opinions of interventions may cost together. */
 const BUDGET = 1e11;
@@ -83,7 +83,7 @@ const contestOfParaphrase = ({ scores }: Paraphrase): Contest => contestOf(score
 /** Another measurement agrees when it is an effect of the same sign, or, where there was none, when it is none. */
 function sayOf(name: string, effect: number, observed: number): Opinion['by'][number] {
   const kind = (x: number): number => (Math.abs(x) < LEAST_EFFECT ? 0 : Math.sign(x));
-  return { name, agrees: kind(effect) === kind(observed), says: `${effect < 0 ? 'costs' : 'gains'} ${nats(Math.abs(effect))}` };
+  return { name, agrees: kind(effect) === kind(observed), says: costsOrGains(effect) };
 }
 
 /**

@@ -1,0 +1,50 @@
+import type { Claim, NullBand, Opinion } from './types-claims.js';
+
+/** Level at which a number clears its null. */
+export const ALPHA = 0.05;
+
+/**
+ * Whether a band is cleared at `ALPHA`, by its q where several things were tested together; null without a band, or with one too coarse
+ * to be cleared by any number.
+ */
+export function clears(band: NullBand | null | undefined): boolean | null {
+  if (!band || 1 / (1 + band.n) > ALPHA) return null;
+  return (band.q ?? band.p) <= ALPHA;
+}
+
+/** Whether a second opinion is of one mind with what it was asked about; null where there was none. */
+export function steady(opinion: Opinion | null | undefined): boolean | null {
+  return !opinion || opinion.of === 0 ? null : opinion.agree === opinion.of;
+}
+
+type Standing = Pick<Claim, 'holds' | 'stable'>;
+
+/** What a reader must know before believing a claim: `within its null`, `unstable`; empty where it fails neither. */
+export function doubts({ holds, stable }: Standing): string[] {
+  return [...(holds === false ? ['within its null'] : []), ...(stable === false ? ['unstable'] : [])];
+}
+
+/** `p = 0.030` or, of several tests together, `q = 0.12`. */
+export const level = ({ p, q }: NullBand): string => (q === undefined ? `p = ${p.toFixed(3)}` : `q = ${q.toFixed(3)}`);
+
+/** `p = 0.030; 8 of 8 agree`: what stands behind a claim, with its doubts; empty where nothing does. */
+export function standing({ null: band, opinion, holds, stable }: Standing & Pick<Claim, 'null' | 'opinion'>): string {
+  const [within, unstable] = [
+    holds === false ? ', within its null' : holds === null ? ', too few nulls to tell' : '',
+    stable === false ? ', unstable' : '',
+  ];
+  return [
+    ...(band ? [`${level(band)}${within}`] : []),
+    ...(opinion && opinion.of > 0 ? [`${opinion.agree} of ${opinion.of} agree${unstable}`] : []),
+  ].join('; ');
+}
+
+/** `standing` of anything that carries a null and a second opinion. */
+export function standingOf({ null: band = null, opinion = null }: { null?: NullBand | null; opinion?: Opinion | null }): string {
+  return standing({ null: band, opinion, holds: clears(band), stable: steady(opinion) });
+}
+
+/** `doubts` of the same. */
+export function doubtsOf({ null: band, opinion }: { null?: NullBand | null; opinion?: Opinion | null }): string[] {
+  return doubts({ holds: clears(band), stable: steady(opinion) });
+}

@@ -1,0 +1,66 @@
+import type { HeadVerdictKind } from '../../methods/head-verdict.js';
+import type { PatternFound } from '../../residue/types-claims.js';
+import type { Collapse, RunTrace } from '../../residue/types.js';
+import { observedVerdicts, sceneOf } from '../heads/verdicts.js';
+import { readingsOf } from '../nulls/stage.js';
+import { collapseSection, contestOf, lensSection } from '../observe.js';
+import { sourceSpan } from '../patterns.js';
+import { detectAll, sight } from '../patterns/sighting.js';
+import { loopingOf, speak } from '../speak.js';
+import type { StageContext } from '../stage.js';
+import { measuredHooks, traceRun } from '../trace.js';
+import type { TracedRun } from '../types.js';
+import { controlOfParaphrase } from './control.js';
+
+/** What was read off one of the headline's paraphrases, to be held against what is claimed of the headline. */
+export interface ParaphraseReading {
+  /** `paraphrase 3` */
+  name: string;
+  patterns: PatternFound[];
+  collapse: Collapse;
+  /** Each head's contribution to its margin, nats, [layer][head]. */
+  heads: number[][];
+  /** Verdicts of heads against its own control, by `layer.head`; null where they were not asked for or it has no control. */
+  verdicts: Map<string, { kind: HeadVerdictKind; silent: boolean }> | null;
+}
+
+/** Traces a paraphrase, lets it speak, and reads off it what is claimed of the headline; without commands. */
+export async function readParaphrase(context: StageContext, index: number): Promise<ParaphraseReading> {
+  const { model, generation, seed, signal, subject, control, paraphrases } = context;
+  const { prompt, scores } = paraphrases[index]!;
+  const traced = await traceRun(model, prompt, measuredHooks(model), signal);
+  const said = generation && (await speak(model, prompt, { ...generation, seed: generation.seed + seed }, signal));
+  const { name, label, vary, x, bosAdded } = subject.trace;
+  const lens = lensSection(model, traced, scores);
+  const trace: RunTrace = {
+    ...{ name, label, vary, x, bosAdded, scores, lens, spans: prompt.spans, position: traced.position },
+    tokens: prompt.tokens.map(({ id, text }) => ({ id, text })),
+    ...(said ? { generation: said, looping: (await loopingOf(model, prompt, said, signal)).looping } : {}),
+  };
+  const { found } = detectAll(await sight(context, trace, traced, control && (await control.traced())));
+  const { terms } = await readingsOf(model, traced, scores, signal);
+  return {
+    name: `paraphrase ${index + 1}`,
+    patterns: found,
+    collapse: await collapseSection(model, traced, scores, lens.margin, null, seed),
+    heads: terms.head,
+    verdicts: await verdictsIn(context, traced, index),
+  };
+}
+
+async function verdictsIn(context: StageContext, traced: TracedRun, index: number): Promise<ParaphraseReading['verdicts']> {
+  const { model, shell, subject, paraphrases, seed, signal } = context;
+  const asked = subject.trace.headVerdicts?.heads.some(({ verdict }) => verdict !== 'none');
+  const twin = asked ? controlOfParaphrase(context, index) : null;
+  if (!twin) return null;
+  const { prompt, scores } = paraphrases[index]!;
+  const name = sourceSpan(shell, prompt.spans);
+  const [span, other] = name === null ? [] : [prompt.spans[name], twin.prompt.spans[name]];
+  if (!span || !other) return null;
+  const contest = contestOf(scores);
+  const pair = { answer: contest.answer, rival: scores.strongest === null ? null : contest.rivals[scores.strongest]! };
+  const there = await traceRun(model, twin.prompt, measuredHooks(model), signal);
+  const scenes = [await sceneOf(model, traced, span, pair, seed, signal), await sceneOf(model, there, other, pair, seed, signal)] as const;
+  const { verdicts } = observedVerdicts(model, ...scenes, twin.scores.margin - scores.margin);
+  return new Map(verdicts.map(({ layer, head, kind, silent }) => [`${layer}.${head}`, { kind, silent }]));
+}
