@@ -17,9 +17,10 @@ const result = await paired(
   async () => {
     const run = await traced.run(ids, { hooks });
     kept ??= { arrays: run.hooks.length, bytes: run.hooks.reduce((sum, hook) => sum + run.get(hook).data.byteLength, 0) };
+    run.release();
   },
   async () => {
-    await plain.run(ids);
+    (await plain.run(ids)).release();
   },
   Number(pairs),
 );

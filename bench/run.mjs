@@ -78,13 +78,14 @@ await build({
   outdir: join(root, 'dist', 'bench'),
   outExtension: { '.js': '.mjs' },
 });
-// With the flags that the engine's process has.
-const { ENGINE_FLAGS } = await import(pathToFileURL(join(root, 'dist', 'bench', 'flags.mjs')).href);
-const program = [...ENGINE_FLAGS, join(root, 'dist', 'bench', 'forward.mjs')];
+// With the flags and the environment that the engine's process has.
+const { engineEnvironment, engineFlags } = await import(pathToFileURL(join(root, 'dist', 'bench', 'flags.mjs')).href);
+const program = [...engineFlags(process.versions.v8), join(root, 'dist', 'bench', 'forward.mjs')];
 const forward = (hooks) =>
   JSON.parse(
     execFileSync(process.execPath, [...program, folder, hooks, String(TOKENS), String(repeats)], {
       encoding: 'utf8',
+      env: engineEnvironment(process.env),
     }),
   );
 for (const [hooks, what] of [

@@ -110,11 +110,14 @@ intervention**; the scores of heads are read off, in both runs.`,
     let controlEffect: number | null = null;
     if (twin && gap > 0) {
       const there = gapAt(twin.prompt, asked!.between, 'PREDICT')!;
-      controlEffect = (await run(twin, there, gap)).margin - (await run(twin, there, 0)).margin;
+      const [far, near] = [await run(twin, there, gap), await run(twin, there, 0)];
+      controlEffect = far.margin - near.margin;
+      far.run.result.release();
+      near.run.result.release();
       context.progress(steps, steps);
     }
     const repeat = repeatedEnd(ids);
-    return report(params, {
+    const outcome = report(params, {
       gap,
       plain: plainRun,
       shifted,
@@ -125,6 +128,9 @@ intervention**; the scores of heads are read off, in both runs.`,
       repeat: repeat && { id: ids[repeat.follower]!, length: repeat.length },
       token: (id) => model.tokenizer.token(id),
     });
+    plainRun.run.result.release();
+    shifted?.run.result.release();
+    return outcome;
   },
 };
 

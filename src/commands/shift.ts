@@ -141,6 +141,7 @@ async function series(
   for (const gap of gaps) {
     const { run, margin, top } = await runShifted(model, prompt, at, gap, contest(context), signal);
     points.push({ gap, margin, top, sum: summarise(await readAnchors(model, run, anchors, signal), run.position + 1) });
+    run.result.release();
     progress(points.length);
   }
   return points;

@@ -100,6 +100,8 @@ export interface LensResult {
 export interface KvCache {
   readonly length: number;
   readonly batch: number;
+  /** Gives its memory back at once; no later run may use it. */
+  release(): void;
 }
 
 export interface RunOptions {
@@ -123,13 +125,20 @@ export interface RunOptions {
 export interface RunResult {
   readonly batch: number;
   readonly length: number;
-  /** [batch, rows, vocab] for the rows asked for. */
+  /** [batch, rows, vocab] for the rows asked for. Throws after `release`. */
   readonly logits: NdArray | null;
   readonly cache: KvCache | null;
   /** Names that `get` answers. */
   readonly hooks: readonly HookName[];
-  /** With its batch axis, e.g. hook_q [batch, pos, head, d_head]. Throws if it was not asked for. */
+  /** With its batch axis, e.g. hook_q [batch, pos, head, d_head]. Throws if it was not asked for, and after `release`. */
   get(name: HookName): NdArray;
+  /**
+   * Gives the memory of its arrays back at once, rather than when they are next collected as garbage: they, and views of them, are
+   * gone for whoever holds them (on a Node that cannot give memory back, they stay until collected). The arrays of the hooks in `keep`
+   * are left to whoever holds them; the cache has a `release` of its own. A second release does nothing; `variants` that still read
+   * the run are finished first.
+   */
+  release(options?: { keep?: readonly HookName[] }): void;
 }
 
 export interface VariantOptions {

@@ -41,6 +41,8 @@ interface Kept {
   entry: Entry;
   result: RunResult;
   bytes: number;
+  /** Requests that read it: it is let go when the last is done. */
+  readers: number;
 }
 
 /**
@@ -113,7 +115,7 @@ export class Models {
       );
     }
     const handle = this.nextHandle++;
-    this.kept.set(handle, { entry, result, bytes });
+    this.kept.set(handle, { entry, result, bytes, readers: 0 });
     this.keptBytes += bytes;
     return handle;
   }
@@ -121,14 +123,20 @@ export class Models {
   /** Does `work` with a kept run, in its model's queue. */
   async useRun<T>(handle: Handle, signal: AbortSignal, work: (result: RunResult, model: Model) => Promise<T>): Promise<T> {
     const { entry } = this.mustKeep(handle);
-    return this.queue(entry, signal, (model) => work(this.mustKeep(handle).result, model));
+    return this.queue(entry, signal, (model) => this.reading(handle, (result) => work(result, model)));
   }
 
-  /** A kept run; of `model` where one is given. */
-  run(handle: Handle, model?: Model): RunResult {
-    const { entry, result } = this.mustKeep(handle);
-    if (model && entry.opened !== model) throw new InputError('The cache belongs to a run of another model.', { field: 'cache' });
-    return result;
+  /** Does `work` with a kept run (of `model` where one is given) at once, not in the queue; a release meanwhile waits for its end. */
+  async reading<T>(handle: Handle, work: (result: RunResult) => Promise<T>, model?: Model): Promise<T> {
+    const kept = this.mustKeep(handle);
+    if (model && kept.entry.opened !== model) throw new InputError('The cache belongs to a run of another model.', { field: 'cache' });
+    kept.readers++;
+    try {
+      return await work(kept.result);
+    } finally {
+      kept.readers--;
+      if (this.kept.get(handle) !== kept) letGo(kept);
+    }
   }
 
   release(handles: readonly Handle[]): number {
@@ -138,6 +146,7 @@ export class Models {
       if (!kept) continue;
       this.kept.delete(handle);
       this.keptBytes -= kept.bytes;
+      letGo(kept);
       released++;
     }
     return released;
@@ -267,6 +276,13 @@ export class Models {
       turn.then(resolve, reject);
     });
   }
+}
+
+/** Gives back what is held of a run that is kept no more, unless a request still reads it. */
+function letGo({ result, readers }: Kept): void {
+  if (readers > 0) return;
+  result.release();
+  result.cache?.release();
 }
 
 const keyOf = (path: string, { provider, threads, memoryBudget }: ModelSettings): string =>

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { CancelledError, InputError } from '../errors.js';
 import { packageRoot } from '../paths.js';
 import { EngineError } from './errors.js';
-import { ENGINE_FLAGS } from './flags.js';
+import { engineEnvironment, engineFlags } from './flags.js';
 import {
   isFromEngine,
   PROTOCOL_VERSION,
@@ -73,8 +73,8 @@ export class EngineProcess {
     this.child = fork(enginePath, [JSON.stringify(options.limits ?? {})], {
       execPath: options.execPath ?? process.execPath,
       // Not the parent's flags: a debugger's port or a test runner's loader is not the engine's.
-      execArgv: [...ENGINE_FLAGS],
-      env: environment(),
+      execArgv: engineFlags(options.execPath === undefined ? process.versions.v8 : null),
+      env: engineEnvironment(process.env, { electron: process.versions.electron !== undefined }),
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       windowsHide: true,
@@ -261,14 +261,6 @@ export class EngineProcess {
     this.child.channel?.[method]();
     (this.child.stderr as { unref?: () => void } | null)?.unref?.();
   }
-}
-
-function environment(): NodeJS.ProcessEnv {
-  const env = { ...process.env };
-  // Flags meant for the parent (coverage, loaders, inspectors) stop an engine from starting.
-  delete env.NODE_OPTIONS;
-  if (process.versions.electron !== undefined) env.ELECTRON_RUN_AS_NODE = '1';
-  return env;
 }
 
 function fromWire(error: WireError): Error {

@@ -5,10 +5,10 @@ import type { Residue } from '../residue/types.js';
 import { canonicalResidue } from '../residue/write.js';
 import type { RunShell } from '../run/types.js';
 import type { Shell } from '../shell/types.js';
-import type { KvCache, Model } from './api.js';
+import type { KvCache, Model, RunResult } from './api.js';
 import { DEFAULT_MODEL } from '../model/catalog.js';
 import { Models, type ModelPlace, type Opener } from './models.js';
-import type { EngineEvent, EngineLimits, FromEngine, Handle, Method, Methods, ModelInfo, ModelRef, ModelSettings } from './protocol.js';
+import type { EngineEvent, EngineLimits, FromEngine, Method, Methods, ModelInfo, ModelRef, ModelSettings } from './protocol.js';
 import type { ProcessInfo, Request, ResidueText, RunShellParams, ShellSource, WireError } from './protocol.js';
 import { parseMessage } from './requests.js';
 import { sliceArray } from './slice.js';
@@ -121,24 +121,26 @@ export class Server {
     run: ({ tokens, options, ...ref }, call) =>
       this.use(ref, call, async (model) => {
         const { signal } = call;
-        const result = await model.run(tokens, { ...options, cache: this.cacheOf(options.cache, model), signal });
+        const make = (cache?: KvCache) => model.run(tokens, { ...options, cache, signal });
+        const { cache } = options;
+        const result = await (cache === undefined ? make() : this.models.reading(cache, (run) => make(cacheOf(run)), model));
         throwIfAborted(signal);
         const { batch, length, hooks, logits } = result;
         const handle = this.models.keep(model, result);
         return { handle, batch, length, hooks: [...hooks], logits: logits && [...logits.shape] };
       }),
 
-    read: async ({ handle, hook, row, slice }, { emit, signal }) => {
-      const run = this.models.run(handle);
-      const array = hook === 'logits' ? run.logits : run.get(hook);
-      if (!array) throw new InputError('This run was made without logits: ask for them with the option `logits`.', { field: 'hook' });
-      const { data, shape } = sliceArray(array, hook, row, slice);
-      for (let offset = 0; offset < data.length; offset += CHUNK) {
-        throwIfAborted(signal);
-        await emit({ kind: 'chunk', offset, total: data.length, data: data.subarray(offset, offset + CHUNK) });
-      }
-      return { shape };
-    },
+    read: ({ handle, hook, row, slice }, { emit, signal }) =>
+      this.models.reading(handle, async (run) => {
+        const array = hook === 'logits' ? run.logits : run.get(hook);
+        if (!array) throw new InputError('This run was made without logits: ask for them with the option `logits`.', { field: 'hook' });
+        const { data, shape } = sliceArray(array, hook, row, slice);
+        for (let offset = 0; offset < data.length; offset += CHUNK) {
+          throwIfAborted(signal);
+          await emit({ kind: 'chunk', offset, total: data.length, data: data.subarray(offset, offset + CHUNK) });
+        }
+        return { shape };
+      }),
 
     release: async ({ handles }) => ({ released: this.models.release(handles) }),
 
@@ -217,13 +219,6 @@ export class Server {
     return this.models.use(place, settings, signal, (event) => void emit({ kind: 'progress', ...event }), work);
   }
 
-  private cacheOf(handle: Handle | undefined, model: Model): KvCache | undefined {
-    if (handle === undefined) return undefined;
-    const { cache } = this.models.run(handle, model);
-    if (!cache) throw new InputError('The run named as cache was not made with `keepCache`.', { field: 'cache' });
-    return cache;
-  }
-
   private fail(id: number | null, error: WireError): Promise<void> {
     return this.send({ type: 'error', id, error });
   }
@@ -242,6 +237,11 @@ export class Server {
     }
     return { kind: 'fault', message: `The engine failed in \`${method}\`: ${message.slice(0, 500).replace(/\.$/, '')}.` };
   }
+}
+
+function cacheOf({ cache }: RunResult): KvCache {
+  if (!cache) throw new InputError('The run named as cache was not made with `keepCache`.', { field: 'cache' });
+  return cache;
 }
 
 function describe(model: Model): ModelInfo {

@@ -1,4 +1,4 @@
-import type { Edit, KvCache, Model } from '../engine/api.js';
+import type { Edit, KvCache, Model, RunResult } from '../engine/api.js';
 import { throwIfAborted } from '../errors.js';
 import { logSoftmax, margin } from '../methods/lens.js';
 
@@ -56,11 +56,11 @@ export async function editedOutputs<T>(
     const from = layer === 0 ? undefined : { layer, residual: residuals![layer]! };
     const run = async (batch: readonly Variant[]): Promise<T[]> => {
       throwIfAborted(signal);
-      const { logits } = await model.run(
+      const result = await model.run(
         batch.map(() => ids),
         { edits: rows(batch), logits: 'last', signal, positions, from },
       );
-      return readRows(logits!.data, batch.length, read);
+      return readRows(result, read);
     };
     const progress = (part: number): void => onProgress?.(done + part, variants.length);
     const some = members.map((i) => variants[i]!);
@@ -123,11 +123,11 @@ export async function outputsAtEnd<T>(
   return inBatches(variants, Math.min(size, 64), onProgress, async (batch) => {
     throwIfAborted(signal);
     const edits = rows(batch).map((edit) => shifted(edit, past));
-    const { logits } = await model.run(
+    const result = await model.run(
       batch.map(() => [ids[past]!]),
       { edits, cache, logits: 'last', signal },
     );
-    return readRows(logits!.data, batch.length, read);
+    return readRows(result, read);
   });
 }
 
@@ -165,9 +165,13 @@ function shifted(edit: Edit, past: number): Edit {
   return { ...edit, positions: move(edit.positions) } as Edit;
 }
 
-function readRows<T>(logits: Float32Array, batch: number, read: Reading<T>): T[] {
-  const vocab = logits.length / batch;
-  return Array.from({ length: batch }, (_, row) => read(logits.subarray(row * vocab, (row + 1) * vocab)));
+/** Reads the last position of each batch row, then lets the run go. */
+function readRows<T>(result: RunResult, read: Reading<T>): T[] {
+  const { data } = result.logits!;
+  const vocab = data.length / result.batch;
+  const values = Array.from({ length: result.batch }, (_, row) => read(data.subarray(row * vocab, (row + 1) * vocab)));
+  result.release();
+  return values;
 }
 
 const marginOf =

@@ -50,6 +50,7 @@ export class Paraphrases {
             final: result.get(last).data.slice(end, end + model.spec.dModel),
           });
         }
+        result.release();
         done += batch.length;
         progress(done, fresh.size);
       }

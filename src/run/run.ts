@@ -40,6 +40,8 @@ export const runShell: RunShell = async (model, shell, source, options = {}) => 
   } catch (error) {
     if (!(error instanceof CancelledError) || !run.measured) throw error;
     return run.cancelled();
+  } finally {
+    run.dispose();
   }
   return run.residue;
 };
@@ -138,6 +140,11 @@ class ShellRun {
   cancelled(): Residue {
     this.choosePrimary();
     return { ...this.residue, status: 'cancelled', cancelledAt: this.progress.stage, notes: [...this.notes] };
+  }
+
+  /** Lets go of every array that is still held. */
+  dispose(): void {
+    for (const subject of [...this.probes, ...this.controls]) subject.release({ keepResiduals: false });
   }
 
   private async measureControl(index: number, run: PlannedRun): Promise<void> {

@@ -68,18 +68,21 @@ async function wholeStrings(
     const size = Math.max(1, Math.floor(2 ** 24 / ((length - 1) * model.spec.vocabSize)));
     for (let from = 0; from < members.length; from += size) {
       const batch = members.slice(from, from + size);
-      const { logits } = await model.run(
+      const result = await model.run(
         batch.map((i) => candidates[i]!.ids.slice(0, -1)),
         { cache: cache!, logits: 'all', signal },
       );
-      const vocab = logits!.shape[2]!;
+      const { data, shape } = result.logits!;
+      const vocab = shape[2]!;
       batch.forEach((member, b) => {
         for (let t = 1; t < length; t++) {
           const at = (b * (length - 1) + t - 1) * vocab;
-          totals[member]! += logSoftmax(logits!.data.subarray(at, at + vocab))[candidates[member]!.ids[t]!]!;
+          totals[member]! += logSoftmax(data.subarray(at, at + vocab))[candidates[member]!.ids[t]!]!;
         }
       });
+      result.release();
     }
   }
+  cache!.release();
   return totals;
 }

@@ -82,5 +82,6 @@ async function carrierOf(model: Model, ids: readonly number[], from: number, sig
       if (!best || score > best.inductionScore) best = { layer, head, inductionScore: score };
     }
   }
+  result.release();
   return best;
 }

@@ -52,9 +52,11 @@ export class Subject {
   release({ keepResiduals }: { keepResiduals: boolean }): void {
     if (!keepResiduals) this.streams = null;
     else if (this.kept) this.streams = streamsOf(this.model, this.kept);
+    this.kept?.result.release({ keep: keepResiduals ? streamNames(this.model) : [] });
     this.kept = null;
   }
 }
 
-const streamsOf = (model: Model, { result }: TracedRun): Float32Array[] =>
-  Array.from({ length: model.spec.nLayers }, (_, l) => result.get(`blocks.${l}.hook_resid_pre`).data);
+const streamNames = ({ spec }: Model): string[] => Array.from({ length: spec.nLayers }, (_, l) => `blocks.${l}.hook_resid_pre`);
+
+const streamsOf = (model: Model, { result }: TracedRun): Float32Array[] => streamNames(model).map((name) => result.get(name).data);

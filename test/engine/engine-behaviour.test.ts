@@ -53,6 +53,38 @@ describe('an open model', () => {
     expect((await model.run(ids)).cache).toBeNull();
   });
 
+  it('gives its arrays back when it is released, and says so to whoever reads them then', async () => {
+    const run = await model.run(ids, { hooks: 'all', keepCache: true });
+    const names = ['blocks.1.hook_resid_pre', 'blocks.1.attn.hook_pattern'];
+    const [kept, pattern] = names.map((name) => run.get(name).data);
+    const values = [...kept!];
+    // What leaves block 0 is what enters block 1: one buffer, kept under either name.
+    expect(run.get('blocks.0.hook_resid_post').data.buffer).toBe(kept!.buffer);
+    run.release({ keep: [names[0]!] });
+    run.release();
+    expect([...kept!]).toEqual(values);
+    // A Node that can give memory back has done so: its arrays are empty.
+    if ('transfer' in ArrayBuffer.prototype) expect(pattern!.length).toBe(0);
+    for (const read of [() => run.get(names[0]!), () => run.logits]) expect(read).toThrow(/are gone, for it was released/);
+    await expect(model.lens(run, { layers: 'all', positions: [0] })).rejects.toThrow(InputError);
+    const next = await model.run([ids[0]!], { cache: run.cache! });
+    expectAgree(lastLogits(next), lastLogits(await model.run([...ids, ids[0]!])), 'after the cache');
+    run.cache!.release();
+    run.cache!.release();
+    await expect(model.run([ids[0]!], { cache: run.cache! })).rejects.toThrow(/The cache was released/);
+    await expect(model.variants(run, [[]], { tokens: [0] })).rejects.toThrow(InputError);
+  });
+
+  it('finishes the variants of a run that is released meanwhile', async () => {
+    const hooks = ['blocks.*.hook_resid_pre', `blocks.${model.spec.nLayers - 1}.hook_resid_post`];
+    const edits = [[], [{ kind: 'scale-out', at: 'mlp_out', layer: 0, scale: 0 } as const]];
+    const [one, two] = [await model.run(ids, { hooks, keepCache: true }), await model.run(ids, { hooks, keepCache: true })];
+    const want = await model.variants(one, edits, { tokens: [1, 2] });
+    const got = model.variants(two, edits, { tokens: [1, 2] });
+    two.release();
+    expect(await got).toEqual(want);
+  });
+
   it('does not let a caller change what it holds', async () => {
     const first = await model.run(ids, { hooks: 'all' });
     for (const hook of first.hooks) first.get(hook).data.fill(7);

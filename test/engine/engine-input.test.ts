@@ -55,7 +55,7 @@ describe('what the engine refuses', () => {
     ['hooks: an empty glob', { hooks: ['*.nothing'] }, 'hooks', /no hook point/],
     ['hooks: one star for two segments', { hooks: ['blocks.*.hook_pattern'] }, 'hooks', /no hook point/],
     ['logits: out of range', { logits: [4] }, 'logits', /position for logits 4 is out of range: it must be a whole number from 0 to 3/],
-    ['cache: not one', { cache: { length: 3, batch: 1 } }, 'cache', /belongs to another model/],
+    ['cache: not one', { cache: { length: 3, batch: 1, release: () => undefined } }, 'cache', /belongs to another model/],
   ];
   it.each(options)('%s', (_, given, field, message) => refused(() => llama.run(ids, given), field, message));
 

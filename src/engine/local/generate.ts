@@ -43,12 +43,15 @@ export async function generate(engine: Engine, prompt: readonly number[], option
       cache,
       lenient: true,
     });
+    cache?.release();
     cache = result.cache as LocalCache;
     const logits = result.logits!.data;
     const id = sample(logits, { temperature, topP, topK }, random);
+    const logprob = logprobOf(logits, id);
+    result.release();
     if (stopIds.has(id)) return { ids, logprobs, stopped: 'end-of-text' };
     ids.push(id);
-    logprobs.push(logprobOf(logits, id));
+    logprobs.push(logprob);
     options.onToken?.(id);
     next = [id];
   }

@@ -10,6 +10,7 @@ import { generate } from './generate.js';
 import { unembedGram } from './gram.js';
 import { lens, unembed } from './lens.js';
 import { Parts } from './parts.js';
+import { LocalResult } from './result.js';
 import { onnxruntimeVersion } from './sessions.js';
 import { checkTokens } from './validate.js';
 import { variantLogits } from './variants.js';
@@ -76,7 +77,8 @@ class LocalModel implements Model {
 
   async variants(run: RunResult, variants: readonly (readonly Edit[])[], options: VariantOptions) {
     this.engine.parts.refuseClosed();
-    return variantLogits(this.engine, run, variants, options);
+    const work = () => variantLogits(this.engine, run, variants, options);
+    return run instanceof LocalResult ? run.reading(work) : work();
   }
 
   lens(run: RunResult, request: LensRequest, row = 0) {

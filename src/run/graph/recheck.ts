@@ -83,6 +83,7 @@ export async function recheckEdges(
         const value = z.slice((token * nHeads + target.head) * dHead, (token * nHeads + target.head + 1) * dHead);
         return [{ kind: 'replace', at: 'z', layer, head: target.head, positions: [target.pos], value }];
       });
+      read.release();
       const logits = await model.variants(result, replaced, { tokens, signal: options.signal });
       some.forEach((i, row) => {
         const [answer, rival = 0] = logits.data.subarray(row * tokens.length, (row + 1) * tokens.length);

@@ -65,6 +65,8 @@ export async function attributionGraph(
       onProgress: (done, total) => options.onProgress?.(layers + Math.floor((layers * done) / total), 2 * layers),
     },
   );
+  frozen.result.release();
+  frozen.result.cache!.release();
   const rest = new Map(whole.incoming.map((one) => [one.target, one.rest]));
   const node = (n: number): GraphNode => {
     const writer = writerAt(grid, n);

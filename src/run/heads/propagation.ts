@@ -83,6 +83,7 @@ async function grown(
     const run = await model.run([token, ...some.map(() => token)], { edits, hooks, logits: 'none', signal, ...(cache ? { cache } : {}) });
     const clean = streams(run, 0, nLayers);
     some.forEach(({ layer, value }, i) => results.push(value ? growth(clean.slice(layer), streams(run, i + 1, nLayers).slice(layer)) : []));
+    run.release();
     onProgress?.(results.length, variants.length);
   }
   return results;

@@ -97,7 +97,10 @@ export async function runSolo(model: Model, run: TracedRun, { a, b }: Pair, plac
       out.map((name) => spans[name]!),
       placing,
     );
-    return atAnswer(model, await model.run(left, { positions, hooks: hooksOf(model.spec.nLayers), signal }));
+    const result = await model.run(left, { positions, hooks: hooksOf(model.spec.nLayers), signal });
+    const read = atAnswer(model, result);
+    result.release();
+    return read;
   };
   const solo = {
     both: atAnswer(model, run.result),

@@ -39,13 +39,15 @@ export async function readParaphrase(context: StageContext, index: number): Prom
   };
   const { found } = detectAll(await sight(context, trace, traced, control && (await control.traced())));
   const { terms } = await readingsOf(model, traced, scores, signal);
-  return {
+  const reading = {
     name: `paraphrase ${index + 1}`,
     patterns: found,
     collapse: await collapseSection(model, traced, scores, lens.margin, null, seed),
     heads: terms.head,
     verdicts: await verdictsIn(context, traced, index),
   };
+  traced.result.release();
+  return reading;
 }
 
 async function verdictsIn(context: StageContext, traced: TracedRun, index: number): Promise<ParaphraseReading['verdicts']> {
@@ -62,5 +64,6 @@ async function verdictsIn(context: StageContext, traced: TracedRun, index: numbe
   const there = await traceRun(model, twin.prompt, measuredHooks(model), signal);
   const scenes = [await sceneOf(model, traced, span, pair, seed, signal), await sceneOf(model, there, other, pair, seed, signal)] as const;
   const { verdicts } = observedVerdicts(model, ...scenes, twin.scores.margin - scores.margin);
+  there.result.release();
   return new Map(verdicts.map(({ layer, head, kind, silent }) => [`${layer}.${head}`, { kind, silent }]));
 }

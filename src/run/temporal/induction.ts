@@ -35,10 +35,13 @@ export async function prefixMatching(
   const plain = await model.run(ids, { hooks, logits: 'none', signal });
   const shifted =
     gap > 0 ? await model.run(ids, { positions: gappedPositions(ids.length, lastBlock, gap), hooks, logits: 'none', signal }) : null;
-  return {
+  const scores = {
     block,
     plain: inductionScores(model, plain, ids, prefix.length + block),
     last: inductionScores(model, plain, ids, lastBlock),
     shifted: shifted && inductionScores(model, shifted, ids, lastBlock),
   };
+  plain.release();
+  shifted?.release();
+  return scores;
 }

@@ -56,6 +56,7 @@ export async function meanZ(model: Model, prompts: readonly (readonly number[])[
     sums.forEach((sum, layer) => {
       result.get(`blocks.${layer}.attn.hook_z`).data.forEach((z, i) => (sum[i % sum.length]! += z));
     });
+    result.release();
   }
   return sums.map((sum) =>
     Array.from({ length: nHeads }, (_, h) => Float32Array.from(sum.subarray(h * dHead, (h + 1) * dHead), (z) => z / tokens)),

@@ -35,6 +35,7 @@ export async function drawSamples(model: Model, ids: readonly number[], settings
     all.push(...(await drawBatch(model, ids, prefix.cache, randoms, settings)));
     onProgress?.(all.length, samples);
   }
+  prefix.cache?.release();
   return all;
 }
 
@@ -67,7 +68,10 @@ async function drawBatch(
       }
       return [id];
     });
+    result.release();
+    if (cache !== prefix) cache?.release();
     cache = result.cache;
   }
+  if (cache !== prefix) cache?.release();
   return drawn;
 }

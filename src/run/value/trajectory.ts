@@ -31,6 +31,7 @@ export async function candidateLens(
     });
     const positions = ids.map((_, i) => run.position + i);
     const { tokenLogprobs } = await model.lens(forced, { layers: 'all', positions, tokens: ids, signal });
+    forced.release();
     const n = ids.length;
     result.push(rows.map((_, l) => ids.reduce((sum, _id, i) => sum + tokenLogprobs[(l * n + i) * n + i]!, 0)));
   }

@@ -173,6 +173,7 @@ async function repairOf(
   const fixed = direction.lnFinalBias + direction.unembedBias;
   const changed = attribution.total - component.contribution + sum - fixed;
   const norm = changed * (scale / rowAt(edited.get('ln_final.hook_scale'), p)[0]! - 1);
+  edited.release();
   changes.sort((a, b) => Math.abs(b.change) - Math.abs(a.change));
   return {
     total: -component.contribution + sum + norm,

@@ -29,23 +29,48 @@ export const verification: Stage = {
     // A prompt that does not fail has nothing to verify, unless somebody asks.
     const asked = options.verify ?? shell.verify;
     if (!subject.trace.scores!.failed && asked !== true && asked !== 'full') return;
-    subject.trace.verification = await verify(context);
+    const runs = new Runs(context);
+    try {
+      subject.trace.verification = await verify(context, runs);
+    } finally {
+      runs.release();
+    }
   },
 };
 
-async function verify(context: StageContext): Promise<Verification> {
+/** Runs that were made to be patched or drawn from, let go together. */
+class Runs {
+  private readonly all: RunResult[] = [];
+
+  constructor(private readonly context: Pick<StageContext, 'model' | 'signal'>) {}
+
+  async make(ids: readonly number[]): Promise<RunResult> {
+    const run = await patchable(this.context.model, ids, this.context.signal);
+    this.all.push(run);
+    return run;
+  }
+
+  release(): void {
+    for (const run of this.all) {
+      run.release();
+      run.cache?.release();
+    }
+  }
+}
+
+async function verify(context: StageContext, runs: Runs): Promise<Verification> {
   const { model, shell, subject, control, paraphrases, planned, seed, signal, options } = context;
   const { prompt, trace } = subject;
   const scores = trace.scores!;
   const contest = contestOf(scores);
   const open: string[] = [];
-  const probe = await patchable(model, prompt.ids, signal);
+  const probe = await runs.make(prompt.ids);
   const source = sourceSpan(shell, prompt.spans);
   const span = source === null ? null : prompt.spans[source]!;
   let done = 0;
   const within = (share: number) => (part: number, total: number) => context.progress(done + (share * part) / Math.max(1, total), 100);
 
-  const other = control && (await patchable(model, control.prompt.ids, signal));
+  const other = control && (await runs.make(control.prompt.ids));
   let patched: Pick<Verification, 'curves' | 'interval' | 'maps' | 'heads'> = { curves: null, interval: null, maps: [], heads: null };
   let aligned = 0;
   const ends: Verification['ends'] = { probe: scores.margin, control: null };
@@ -72,8 +97,7 @@ async function verify(context: StageContext): Promise<Verification> {
   if (!trace.attribution?.rival) open.push('ablation: there is no rival to attribute the margin against');
   else {
     const pool: RunResult[] = other ? [other] : [];
-    if (paraphrases.length > 0)
-      for (const { prompt: one } of planned.paraphrases.slice(0, POOL)) pool.push(await patchable(model, one.ids, signal));
+    if (paraphrases.length > 0) for (const { prompt: one } of planned.paraphrases.slice(0, POOL)) pool.push(await runs.make(one.ids));
     const traced = await subject.traced();
     effects = await componentEffects(
       {
