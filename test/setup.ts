@@ -11,6 +11,7 @@ export default function setup(): () => void {
   const folder = mkdtempSync(join(tmpdir(), 'residue-tests-'));
   process.env.TMPDIR = folder;
   process.env.TEMP = folder;
+  process.env.XDG_CACHE_HOME = folder;
   if (!process.env.RESIDUE_SKIP_BUILD) execFileSync(process.execPath, ['esbuild.mjs', '--only=engine,cli'], { stdio: 'ignore' });
   return () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 }

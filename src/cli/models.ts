@@ -1,4 +1,5 @@
 import { bundledModels } from '../model/catalog.js';
+import { plantedIds } from '../planted/catalog.js';
 import { table } from '../residue/report/text.js';
 import { EXIT, inSession } from './session.js';
 
@@ -8,7 +9,7 @@ const mega = (n: number) => (n >= 1e9 ? `${(n / 1e9).toFixed(2)} G` : `${(n / 1e
 export function modelsCommand(options: { color: boolean }): Promise<number> {
   return inSession(options.color, async ({ terminal, engine, signal }) => {
     const rows: string[][] = [];
-    for (const { id } of bundledModels()) {
+    for (const id of [...bundledModels().map(({ id }) => id), ...plantedIds()]) {
       const info = await engine.open({ model: id }, { signal, onProgress: (event) => terminal.progress.update(event, id) });
       const { spec } = info;
       rows.push([

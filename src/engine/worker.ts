@@ -1,6 +1,6 @@
 /** Entry of dist/engine.cjs: the process that owns onnxruntime. Started by EngineProcess, with an IPC channel and nothing else. */
 import { InputError } from '../errors.js';
-import { resolveModel } from '../model/catalog.js';
+import { resolveAnyModel } from '../planted/catalog.js';
 import { loadModel } from '../model/load.js';
 import { runShell } from '../run/run.js';
 import { parseShell } from '../shell/parse.js';
@@ -54,7 +54,7 @@ async function probe(model: Model, { text, answer, rivals }: ProbeParams, signal
 }
 
 const backend = {
-  resolve: resolveModel,
+  resolve: (model: string, folder: string) => resolveAnyModel(model, folder),
   load: loadModel,
   open: openLocal,
   versions: () => ({ onnxruntime: onnxruntimeVersion(), providers: listProviders() }),

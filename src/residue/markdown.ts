@@ -36,6 +36,13 @@ export function formatMarkdown(residue: Residue): string {
     lines.push(
       verdict.confirmed.length ? `- Tested by intervention: ${verdict.confirmed.map(literal).join('; ')}` : '- Cause: not checked',
     );
+  const diagnosis = verdict?.diagnosis;
+  if (diagnosis && diagnosis.kind !== 'none') {
+    const how = diagnosis.evidence === 'caused' ? ' (tested by intervention)' : '';
+    lines.push(
+      `- Diagnosis${how}: ${diagnosis.kind === 'unexplained' ? '' : `${literal(diagnosis.kind)}: `}${literal(diagnosis.sentence)}`,
+    );
+  }
   if (density) {
     const [low, high] = density.interval;
     lines.push(

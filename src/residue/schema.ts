@@ -1,5 +1,6 @@
 import { graphSections } from './schema-graph.js';
 import { claimSections } from './schema-claims.js';
+import { diagnosisSections } from './schema-diagnosis.js';
 import { headSections } from './schema-heads.js';
 import { verifySections } from './schema-verify.js';
 import {
@@ -260,8 +261,9 @@ const sections: Record<string, Schema> = {
       confirmed: list(string, 'Claims that an intervention has tested.'),
       notChecked: list(string),
       patternsNotMeasured: list(object({ name: string, reason: string })),
+      diagnosis: ref('Diagnosis'),
     },
-    ['patternsNotMeasured'],
+    ['patternsNotMeasured', 'diagnosis'],
   ),
   IdentityCheck: object({
     name: choice('pattern-rows-sum-to-1', 'no-attention-to-the-future', 'contributions-sum-to-margin', 'lens-last-layer-equals-logits'),
@@ -279,6 +281,7 @@ const sections: Record<string, Schema> = {
     line: { type: 'integer', minimum: 1 },
   }),
   ...claimSections,
+  ...diagnosisSections,
   ...headSections,
   ...graphSections,
   ...verifySections,

@@ -1,8 +1,10 @@
 import type { AttributionGraph } from './types-graph.js';
 import type { Claim, NullBand, NullSection, Opinion, PatternFound } from './types-claims.js';
+import type { Diagnosis } from './types-diagnosis.js';
 import type { AttentionDisruption, ErrorPropagation, HeadVerdicts, NullAttribution, NullSpace, TraceShape } from './types-heads.js';
 import type { Verification } from './types-verify.js';
 
+export type { Diagnosis, DiagnosisKind } from './types-diagnosis.js';
 export type { Claim, HeadNulls, NullBand, NullSection, Opinion, PatternFound, SpanNulls } from './types-claims.js';
 
 /**
@@ -313,6 +315,8 @@ export interface Verdict {
   notChecked: string[];
   /** Patterns that this shell, as it was run, cannot show, and why. */
   patternsNotMeasured?: { name: string; reason: string }[];
+  /** What the run comes down to. Absent where no span is marked. */
+  diagnosis?: Diagnosis;
 }
 
 export interface IdentityCheck {

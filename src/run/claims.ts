@@ -1,6 +1,6 @@
 import { nullBand, type Claim, type NullBand, type Opinion } from '../methods/significance.js';
 import { clears, steady } from '../residue/standing.js';
-import type { CommandOutcome, RunTrace } from '../residue/types.js';
+import type { CommandOutcome, Diagnosis, RunTrace } from '../residue/types.js';
 import type { PatternFound } from '../residue/types-claims.js';
 import { topHeads } from './opinions/stage.js';
 import type { Subject } from './subject.js';
@@ -17,15 +17,17 @@ export interface Evidence {
   patterns: readonly PatternFound[];
   /** Of what has no section of its own. */
   opinions?: Subject['opinions'];
+  diagnosis?: Diagnosis | null;
 }
 
 /**
  * Everything that a residue claims of its headline, each with its null and its second opinion. A claim whose number does not clear its
  * null does not *hold*; one whose second opinion is not of one mind is *unstable*. What was not checked is null, not false.
  */
-export function claimsOf({ run, paraphrases, patterns, opinions }: Evidence): Claim[] {
+export function claimsOf({ run, paraphrases, patterns, opinions, diagnosis }: Evidence): Claim[] {
   return [
     ...failureClaims(run, paraphrases),
+    ...diagnosisClaims(diagnosis ?? null),
     ...collapseClaims(run, opinions?.collapse ?? null),
     ...(run.commands ?? []).flatMap(interventionClaims),
     ...spanClaims(run),
@@ -74,6 +76,13 @@ function failureClaims({ scores }: RunTrace, paraphrases: readonly RunTrace[]): 
       opinion,
     }),
   ];
+}
+
+/** What the run comes down to, where something was found: with what other interventions say of it. */
+function diagnosisClaims(diagnosis: Diagnosis | null): Claim[] {
+  if (!diagnosis || diagnosis.kind === 'none' || diagnosis.kind === 'unexplained') return [];
+  const { sentence, evidence, effect, opinion } = diagnosis;
+  return [claim({ name: 'diagnosis', sentence, evidence, value: effect ?? 0, unit: 'nats', null: null, opinion })];
 }
 
 /** Where the answer was lost, by the lens: its best margin beside what unrelated tokens of like frequency are apart. */

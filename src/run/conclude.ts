@@ -1,6 +1,7 @@
 import type { Residue } from '../residue/types.js';
 import type { Shell } from '../shell/types.js';
 import { claimsOf } from './claims.js';
+import { diagnose } from './diagnosis.js';
 import { checkExpectations } from './expect.js';
 import type { ShellText } from './place.js';
 import type { Subject } from './subject.js';
@@ -24,8 +25,10 @@ export function conclude({ shell, source, residue, headline, control, layers }: 
     residue.runs.map((probe, i) => ({ probe, paraphrases: residue.paraphrases.slice(i * perRun, (i + 1) * perRun) })),
   );
   const run = headline.trace;
+  const diagnosis = diagnose({ run, control: control?.trace ?? null });
   residue.claims = claimsOf({
     run,
+    diagnosis,
     patterns: headline.patterns,
     opinions: headline.opinions,
     paraphrases: residue.paraphrases.slice(residue.primary * perRun, (residue.primary + 1) * perRun),
@@ -39,6 +42,7 @@ export function conclude({ shell, source, residue, headline, control, layers }: 
     paraphrases: perRun,
     claims: residue.claims,
   });
+  if (diagnosis) residue.verdict.diagnosis = diagnosis;
   const { results, skipped } = checkExpectations(shell, source, { run, verdict: residue.verdict, density: residue.density });
   residue.expectations = results;
   return skipped.length > 0 ? `Not run, so not checked: ${skipped.join(', ')}.` : null;

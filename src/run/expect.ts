@@ -53,6 +53,8 @@ function valueOf(path: string, want: Expectation['want'], { run, verdict, densit
       return run.scores?.margin ?? null;
     case 'drop':
       return verdict.drop;
+    case 'diagnosis':
+      return verdict.diagnosis?.kind ?? null;
     case 'collapse.kind':
       return run.collapse?.kind ?? null;
     case 'collapse.layer':

@@ -1,6 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { CodeOptions, ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import type { Command } from '../commands/types.js';
+import { DIAGNOSES } from '../residue/schema-diagnosis.js';
 import { FAMILIES } from './families.js';
 import { MAX_TEXT, PROMPT, answer, byType, chat, name, prompt, rivals, text, tokenPrompt, vary } from './schema-forms.js';
 
@@ -24,7 +25,7 @@ export const PATTERNS: Readonly<Record<string, { summary: string }>> = {
 };
 
 /** What `expect` may test besides the commands' own measures. */
-export const EXPECTATIONS: Readonly<Record<string, { want: 'present' | 'pattern' | 'number' | 'kind'; summary: string }>> = {
+export const EXPECTATIONS: Readonly<Record<string, { want: 'present' | 'pattern' | 'number' | 'kind' | 'diagnosis'; summary: string }>> = {
   failure: { want: 'present', summary: '`present` if the answer must lose to a rival at the output, `absent` if it must win.' },
   pattern: { want: 'pattern', summary: 'A failure pattern that must be found.' },
   margin: { want: 'number', summary: 'Log-probability of the answer minus that of the best rival, in nats.' },
@@ -34,6 +35,7 @@ export const EXPECTATIONS: Readonly<Record<string, { want: 'present' | 'pattern'
     summary: '`lost` if the answer led at some layer, `never-formed` if it never did, `none` if it did not fail.',
   },
   'collapse.layer': { want: 'number', summary: 'The layer at which the answer was lost (observed).' },
+  diagnosis: { want: 'diagnosis', summary: 'What the run must come down to, such as `qk-collapse`.' },
   'density.share': { want: 'number', summary: 'Share of all varied and paraphrased runs that fail, from 0 to 1.' },
 };
 
@@ -70,7 +72,7 @@ const bound: JsonSchema = byType(
 );
 
 /** One expectation's schema by what it compares. */
-function wantSchema(want: 'present' | 'pattern' | 'number' | 'kind' | 'measure'): JsonSchema {
+function wantSchema(want: 'present' | 'pattern' | 'number' | 'kind' | 'diagnosis' | 'measure'): JsonSchema {
   switch (want) {
     case 'present':
       return { type: 'string', enum: ['present', 'absent'] };
@@ -78,6 +80,8 @@ function wantSchema(want: 'present' | 'pattern' | 'number' | 'kind' | 'measure')
       return { type: 'string', enum: Object.keys(PATTERNS) };
     case 'kind':
       return { type: 'string', enum: ['none', 'lost', 'never-formed'] };
+    case 'diagnosis':
+      return { type: 'string', enum: [...DIAGNOSES] };
     case 'number':
       return bound;
     case 'measure':

@@ -1,4 +1,5 @@
 import type { Residue, RunTrace, TokenInfo } from '../../src/residue/types.js';
+import { generateDiagnosis } from './residue-diagnosis.js';
 import { generateGraph } from './residue-graph.js';
 import { generateHeadSections } from './residue-heads.js';
 import { generateAttention, generateAttribution, generateClaims, generateCommands, generateNulls, round } from './residue-parts.js';
@@ -177,6 +178,7 @@ export function generateResidue(options: GeneratorOptions = {}): Residue {
       patterns: [{ name: 'recursive-looping', present: main.looping!.loops, score: 0.4, evidence: 'The tail repeats with period 3.' }],
       confirmed: main.scores!.failed ? ['cause confirmed: cutting attention to fact costs 2.4 nats'] : [],
       notChecked: ['nulls: no random spans or heads were measured beside these, so there are no p-values'],
+      ...(status === 'complete' ? { diagnosis: generateDiagnosis(main, twin) } : {}),
     },
     checks: [
       { name: 'pattern-rows-sum-to-1', run: main.name, residual: 2e-7, tolerance: 1e-5, passed: true },

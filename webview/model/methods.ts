@@ -22,6 +22,7 @@ export const METHODS = {
   patching: 'activation-patching',
   caused: 'collapse-interval-caused',
   ablation: 'ablation-and-self-repair',
+  diagnosis: 'diagnosis',
   checks: 'identity-checks',
 } as const;
 

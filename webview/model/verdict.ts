@@ -87,6 +87,21 @@ export function verdictModel(residue: Residue): VerdictModel {
   const shown = run ? collapseChip(residue, run, told) : null;
   if (shown) chips.push(shown);
 
+  const diagnosis = v?.diagnosis;
+  if (diagnosis && diagnosis.kind !== 'none') {
+    const { kind, sentence, opinion } = diagnosis;
+    const agree = opinion ? ` · ${opinion.agree} of ${opinion.of} other tests agree` : '';
+    add(
+      kind === 'unexplained' ? 'unchecked' : diagnosis.evidence,
+      kind === 'unexplained' ? sentence : `${kind}: ${sentence}${agree}`,
+      [
+        'What the run comes down to, from what was measured alone.',
+        ...(opinion?.by ?? []).map(({ name, says, agrees }) => `${agrees ? 'Agrees' : 'Disagrees'}: ${name} ${says}.`),
+      ].join('\n'),
+      { methods: METHODS.diagnosis },
+    );
+  }
+
   const claims = new Map(residue.claims?.map((one) => [one.sentence, one]));
   const behind = (sentence: string): string => {
     const words = standing(claims.get(sentence));

@@ -1,5 +1,5 @@
 import stringWidth from 'string-width';
-import type { Residue, RunTrace } from '../types.js';
+import type { Diagnosis, Residue, RunTrace } from '../types.js';
 import { standing } from '../standing.js';
 import { nats, percent, plain, printable, quote, share, table, wrap, type Look, type Paint } from './text.js';
 
@@ -38,6 +38,7 @@ export function verdictLines(residue: Residue, look: Look, paint: Paint): string
   const { verdict, density } = residue;
   const tone = verdict.failed ? paint.failed : paint.passed;
   const lines = wrap(printable(verdict.sentence), look.width).map((line) => tone(line));
+  lines.push(...diagnosisLines(verdict.diagnosis, look, paint));
   const chips: string[] = [];
   if (residue.runs.length > 1) chips.push(`at ${printable(runLabel(run))}`);
   if (verdict.drop !== null) chips.push(`${nats(-verdict.drop)} nats against the control`);
@@ -77,6 +78,20 @@ export function verdictLines(residue: Residue, look: Look, paint: Paint): string
     );
   }
   return lines;
+}
+
+/** What the run comes down to, with how it was tested; nothing where there is nothing to tell. */
+function diagnosisLines(diagnosis: Diagnosis | undefined, look: Look, paint: Paint): string[] {
+  if (!diagnosis || diagnosis.kind === 'none') return [];
+  const { kind, sentence, evidence, opinion } = diagnosis;
+  const unstable = opinion !== null && opinion.agree < opinion.of;
+  const behind = [
+    evidence === 'caused' ? 'tested by intervention' : '',
+    opinion ? `${opinion.agree} of ${opinion.of} other tests agree` : '',
+  ];
+  const words = behind.filter(Boolean).join('; ');
+  const text = `${kind === 'unexplained' ? '' : `${kind}. `}${printable(sentence)}${words === '' ? '' : ` (${words})`}`;
+  return wrap(text, look.width).map((line) => (kind === 'unexplained' || unstable ? paint.faint(line) : line));
 }
 
 /** Chips side by side as far as they fit, each whole where it can be. */
