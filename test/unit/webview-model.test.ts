@@ -27,9 +27,10 @@ describe('verdict', () => {
     expect(model.failed).toBe(true);
     expect(model.headline).toBe('Failed: says " blue", should say " red"');
     expect(model.chips[0]).toMatchObject({ kind: 'observed', text: `lost at layer ${layer} of 6 (observed)` });
-    expect(model.chips.filter((c) => c.kind === 'caused').map((c) => c.text)).toEqual(
-      residue.verdict!.confirmed.map((text) => `${text} · p = 0.030; 8 of 8 agree`),
-    );
+    expect(model.chips.filter((c) => c.kind === 'caused').map((c) => c.text)).toEqual([
+      `qk-collapse: ${residue.verdict!.diagnosis!.sentence} · 1 of 2 other tests agree`,
+      ...residue.verdict!.confirmed.map((text) => `${text} · p = 0.030; 8 of 8 agree`),
+    ]);
   });
 
   it('shows a shell that did not fail as plainly, with the closest approach', () => {
