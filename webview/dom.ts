@@ -33,3 +33,15 @@ export function h(tag: string, props?: Props | null, ...children: Child[]): HTML
   for (const child of children) if (child) element.append(child);
   return element;
 }
+
+/** Makes an SVG element; attributes are set as they are. */
+export function svg<K extends keyof SVGElementTagNameMap>(
+  tag: K,
+  attrs: Record<string, string | number | null>,
+  ...children: (Node | string | null)[]
+): SVGElementTagNameMap[K] {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const [name, value] of Object.entries(attrs)) if (value !== null) element.setAttribute(name, String(value));
+  for (const child of children) if (child !== null) element.append(child);
+  return element;
+}

@@ -41,6 +41,11 @@ export class Link {
     this.pin(next);
   }
 
+  /** Pins this mark and nothing else. */
+  pinOnly(mark: Partial<Mark>): void {
+    this.pin({ ...NOTHING, ...mark });
+  }
+
   unpin(): void {
     this.hovered = NOTHING;
     this.pin(NOTHING);

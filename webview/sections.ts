@@ -7,6 +7,7 @@ import { causeView } from './views/cause.js';
 import { commandsView } from './views/commands.js';
 import type { Context } from './views/context.js';
 import { disruptionView } from './views/disruption.js';
+import { graphView } from './views/graph.js';
 import { generationView } from './views/generation.js';
 import { headsView } from './views/heads.js';
 import { holdView } from './views/hold.js';
@@ -151,6 +152,19 @@ export const SECTIONS: Section[] = [
           ...open(c, 'recovery', 'patching', 'effects'),
         ],
         draw: causeView,
+      },
+      {
+        id: 'graph',
+        depends: (c) => [
+          ...always(c),
+          c.selection.shown?.graph,
+          c.selection.shown?.tokens,
+          c.selection.prompt,
+          c.selection.index === c.residue.primary,
+          c.off,
+          ...open(c, 'graph'),
+        ],
+        draw: graphView,
       },
       {
         id: 'commands',

@@ -23,6 +23,7 @@ export const METHODS = {
   caused: 'collapse-interval-caused',
   ablation: 'ablation-and-self-repair',
   diagnosis: 'diagnosis',
+  graph: 'attribution-graph',
   checks: 'identity-checks',
 } as const;
 

@@ -16,6 +16,8 @@ export interface FigureOptions {
   table?: Table;
   /** The canvas to save as PNG. */
   canvas?: () => HTMLCanvasElement | null;
+  /** The drawing to save as SVG. */
+  svg?: () => SVGSVGElement | null;
 }
 
 /** The mark and words by which evidence is told apart everywhere. */
@@ -36,7 +38,7 @@ export function evidenceMark(evidence: 'observed' | 'caused'): HTMLElement {
 
 /** A titled chart or list with its evidence, the method's page, its table behind a toggle, and its exports. */
 export function figure(context: Context, options: FigureOptions): HTMLElement {
-  const { id, title, evidence, method, body, table, canvas } = options;
+  const { id, title, evidence, method, body, table, canvas, svg } = options;
   const tableKey = `table.${id}`;
   const open = context.view[tableKey] === true;
   const base = `${context.residue.shell.id}-${id}`.replace(/[^\w.-]+/g, '-');
@@ -60,6 +62,21 @@ export function figure(context: Context, options: FigureOptions): HTMLElement {
           if (data) context.send({ type: 'save', name: `${base}.png`, mime: 'image/png', data });
         },
         { title: `Save “${title}” as PNG`, key: `png.${id}` },
+      ),
+    svg &&
+      tool(
+        'SVG',
+        () => {
+          const drawing = svg();
+          if (drawing)
+            context.send({
+              type: 'save',
+              name: `${base}.svg`,
+              mime: 'image/svg+xml',
+              data: new XMLSerializer().serializeToString(drawing),
+            });
+        },
+        { title: `Save “${title}” as SVG`, key: `svg.${id}` },
       ),
   ].filter((t): t is HTMLElement => Boolean(t));
   return h(

@@ -42,8 +42,8 @@ export function overlappingTexts(): string[] {
       const a = boxes[i]!;
       const b = boxes[j]!;
       if (a.node === b.node || a.left >= b.right || b.left >= a.right || a.top >= b.bottom || b.top >= a.bottom) continue;
-      // A sticky table head covers what scrolls under it.
-      if (a.node.parentElement!.closest('th') || b.node.parentElement!.closest('th')) continue;
+      // A sticky table head, or the labels of a graph's layers, cover what scrolls under them.
+      if ([a, b].some(({ node }) => node.parentElement!.closest('th, .graph-gutter'))) continue;
       found.push(`${a.text} × ${b.text}`);
     }
   return found;
