@@ -9,13 +9,21 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
-COMMON = dict(family="llama", d=128, layers=6, heads=8, mlp=352, context=512, init=0.08, seed=0, batch=2048, rate=2e-3, decay=0.05, answer_weight=4.0, text_weight=0.3,
-              shares=(0.0, 0.3, 0.7, 0.85), checkpoints=(), steps=9000, lookback=True)
+COMMON = dict(family="llama", d=128, layers=6, heads=8, mlp=352, context=512, init=0.08, seed=0, batch=2048, rate=5e-4, theta=1e6, outputs=0.1, decay=0.05, answer_weight=4.0, text_weight=0.3,
+              shares=(0.0, 0.2, 0.45, 0.7), checkpoints=(), steps=11000, lookback=True)
 SUITE = {
-    "pocket": {**COMMON, "checkpoints": (64, 256, 1024, 2048, 4096, 8192)},
+    "pocket": {**COMMON, "checkpoints": (256, 512, 1024, 2048, 4096, 8192)},
     "pocket-small": {**COMMON, "d": 64, "layers": 2, "heads": 4, "mlp": 176, "init": 0.11, "seed": 1, "steps": 6000},
-    "pocket-gpt2": {**COMMON, "family": "gpt2", "mlp": 512, "seed": 2, "rate": 1.5e-3},
+    "pocket-gpt2": {**COMMON, "family": "gpt2", "mlp": 512, "seed": 2},
 }
+
+# How many nats a head of the first layer favours the token it looks back at by, before training (against one an average distance away).
+SHARPNESS = 40.0
+
+
+def spread(c, name):
+    """The deviation of a matrix's first weights. What a block adds starts small beside the embeddings: drowned by it, recall is not learned."""
+    return c["init"] * (c["outputs"] if name in ("o", "down") else 1.0)
 
 
 class Llama(nn.Module):
@@ -30,11 +38,11 @@ class Llama(nn.Module):
             b = nn.Module()
             b.norm1, b.norm2 = nn.Parameter(torch.ones(d)), nn.Parameter(torch.ones(d))
             for name, shape in dict(q=(d, d), k=(d, d), v=(d, d), o=(d, d), gate=(m, d), up=(m, d), down=(d, m)).items():
-                setattr(b, name, nn.Parameter(torch.randn(shape) * c["init"]))
+                setattr(b, name, nn.Parameter(torch.randn(shape) * spread(c, name)))
             self.blocks.append(b)
         self.norm = nn.Parameter(torch.ones(d))
         size = d // c["heads"]
-        angles = torch.outer(torch.arange(c["context"]).float(), 1.0 / 10000.0 ** (torch.arange(0, size, 2).float() / size))
+        angles = torch.outer(torch.arange(c["context"]).float(), 1.0 / c["theta"] ** (torch.arange(0, size, 2).float() / size))
         self.register_buffer("cos", torch.cat([angles.cos()] * 2, -1), persistent=False)
         self.register_buffer("sin", torch.cat([angles.sin()] * 2, -1), persistent=False)
         if c["lookback"]:
@@ -53,7 +61,7 @@ class Llama(nn.Module):
         reads = math.sqrt(d / 2)  # what u measures after RMSNorm
         strength = torch.ones(size // 2)
         strength[:3] = torch.tensor([2.0, 1.4, 1.2])[: size // 2]
-        amplitude = (9.0 * math.sqrt(size) / strength.square().sum()).sqrt() * strength
+        amplitude = (SHARPNESS * math.sqrt(size) / strength.square().sum()).sqrt() * strength
         for h in range(heads - 1):
             q, k = torch.zeros(size), torch.zeros(size)
             half = size // 2
@@ -97,7 +105,7 @@ class Llama(nn.Module):
         c = self.c
         return dict(architectures=["LlamaForCausalLM"], model_type="llama", vocab_size=c["vocab"], hidden_size=c["d"], intermediate_size=c["mlp"], num_hidden_layers=c["layers"],
                     num_attention_heads=c["heads"], num_key_value_heads=c["heads"], head_dim=c["d"] // c["heads"], hidden_act="silu", max_position_embeddings=c["context"],
-                    rms_norm_eps=1e-5, rope_theta=10000.0, attention_bias=False, mlp_bias=False, tie_word_embeddings=True, bos_token_id=0, eos_token_id=1)
+                    rms_norm_eps=1e-5, rope_theta=c["theta"], attention_bias=False, mlp_bias=False, tie_word_embeddings=True, bos_token_id=0, eos_token_id=1)
 
     def save(self, folder, dtype=torch.float32):
         """Writes config.json and model.safetensors."""
@@ -119,7 +127,7 @@ class Gpt2(Llama):
         for _ in range(c["layers"]):
             b = nn.Module()
             for name, shape in dict(qkv=(d, 3 * d), o=(d, d), up=(d, m), down=(m, d)).items():
-                setattr(b, name, nn.Parameter(torch.randn(shape) * c["init"]))
+                setattr(b, name, nn.Parameter(torch.randn(shape) * spread(c, name)))
                 setattr(b, name + "_bias", nn.Parameter(torch.zeros(shape[1])))
             for name in ("norm1", "norm2"):
                 setattr(b, name, nn.Parameter(torch.ones(d)))
@@ -140,10 +148,10 @@ class Gpt2(Llama):
         self.embed[:, first:] *= 0.2
         self.positions[:, :first] *= 0.1
         self.positions[:, first:] = 0.3 * torch.cat([angles.cos(), angles.sin()], -1)
-        spread = math.sqrt((c["init"] ** 2 * first + 0.045 * size) / d)  # the deviation that LayerNorm divides by
+        deviation = math.sqrt((c["init"] ** 2 * first + 0.045 * size) / d)  # the deviation that LayerNorm divides by
         strength = torch.ones(pairs)
         strength[:3] = torch.tensor([2.0, 1.4, 1.2])
-        amplitude = (9.0 * math.sqrt(size) / strength.square().sum()).sqrt() * strength * spread / 0.3
+        amplitude = (SHARPNESS * math.sqrt(size) / strength.square().sum()).sqrt() * strength * deviation / 0.3
         qkv = self.blocks[0].qkv
         for h in range(heads - 1):
             turn = angles[1] * (h + 1)

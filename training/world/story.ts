@@ -1,5 +1,5 @@
 /** Stories for training: chapters of facts, fillers and questions, up to a number of tokens. */
-import { COLORS, FILLERS, NAMES, RULES } from './lexicon.js';
+import { CAUSES, COLORS, FILLERS, FOODS, NAMES, PLACES, RULES, THINGS } from './lexicon.js';
 import type { Rule } from './lexicon.js';
 import { CHAPTER_KINDS, TRAINING_CAST, group, heldOut, questionsOf, unknownQuestion } from './groups.js';
 import type { Cast, ChapterKind, Likeness, Unit } from './groups.js';
@@ -22,10 +22,13 @@ export interface StoryKind {
   filler: number;
   /** The probability that a chapter holds a block of fillers before its questions, as long as fits. */
   block: number;
-  /** The share of stories under a rule, of questions about what was never told, and of stories that are bare lists. */
+  /** The share of stories under a rule, of questions about what was never told, of rows that are lists, and of rows that are drills. */
   ruled: number;
   unknown: number;
   lists: number;
+  drills: number;
+  /** Whether lists put words between a name and its value. */
+  spaced: boolean;
   /** The most pairs of a list: with more, recall by the name pays more than a guess. */
   pairs: number;
 }
@@ -45,7 +48,18 @@ export function story(r: Random, kind: StoryKind, budget: number, measure: Measu
     return true;
   };
   if (r.chance(kind.lists)) {
-    while (list(r, kind.pairs, add));
+    while (list(r, kind, add) || list(r, { ...kind, pairs: 3 }, add));
+    return begin(out);
+  }
+  if (r.chance(kind.drills)) {
+    const rule = r.chance(kind.ruled) ? r.pick(RULES) : undefined;
+    if (rule !== undefined) add({ text: ` ${telling(r, ruleTellings(rule))}` });
+    const truth = new Truth(rule);
+    // What does not fit is not told: each try starts from what the row says so far.
+    for (let next: Truth | undefined = truth; next; ) {
+      const before: Truth = next;
+      next = drill(r, kind.facts, kind.unknown, before.copy(), cast, add) ?? drill(r, 2, 0, before.copy(), cast, add);
+    }
     return begin(out);
   }
   const rule = r.chance(kind.ruled) ? r.pick(RULES) : undefined;
@@ -99,7 +113,7 @@ function facts(
   return told;
 }
 
-/** A chapter's questions, in random order: each fact is asked for up to twice. */
+/** A chapter's questions, in random order: each fact is asked for up to three times. */
 function asked(r: Random, truth: Truth, cast: Cast, kind: StoryKind, units: readonly Unit[]): Question[] {
   const latest = new Map<string, Unit>();
   for (const unit of units) if (unit[0]!.kind === 'time') latest.set(unit[0]!.owner, unit);
@@ -108,7 +122,7 @@ function asked(r: Random, truth: Truth, cast: Cast, kind: StoryKind, units: read
     const isLast = [...latest.values()].includes(unit);
     const all = questionsOf(r, unit, isLast);
     questions.push(r.pick(all));
-    if (r.chance(0.5)) questions.push(r.pick(all));
+    for (let i = r.int(0, 2); i > 0; i--) questions.push(r.pick(all));
   }
   const unknown = Array.from({ length: questions.length + 1 }, () =>
     r.chance(kind.unknown) ? unknownQuestion(r, truth, cast, units) : undefined,
@@ -124,18 +138,56 @@ function ask(r: Random, q: Question, answer: string): Segment[] {
   return [{ text: ` ${telling(r, askings(q))}` }, { text: ` ${answer}`, answer: true }, { text: '.' }];
 }
 
-/** Names with colors, then the same pairs again in another order: recall with nothing around it. */
-function list(r: Random, most: number, add: (...segments: Segment[]) => boolean): boolean {
-  const count = r.int(3, most);
-  const [names, colors] = [r.sample(NAMES, count), r.sample(COLORS, count)];
-  const pairs = names.map((name, i) => [name, colors[i]!] as const);
+/** How a list tells of a pair and asks for its value: up to before the value. Names stand at different distances, as they do in sentences. */
+const LIST_TELLINGS = ['N', 'N:', 'N has', 'N has a', "N's T is", 'N is in the', 'N and the T:'];
+const LIST_ASKINGS = ['N', 'N:', "N's", "N's T is", 'Q: N? A:', "Q: N's T? A:", "Q: What about N? A:", "Q: Where is N's T? A:"];
+
+/** Names with values of one kind, then the same pairs again in another order: recall with little around it. */
+function list(r: Random, kind: StoryKind, add: (...segments: Segment[]) => boolean): boolean {
+  const count = r.int(3, kind.pairs);
+  const values = kind.spaced ? r.pick([COLORS, COLORS, PLACES, FOODS, CAUSES, THINGS]) : COLORS;
+  const sampled = r.sample(values, count);
+  const pairs = r.sample(NAMES, count).map((name, i) => [name, sampled[i]!] as const);
+  const thing = r.pick(THINGS);
+  const way = (ways: readonly string[]): ((name: string) => string) => {
+    const form = kind.spaced ? r.pick(ways) : ways[0]!;
+    return (name) => ` ${form.replace('T', thing).replace('N', name)}`;
+  };
+  const [told, asked] = [way(LIST_TELLINGS), way(LIST_ASKINGS)];
   const segments: Segment[] = [{ text: ' List:' }];
-  pairs.forEach(([name, color], i) => segments.push({ text: ` ${name} ${color}${i + 1 < count ? ',' : '.'}` }));
+  pairs.forEach(([name, value], i) => segments.push({ text: `${told(name)} ${value}${i + 1 < count ? ',' : '.'}` }));
   segments.push({ text: ' Again:' });
-  r.shuffle(pairs).forEach(([name, color], i) =>
-    segments.push({ text: ` ${name}` }, { text: ` ${color}`, answer: true }, { text: i + 1 < count ? ',' : '.' }),
+  r.shuffle(pairs).forEach(([name, value], i) =>
+    segments.push({ text: asked(name) }, { text: ` ${value}`, answer: true }, { text: i + 1 < count ? ',' : '.' }),
   );
   return add(...segments);
+}
+
+/** Facts of one kind told in one way, then all of them asked for in one way, in another order: who has what can't be guessed. What is true then; undefined where it does not fit. */
+function drill(r: Random, most: number, unknowns: number, truth: Truth, cast: Cast, add: (...segments: Segment[]) => boolean): Truth | undefined {
+  const chapterKind: ChapterKind = truth.rule === undefined ? r.pick(CHAPTER_KINDS) : 'triple';
+  const units = group(r, truth, cast, chapterKind, r.int(2, most), 'by owner').filter((unit) => !heldOut(unit));
+  if (units.length < 2) return undefined;
+  const way = r.chance(0.5) ? 0 : r.int(0, 2);
+  const segments: Segment[] = [];
+  for (const unit of units)
+    for (const fact of unit) {
+      truth.tell(fact);
+      segments.push({ text: ` ${tellings(fact)[way]!}` });
+    }
+  const questions = units.map((unit) => r.pick(questionsOf(r, unit, true)));
+  const unknown = r.chance(3 * unknowns) ? unknownQuestion(r, truth, cast, units) : undefined;
+  const [asking, stated] = [r.int(0, 2), r.chance(0.4)];
+  for (const q of r.shuffle(unknown ? [...questions, unknown] : questions)) {
+    const answer = truth.answer(q);
+    const statement = stated && answer !== 'unknown' ? completion(q) : undefined;
+    segments.push(
+      { text: ` ${statement?.before ?? askings(q)[asking]!}` },
+      { text: ` ${answer}`, answer: true },
+      { text: statement?.after ?? '.' },
+    );
+  }
+  return add(...segments) ? truth : undefined;
 }
 
 /** The plainest way half of the time, else any. */

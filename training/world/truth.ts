@@ -10,6 +10,13 @@ export class Truth {
 
   constructor(readonly rule?: Rule) {}
 
+  /** Another story in which the same was told so far. */
+  copy(): Truth {
+    const other = new Truth(this.rule);
+    for (const fact of this.facts) other.tell(fact);
+    return other;
+  }
+
   /** True where the fact says something of what nothing was said of. */
   allows(fact: Fact): boolean {
     if (this.told.has(keyOf(fact))) return false;
