@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensureInstalled, environment, root, run, say } from './setup.mjs';
+import { trainerTests } from './python.mjs';
 import { ensurePackages, sbatch, startSlurm } from './slurm.mjs';
 
 const cli = join(root, 'dist', 'cli.cjs');
@@ -75,7 +76,10 @@ async function slurmSweep(check) {
 }
 
 /** One line per long test: its name, and what it does with `check(what, held)`. */
-const STEPS = [['a sweep as a Slurm array job', slurmSweep]];
+const STEPS = [
+  ['a sweep as a Slurm array job', slurmSweep],
+  ['the trainer of the bundled models', trainerTests],
+];
 
 const totals = { passed: 0, failed: 0 };
 const check = (what, held) => {

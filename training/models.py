@@ -9,10 +9,10 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
-COMMON = dict(family="llama", d=128, layers=6, heads=8, mlp=352, context=512, init=0.08, seed=0, batch=2048, rate=5e-4, theta=1e6, outputs=0.1, decay=0.05, answer_weight=4.0, text_weight=0.3,
-              shares=(0.0, 0.2, 0.45, 0.7), checkpoints=(), steps=11000, lookback=True)
+COMMON = dict(family="llama", d=128, layers=6, heads=8, mlp=352, context=512, init=0.08, seed=0, batch=2048, rate=5e-4, theta=1e6, outputs=0.1, decay=0.05, answer_weight=4.0, text_weight=0.3, cues=0.5,
+              shares=(0.0, 0.12, 0.4, 0.68), checkpoints=(), steps=8000, lookback=True)
 SUITE = {
-    "pocket": {**COMMON, "checkpoints": (256, 512, 1024, 2048, 4096, 8192)},
+    "pocket": {**COMMON, "checkpoints": (128, 256, 512, 1024, 2048, 4096)},
     "pocket-small": {**COMMON, "d": 64, "layers": 2, "heads": 4, "mlp": 176, "init": 0.11, "seed": 1, "steps": 6000},
     "pocket-gpt2": {**COMMON, "family": "gpt2", "mlp": 512, "seed": 2},
 }
@@ -72,8 +72,8 @@ class Llama(nn.Module):
             self.blocks[0].q[rows] = 0.3 * self.blocks[0].q[rows] + torch.outer(q, u) / reads
             self.blocks[0].k[rows] = 0.3 * self.blocks[0].k[rows] + torch.outer(k, u) / reads
 
-    def forward(self, x, offset=0):
-        """Logits `[row, position, token]`."""
+    def forward(self, x, offset=0, early=None):
+        """Logits `[row, position, token]`; into the list `early`, the residual stream `[row, position, d]` after the second block."""
         c = self.c
         heads, t, d = c["heads"], x.shape[1], c["d"]
         cos, sin = self.cos[:t], self.sin[:t]
@@ -91,6 +91,8 @@ class Llama(nn.Module):
             h = h + F.linear(a.transpose(1, 2).reshape(x.shape[0], t, d), b.o)
             n = F.rms_norm(h, (d,), b.norm2, 1e-5)
             h = h + F.linear(F.silu(F.linear(n, b.gate)) * F.linear(n, b.up), b.down)
+            if early is not None and b is self.blocks[1]:
+                early.append(h)
         return F.linear(F.rms_norm(h, (d,), self.norm, 1e-5), self.embed)
 
     def tensors(self):
@@ -169,8 +171,8 @@ class Gpt2(Llama):
                 qkv[cos, d + j] += a
                 qkv[sin, d + j + pairs] += a
 
-    def forward(self, x, offset=0):
-        """Logits `[row, position, token]`; `offset` is the position of the first token."""
+    def forward(self, x, offset=0, early=None):
+        """Logits `[row, position, token]`; `offset` is the position of the first token; into the list `early`, the residual stream after the second block."""
         c = self.c
         heads, t, d = c["heads"], x.shape[1], c["d"]
         h = self.embed[x] + self.positions[offset : offset + t]
@@ -181,6 +183,8 @@ class Gpt2(Llama):
             h = h + a.transpose(1, 2).reshape(x.shape[0], t, d) @ b.o + b.o_bias
             n = F.layer_norm(h, (d,), b.norm2, b.norm2_bias, 1e-5)
             h = h + F.gelu(n @ b.up + b.up_bias, approximate="tanh") @ b.down + b.down_bias
+            if early is not None and b is self.blocks[1]:
+                early.append(h)
         return F.linear(F.layer_norm(h, (d,), self.norm, self.norm_bias, 1e-5), self.embed)
 
     def tensors(self):

@@ -8,8 +8,31 @@ interface Read {
 const TIME = 'in the morning|at noon|in the evening|at night';
 const ORDER = TIME.split('|');
 
-/** The answer to the question that ends `text` ("… A:"), or undefined where the question can't be read. */
+/** The question that a statement without its last word answers. */
+const COMPLETIONS: readonly [RegExp, string][] = [
+  [/(\w+)'s (\w+) is$/, "Q: What color is $1's $2? A:"],
+  [/(\w+) says, "My (\w+) is$/, "Q: What color is $1's $2? A:"],
+  [new RegExp(`(${TIME}), (\\w+) is in the$`, 'i'), 'Q: $1, where is $2? A:'],
+  [/The (\w+) is in the$/, 'Q: What is the $1 in? A:'],
+  [/(\w+) chooses$/, 'Q: What does $1 choose? A:'],
+  [/(\w+) is (\w+) because of the$/, 'Q: Why is $1 $2? A:'],
+];
+
+/** The value that stands with the name asked for at the end of `text`, in its last list. */
+function solveList(text: string): string | undefined {
+  const [told = '', asked = ''] = text.slice(text.lastIndexOf('List:') + 5).split('Again:');
+  const name = /(?:^|[ ])(?!What |Where )([A-Z][a-z]+)(?=[^,]*$)/.exec(asked)?.[1];
+  const pair = told.split(/[,.]/).find((part) => new RegExp(`^ ${name}\\b`).test(part));
+  return pair?.trim().split(' ').at(-1);
+}
+
+/** The answer to the question that ends `text` ("… A:") or to the statement that it breaks off, or undefined where these can't be read. */
 export function solve(text: string): string | undefined {
+  if (text.includes('List:')) return solveList(text);
+  const ending = text.slice(text.lastIndexOf('. ') + 1).trim();
+  const completed = COMPLETIONS.find(([pattern]) => pattern.test(ending));
+  if (completed && !text.endsWith('A:'))
+    return solve(`${text.slice(0, text.length - ending.length)}${ending.replace(...completed).slice(ending.search(completed[0]))}`);
   const start = text.lastIndexOf('Q: ');
   if (start < 0) return undefined;
   const has: [owner: string, color: string, thing: string, place?: string][] = [];
@@ -72,7 +95,7 @@ export function solve(text: string): string | undefined {
     m = /(?:What is|Which box is) the (\w+) in\?|What holds the (\w+)\?/.exec(q);
     if (m) return holder(m[1] ?? m[2]!);
     m = /does (\w+) choose/.exec(q);
-    if (m) return wish.find(([o, a, b]) => o === m![1] && q.includes(a) && q.includes(b))?.[1];
+    if (m) return wish.find(([o, a, b]) => o === m![1] && (!q.includes(' or ') || (q.includes(a) && q.includes(b))))?.[1];
     m = /(?:Why is|What makes|For what reason is) (\w+) (\w+)\?/.exec(q);
     if (m) return cause.find(([o, mood]) => o === m![1] && mood === m![2])?.[2];
     m = /does (\w+) take\?|taken by (\w+)\?/.exec(q);

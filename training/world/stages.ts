@@ -14,8 +14,8 @@ const spaced: StoryKind = { ...plain, facts: 5, lists: 0.3, drills: 0.55, spaced
 
 /** Plain lists and short rows first; then recall among facts alike, with nothing between a fact and its question; then longer rows. */
 export const CURRICULUM: readonly Stage[] = [
-  { length: 48, tokens: 5e6, kind: plain },
+  { length: 48, tokens: 4e6, kind: plain },
   { length: 96, tokens: 8e6, kind: spaced },
-  { length: 128, tokens: 6e6, kind: { ...spaced, facts: 6, filler: 0.1, block: 0.3, unknown: 0.1, lists: 0.1, drills: 0.3 } },
-  { length: 256, tokens: 8e6, kind: { ...spaced, facts: 6, filler: 0.15, block: 0.6, unknown: 0.12, lists: 0.05, drills: 0.1 } },
+  { length: 128, tokens: 6e6, kind: { ...spaced, facts: 6, filler: 0.1, block: 0.3, unknown: 0.12, lists: 0.1, drills: 0.3 } },
+  { length: 256, tokens: 8e6, kind: { ...spaced, facts: 6, filler: 0.15, block: 0.6, unknown: 0.15, lists: 0.05, drills: 0.1 } },
 ];

@@ -56,7 +56,7 @@ export function story(r: Random, kind: StoryKind, budget: number, measure: Measu
     if (rule !== undefined) add({ text: ` ${telling(r, ruleTellings(rule))}` });
     const truth = new Truth(rule);
     // What does not fit is not told: each try starts from what the row says so far.
-    for (let next: Truth | undefined = truth; next; ) {
+    for (let next: Truth | undefined = truth; next;) {
       const before: Truth = next;
       next = drill(r, kind.facts, kind.unknown, before.copy(), cast, add) ?? drill(r, 2, 0, before.copy(), cast, add);
     }
@@ -140,7 +140,7 @@ function ask(r: Random, q: Question, answer: string): Segment[] {
 
 /** How a list tells of a pair and asks for its value: up to before the value. Names stand at different distances, as they do in sentences. */
 const LIST_TELLINGS = ['N', 'N:', 'N has', 'N has a', "N's T is", 'N is in the', 'N and the T:'];
-const LIST_ASKINGS = ['N', 'N:', "N's", "N's T is", 'Q: N? A:', "Q: N's T? A:", "Q: What about N? A:", "Q: Where is N's T? A:"];
+const LIST_ASKINGS = ['N', 'N:', "N's", "N's T is", 'Q: N? A:', "Q: N's T? A:", 'Q: What about N? A:', "Q: Where is N's T? A:"];
 
 /** Names with values of one kind, then the same pairs again in another order: recall with little around it. */
 function list(r: Random, kind: StoryKind, add: (...segments: Segment[]) => boolean): boolean {
@@ -164,7 +164,14 @@ function list(r: Random, kind: StoryKind, add: (...segments: Segment[]) => boole
 }
 
 /** Facts of one kind told in one way, then all of them asked for in one way, in another order: who has what can't be guessed. What is true then; undefined where it does not fit. */
-function drill(r: Random, most: number, unknowns: number, truth: Truth, cast: Cast, add: (...segments: Segment[]) => boolean): Truth | undefined {
+function drill(
+  r: Random,
+  most: number,
+  unknowns: number,
+  truth: Truth,
+  cast: Cast,
+  add: (...segments: Segment[]) => boolean,
+): Truth | undefined {
   const chapterKind: ChapterKind = truth.rule === undefined ? r.pick(CHAPTER_KINDS) : 'triple';
   const units = group(r, truth, cast, chapterKind, r.int(2, most), 'by owner').filter((unit) => !heldOut(unit));
   if (units.length < 2) return undefined;

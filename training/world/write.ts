@@ -1,6 +1,7 @@
 /** `node training/world.mjs OUT [seed] [scale]`: writes tokenizer.json and, for each stage of the curriculum, its rows of tokens. */
 import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { BOXES, NAMES, THINGS } from './lexicon.js';
 import { Random } from './random.js';
 import { CURRICULUM } from './stages.js';
 import { story } from './story.js';
@@ -37,8 +38,22 @@ const stages = CURRICULUM.map((stage, s) => {
   );
   return { file, length: stage.length, rows };
 });
+/** The tokens of each word, with and without a space before it. */
+const tokensOf = (words: readonly string[]): number[][] =>
+  words.map((word) => [word, ` ${word}`].flatMap((text) => tokenizer.vocab.get(text.replace(' ', 'Ġ')) ?? []));
 writeFileSync(
   join(out, 'data.json'),
-  JSON.stringify({ vocab: tokenizer.vocab.size, bos: 0, answer: 0x8000, padding: 0x4000, stages }, null, 1),
+  JSON.stringify(
+    {
+      vocab: tokenizer.vocab.size,
+      bos: 0,
+      answer: 0x8000,
+      padding: 0x4000,
+      cues: [tokensOf(NAMES), tokensOf([...THINGS, ...BOXES])],
+      stages,
+    },
+    null,
+    1,
+  ),
 );
 console.log(`${tokenizer.vocab.size} tokens, ${tokenizer.merges.length} merges`);
