@@ -33,11 +33,11 @@ export async function trainerTests(check) {
   const program = await python();
   let said = '';
   const code = await run(program, ['-m', 'unittest', 'discover', '-s', join(root, 'training'), '-v'], {
-    env: { ...environment(), PYTHONDONTWRITEBYTECODE: '1' },
+    env: { ...environment(), PYTHONDONTWRITEBYTECODE: '1', TQDM_DISABLE: '1', TRANSFORMERS_VERBOSITY: 'error' },
     quiet: true,
     onOutput: (text) => (said += text),
   });
-  const tests = [...said.matchAll(/^(test_\w+) .*?\.\.\. (ok|FAIL|ERROR)/gms)];
+  const tests = [...said.matchAll(/^(test_\w+) .*?\.\.\. (?:.*?\n)??(ok|FAIL|ERROR)$/gm)];
   for (const [, name, result] of tests) check(name.replaceAll('_', ' '), result === 'ok');
   if (tests.length === 0 || code !== 0) {
     say(said.trim().split('\n').slice(-12).join('\n'));
