@@ -94,3 +94,10 @@ function commonSubsequence(a: readonly number[], b: readonly number[]): [number,
 /** Pairs whose probe position lies in a half-open range. */
 export const pairsIn = (pairs: readonly AlignedPair[], [start, end]: readonly [number, number]): AlignedPair[] =>
   pairs.filter(({ probe }) => probe >= start && probe < end);
+
+/** How many tokens two prompts begin with alike: all that is computed there is the same in both. */
+export function sharedPrefix(a: readonly number[], b: readonly number[]): number {
+  let n = 0;
+  while (n < a.length && n < b.length && a[n] === b[n]) n++;
+  return n;
+}

@@ -54,6 +54,16 @@ export class Random {
     }
     return [...chosen].sort((a, b) => a - b);
   }
+
+  /** The same items in a random order, every order equally likely (Fisher and Yates). */
+  shuffled<T>(items: readonly T[]): T[] {
+    const order = [...items];
+    for (let i = order.length - 1; i > 0; i--) {
+      const j = this.below(i + 1);
+      [order[i], order[j]] = [order[j]!, order[i]!];
+    }
+    return order;
+  }
 }
 
 const rotate = (x: number, k: number): number => (x << k) | (x >>> (32 - k));

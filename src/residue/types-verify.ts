@@ -1,3 +1,5 @@
+import type { NullBand, Opinion } from './types-claims.js';
+
 /**
  * Causal verification of a run: what became of the margin when activations were patched in from the control, cut off or taken out. All of
  * it is tested by intervention, none of it read off, but for `predicted`. Margins and effects in nats, recoveries as shares of the drop.
@@ -39,6 +41,13 @@ export interface ComponentEffect {
     /** The components that changed most, largest first. */
     by: { component: string; change: number }[];
   };
+  /**
+   * The zero ablation's effect beside those of taking away, in its place, vectors of its output's length and angles between tokens but
+   * without its meaning; null and absent where that was not done, as for components that no claim is made of.
+   */
+  null?: NullBand | null;
+  /** The other kinds of ablation, and its zero ablation in each paraphrase; absent where no claim is made. */
+  opinion?: Opinion;
 }
 
 export interface Verification {
@@ -51,12 +60,24 @@ export interface Verification {
   /** R by residual row 0 … L, with the source span patched (null where that can change nothing) and with the answer position patched. */
   curves: { source: number[] | null; answer: number[] } | null;
   /** The caused collapse interval, in residual rows; an end that was not found is null. */
-  interval: { from: number | null; to: number | null } | null;
+  interval: {
+    from: number | null;
+    to: number | null;
+    /** The same ends with the probe patched into the control, and in each paraphrase that has a control of its own; absent in older files. */
+    opinion?: Opinion | null;
+  } | null;
   maps: PatchMap[];
   /** R when one head's z is patched at the answer position, [layer][head]. */
   heads: number[][] | null;
   /** Change of the margin when the answer position is cut off from the source span: in all layers, and in each alone. */
-  knockout: { span: string; effect: number; byLayer: number[] } | null;
+  knockout: {
+    span: string;
+    effect: number;
+    byLayer: number[];
+    /** Its null, random spans cut off, and its second opinion; where INHIBIT has them of the same span, or the effect is none, they are not here. */
+    null?: NullBand | null;
+    opinion?: Opinion | null;
+  } | null;
   effects: ComponentEffect[];
   /** What could not be verified, and why, one sentence each. */
   open: string[];

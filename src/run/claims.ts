@@ -5,6 +5,7 @@ import type { PatternFound } from '../residue/types-claims.js';
 import { topHeads } from './opinions/stage.js';
 import type { Subject } from './subject.js';
 import { sentencesOf } from './verdict.js';
+import { causeClaims } from './verify/claims.js';
 import { count, nats, plain, quote } from './words.js';
 
 /** Verdicts of heads that are told one by one; all of them carry their own null and second opinion. */
@@ -29,6 +30,7 @@ export function claimsOf({ run, paraphrases, patterns, opinions, diagnosis }: Ev
     ...failureClaims(run, paraphrases),
     ...diagnosisClaims(diagnosis ?? null),
     ...collapseClaims(run, opinions?.collapse ?? null),
+    ...causeClaims(run).map(claim),
     ...(run.commands ?? []).flatMap(interventionClaims),
     ...spanClaims(run),
     ...topHeadClaims(run, opinions?.heads ?? new Map()),

@@ -65,7 +65,7 @@ export interface Stage {
    * Most multiply-adds that the stage may cost over all it is `on`. Beyond, an `every` stage is run on the headline alone and a
    * `headline` stage is left out; `overBudget` is then a note of the residue.
    */
-  budget?: number;
+  budget?: number | ((ask: Ask) => number);
   overBudget?: string;
   /** Does the work. Honours the signal; throws InputError for what does not fit. */
   run(context: StageContext): Promise<void>;

@@ -49,7 +49,9 @@ export function verdictOf({ run, control, layers, patterns, patternsNotMeasured,
     patterns: [...patterns],
     ...(patternsNotMeasured ? { patternsNotMeasured: [...patternsNotMeasured] } : {}),
     // What random spans do as well is no cause.
-    confirmed: [...causeClaims(run), ...(run.commands ?? []).flatMap(sentencesOf)].filter((sentence) => !refuted.has(sentence)),
+    confirmed: [...causeClaims(run).map(({ sentence }) => sentence), ...(run.commands ?? []).flatMap(sentencesOf)].filter(
+      (sentence) => !refuted.has(sentence),
+    ),
     notChecked: [
       ...(control ? [] : ['the drop: the shell has no control']),
       ...(paraphrases > 0 ? [] : ['whether it holds for other wordings: the shell has no paraphrases']),

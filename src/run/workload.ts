@@ -27,7 +27,7 @@ export class Workload {
       on.reduce((sum, { prompt, run }) => sum + (stage.cost?.(ask, prompt, run) ?? 0), 0);
     const notes: string[] = [];
     this.stages = stages.filter((stage) => {
-      const budget = stage.budget ?? Infinity;
+      const budget = (typeof stage.budget === 'function' ? stage.budget(ask) : stage.budget) ?? Infinity;
       const fits = stage.on !== 'headline' || cost(stage, [longest]) <= budget;
       if (stage.on === 'every' && cost(stage, all) <= budget) this.spread.add(stage);
       else if (stage.overBudget && (stage.on === 'every' ? all.length > 1 : !fits)) notes.push(stage.overBudget);

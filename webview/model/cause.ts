@@ -1,3 +1,4 @@
+import { standingOf } from '../../src/residue/standing.js';
 import type { RunTrace } from '../../src/residue/types.js';
 import type { Table } from './csv.js';
 import { nats, number, visible } from './format.js';
@@ -59,13 +60,14 @@ export function strongestPatches(run: RunTrace, at: Patched, count: number): { l
 /** Predicted and observed effects, with who made up the difference. */
 export function effectsTable(run: RunTrace): Table {
   return {
-    columns: ['taken out', 'predicted (nats)', 'zero (nats)', 'mean (nats)', 'resample (nats)', 'made up by'],
+    columns: ['taken out', 'predicted (nats)', 'zero (nats)', 'mean (nats)', 'resample (nats)', 'null and second opinion', 'made up by'],
     rows: (run.verification?.effects ?? []).map((effect) => [
       effect.component,
       effect.predicted,
       effect.zero,
       effect.mean,
       effect.resample,
+      standingOf(effect) || null,
       effect.repair.by
         .filter(({ change }) => change * effect.predicted < 0)
         .map(({ component, change }) => `${component} ${nats(change)}`)

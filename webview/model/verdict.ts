@@ -109,7 +109,7 @@ export function verdictModel(residue: Residue): VerdictModel {
   };
   for (const one of residue.claims ?? [])
     if (one.evidence === 'caused' && one.holds === false && !one.name.endsWith('.verdict'))
-      add('unchecked', `not confirmed: ${one.sentence} · ${standing(one)}`, 'The same intervention on random spans does as much.', {
+      add('unchecked', `not confirmed: ${one.sentence} · ${standing(one)}`, 'What should do nothing does as much: it is within its null.', {
         methods: METHODS.nulls,
       });
   for (const text of v?.confirmed ?? [])

@@ -1,4 +1,5 @@
 import type { RunTrace } from '../../src/residue/types.js';
+import { doubtsOf, standingOf } from '../../src/residue/standing.js';
 import { h } from '../dom.js';
 import { effectsTable, recoveryModel } from '../model/cause.js';
 import { nats } from '../model/format.js';
@@ -103,7 +104,10 @@ function recoveryFigure(context: Context, run: RunTrace): HTMLElement | null {
 function effectsFigure(context: Context, run: RunTrace): HTMLElement {
   const table = effectsTable(run);
   const { link } = context;
-  const rows = run.verification!.effects.map(({ component, layer, head, predicted, zero, mean, resample }, i) => {
+  const rows = run.verification!.effects.map((effect, i) => {
+    const { component, layer, head, predicted, zero, mean, resample } = effect;
+    const stands = standingOf(effect);
+    const doubtful = doubtsOf(effect).length > 0 ? 'doubtful' : '';
     const repair = table.rows[i]!.at(-1);
     const mark = head === null ? { row: layer + 1 } : { head: [layer, head] as [number, number], row: layer + 1 };
     const hover = { pointerenter: () => link.hover(mark), pointerleave: () => link.hover(null) };
@@ -115,10 +119,11 @@ function effectsFigure(context: Context, run: RunTrace): HTMLElement {
       h(
         'tr',
         null,
-        h('th', { attrs: { scope: 'row' } }, component),
+        h('th', { class: doubtful, attrs: { scope: 'row' } }, component),
         number(predicted, false),
         ...[zero, mean, resample].map((value) => number(value, true)),
       ),
+      stands === '' ? null : h('tr', { class: 'repair' }, h('td', { class: doubtful, attrs: { colspan: 5 } }, stands)),
       typeof repair === 'string' ? h('tr', { class: 'repair' }, h('td', { attrs: { colspan: 5 } }, `made up by ${repair}`)) : null,
     );
   });

@@ -1,3 +1,4 @@
+import { doubtsOf, standingOf } from '../standing.js';
 import type { RunTrace } from '../types.js';
 import { nats, percent, printable, table, wrap, type Look, type Paint } from './text.js';
 
@@ -20,9 +21,10 @@ export function causeLines(run: RunTrace, look: Look, paint: Paint): string[] {
     const to = interval?.to ?? null;
     if (from !== null && to !== null) {
       say(
-        `The answer is lost in layers ${Math.min(from, to)}–${Math.max(from, to)}: patched from the control it still comes back at ${printable(source ?? '')} up to layer ${from}, at the answer position from layer ${to} on.`,
+        `The answer is lost in layers ${Math.min(from, to)}–${Math.max(from, to)}: patched from the control it still comes back at ${printable(source ?? '')} up to layer ${from}, at the answer position from layer ${to} on${behind(interval)}.`,
       );
-    } else if (to !== null) say(`Patched from the control, the answer comes back at the answer position from layer ${to} on.`);
+    } else if (to !== null)
+      say(`Patched from the control, the answer comes back at the answer position from layer ${to} on${behind(interval)}.`);
     const columns = [
       { label: 'layer', align: 'right' as const },
       { label: source === null ? 'recovery at the source' : `recovery at ${printable(source)}` },
@@ -49,7 +51,10 @@ export function causeLines(run: RunTrace, look: Look, paint: Paint): string[] {
       `${map.at}: the strongest single patch brings back ${percent(best.value)} of the drop, in layer ${best.layer} at ${where} (${printable(JSON.stringify(words.slice(0, 40)))})${map.complete ? '' : '; positions were patched in groups'}.`,
     );
   }
-  if (knockout) say(`Cutting the answer position off from ${printable(knockout.span)} changes the margin by ${nats(knockout.effect)}.`);
+  if (knockout)
+    say(
+      `Cutting the answer position off from ${printable(knockout.span)} changes the margin by ${nats(knockout.effect)}${behind(knockout)}.`,
+    );
   if (effects.length > 0) {
     lines.push(
       ...table(
@@ -62,7 +67,7 @@ export function causeLines(run: RunTrace, look: Look, paint: Paint): string[] {
           { label: 'made up by' },
         ],
         effects.map((effect) => [
-          effect.component,
+          [effect.component, ...doubtsOf(effect)].join(', '),
           nats(effect.predicted),
           nats(effect.zero),
           nats(effect.mean),
@@ -80,6 +85,12 @@ export function causeLines(run: RunTrace, look: Look, paint: Paint): string[] {
   }
   for (const reason of open) say(`Not checked: ${printable(reason)}.`);
   return lines;
+}
+
+/** ` (p = 0.030; 6 of 8 agree, unstable)`; nothing where nothing stands behind it. */
+function behind(found: Parameters<typeof standingOf>[0] | null): string {
+  const words = found ? standingOf(found) : '';
+  return words === '' ? '' : ` (${words})`;
 }
 
 function strongest(recovery: readonly (readonly number[])[]): { layer: number; group: number; value: number } | null {

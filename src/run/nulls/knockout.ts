@@ -3,20 +3,15 @@ import type { Span } from '../../methods/attention.js';
 import { NULL_SPANS, randomSpans } from '../../methods/random-spans.js';
 import { nullBand, spansInWords } from '../../methods/significance.js';
 import type { CommandOutcome } from '../../residue/types.js';
-import type { Opinion } from '../../residue/types-claims.js';
 import { forwardCost } from '../cost.js';
 import { marginsAtEnd, prefixOf, type Contest } from '../edited.js';
 import { contestOf } from '../observe.js';
-import type { Paraphrase } from '../paraphrases.js';
 import type { Stage, StageContext } from '../stage.js';
 import type { PreparedPrompt } from '../types.js';
-import { costsOrGains } from '../opinions/opinion.js';
+import { sayOf } from '../opinions/opinion.js';
 
 /** Multiply-adds that nulls and second opinions of interventions may cost together. */
 const BUDGET = 1e11;
-
-/** Least effect, nats, that counts as one: below it the odds change by less than a tenth. */
-export const LEAST_EFFECT = 0.1;
 
 /**
  * The effect of every INHIBIT of the headline beside its null, the same knockout on random spans; and its second opinion: the span's
@@ -70,20 +65,12 @@ async function addNull(context: StageContext, outcome: CommandOutcome): Promise<
   for (const [i, paraphrase] of paraphrases.entries()) {
     const twin = paraphrase.prompt.spans[name];
     if (twin && twin[1] - twin[0] < paraphrase.prompt.ids.length) {
-      const [effect] = await knockoutEffects(model, paraphrase.prompt, contestOfParaphrase(paraphrase), [{ span: twin }], where, signal);
+      const [effect] = await knockoutEffects(model, paraphrase.prompt, contestOf(paraphrase.scores), [{ span: twin }], where, signal);
       by.push(sayOf(`paraphrase ${i + 1}`, effect!, observed));
     }
     progress(i + 2, steps);
   }
   (outcome.opinions ??= {})['effect'] = { agree: by.filter(({ agrees }) => agrees).length, of: by.length, by };
-}
-
-const contestOfParaphrase = ({ scores }: Paraphrase): Contest => contestOf(scores);
-
-/** Another measurement agrees when it is an effect of the same sign, or, where there was none, when it is none. */
-function sayOf(name: string, effect: number, observed: number): Opinion['by'][number] {
-  const kind = (x: number): number => (Math.abs(x) < LEAST_EFFECT ? 0 : Math.sign(x));
-  return { name, agrees: kind(effect) === kind(observed), says: costsOrGains(effect) };
 }
 
 /**

@@ -13,6 +13,15 @@ export const opinionOf = (by: Answer[]): Opinion | null =>
 /** `costs 1.2 nats` */
 export const costsOrGains = (effect: number): string => `${effect < 0 ? 'costs' : 'gains'} ${nats(Math.abs(effect))}`;
 
+/** Least effect, nats, that counts as one: below it the odds change by less than a tenth. */
+export const LEAST_EFFECT = 0.1;
+
+/** Another measurement agrees when it is an effect of the same sign, or, where there was none, when it is none. */
+export function sayOf(name: string, effect: number, observed: number): Answer {
+  const kind = (x: number): number => (Math.abs(x) < LEAST_EFFECT ? 0 : Math.sign(x));
+  return { name, agrees: kind(effect) === kind(observed), says: costsOrGains(effect) };
+}
+
 /** A verdict asked again: its intervention, and the verdict of the same head in every paraphrase that has a control of its own. */
 export function judged(verdict: HeadVerdict, read: readonly Pick<ParaphraseReading, 'name' | 'verdicts'>[] = []): HeadVerdict {
   if (verdict.verdict === 'none') return verdict;

@@ -23,7 +23,7 @@ export const recursiveLoopingDetector: Detector = {
     });
     const random = new Random(seed);
     const nulls = Array.from({ length: NULL_SPANS }, (_, i) =>
-      Math.max(generation ? loopShare(shuffled(generation.ids, random)) : 0, trapped?.nulls[i] ?? 0),
+      Math.max(generation ? loopShare(random.shuffled(generation.ids)) : 0, trapped?.nulls[i] ?? 0),
     );
     const { present, score, evidence } = found;
     return detection({ present, score, evidence }, score, nulls, `${NULL_SPANS} random orders of the continuation, and random spans`);
@@ -34,14 +34,4 @@ export const recursiveLoopingDetector: Detector = {
 function loopShare(ids: readonly number[]): number {
   const found = tailPeriod(ids);
   return found ? Math.min(1, (found.period * found.repeats) / ids.length) : 0;
-}
-
-/** Fisher and Yates's shuffle. */
-function shuffled(ids: readonly number[], random: Random): number[] {
-  const order = [...ids];
-  for (let i = order.length - 1; i > 0; i--) {
-    const j = random.below(i + 1);
-    [order[i], order[j]] = [order[j]!, order[i]!];
-  }
-  return order;
 }

@@ -1,11 +1,11 @@
 import { RECOVERED } from '../../methods/recovery.js';
+import { steady } from '../../residue/standing.js';
 import type { RunTrace } from '../../residue/types.js';
+import type { Claim } from '../../residue/types-claims.js';
+import { LEAST_EFFECT } from '../opinions/opinion.js';
 import { nats, plain, quote } from '../words.js';
-
-/** Least effect of an intervention, nats, that is called a claim. */
-const CLAIM = 0.1;
-/** Components that the verdict names; the rest stands in the table. */
-const NAMED = 2;
+import { isInhibited } from './knockout.js';
+import { claimedEffects } from './opinions.js';
 
 /** The caused interval as layers, lower end first; null where an end was not found. */
 function confirmedLayers({ verification }: RunTrace): [number, number] | null {
@@ -19,40 +19,56 @@ const layersIn = ([from, to]: readonly [number, number]): string => (from === to
 export function causeWords(run: RunTrace): string {
   if (!run.verification) return '';
   const layers = confirmedLayers(run);
-  return layers ? `; cause confirmed in ${layersIn(layers)}` : '; cause not confirmed';
+  const doubt = steady(run.verification.interval?.opinion) === false ? ' (unstable)' : '';
+  return layers ? `; cause confirmed in ${layersIn(layers)}${doubt}` : '; cause not confirmed';
 }
 
-/** What verification has shown, one claim each. */
-export function causeClaims(run: RunTrace): string[] {
+/** What verification has shown, one claim each, with what stands behind it. */
+export function causeClaims(run: RunTrace): Omit<Claim, 'holds' | 'stable'>[] {
   const { verification } = run;
   if (!verification) return [];
-  const { curves, knockout, effects, source } = verification;
+  const { curves, interval, knockout, effects, source } = verification;
   const layers = confirmedLayers(run);
-  const claims: string[] = [];
+  const claims: Omit<Claim, 'holds' | 'stable'>[] = [];
+  // Recovery is a share of the drop, which is no null's: a patch either brings half of it back or does not.
+  const ofInterval = { name: 'cause', evidence: 'caused', unit: 'share', null: null, opinion: interval?.opinion ?? null } as const;
   if (layers) {
-    claims.push(
-      `the failure is caused in ${layersIn(layers)}: the control's answer can be patched back in at ${quote(source ?? '')} up to layer ${verification.interval!.from} and at the answer position from layer ${verification.interval!.to} on`,
-    );
-  } else if (curves && verification.interval?.to != null && verification.interval.to < curves.answer.length - 1) {
-    claims.push(
-      `by layer ${verification.interval.to} the control has the answer at the answer position: patched in there, it brings back half of the drop or more`,
-    );
+    claims.push({
+      ...ofInterval,
+      value: Math.min(curves!.source![interval!.from!]!, curves!.answer[interval!.to!]!),
+      sentence: `the failure is caused in ${layersIn(layers)}: the control's answer can be patched back in at ${quote(source ?? '')} up to layer ${interval!.from} and at the answer position from layer ${interval!.to} on`,
+    });
+  } else if (curves && interval?.to != null && interval.to < curves.answer.length - 1) {
+    claims.push({
+      ...ofInterval,
+      value: curves.answer[interval.to]!,
+      sentence: `by layer ${interval.to} the control has the answer at the answer position: patched in there, it brings back half of the drop or more`,
+    });
   }
-  const inhibited = run.commands?.some(({ name, params }) => name === 'INHIBIT' && params['span'] === knockout?.span);
-  if (knockout && !inhibited && Math.abs(knockout.effect) >= CLAIM) {
+  if (knockout && !isInhibited(run, knockout.span) && Math.abs(knockout.effect) >= LEAST_EFFECT) {
     const change = knockout.effect < 0 ? `costs ${nats(-knockout.effect)}` : `gains ${nats(knockout.effect)}`;
-    claims.push(`the answer position reads ${quote(knockout.span)}: cutting it off ${change}`);
+    claims.push({
+      name: 'cause.knockout',
+      sentence: `the answer position reads ${quote(knockout.span)}: cutting it off ${change}`,
+      evidence: 'caused',
+      value: knockout.effect,
+      unit: 'nats',
+      null: knockout.null ?? null,
+      opinion: knockout.opinion ?? null,
+    });
   }
-  const strongest = [...effects]
-    .filter(({ zero, mean }) => Math.abs(zero) >= CLAIM && Math.sign(zero) === Math.sign(mean))
-    .sort((a, b) => Math.abs(b.zero) - Math.abs(a.zero))
-    .slice(0, NAMED);
-  for (const { component, zero, predicted, repair } of strongest) {
+  for (const { component, zero, predicted, repair, null: band, opinion } of claimedEffects(effects)) {
     const made = repair.by.find(({ change }) => change * predicted < 0);
     const by = made ? `; ${made.component} makes up ${nats(Math.abs(made.change))}` : '';
-    claims.push(
-      `${component} ${zero < 0 ? 'helps' : 'harms'}: removed, the margin changes by ${plain(zero)} (${plain(predicted)} predicted${by})`,
-    );
+    claims.push({
+      name: `cause.${component.replace(' ', '.')}`,
+      sentence: `${component} ${zero < 0 ? 'helps' : 'harms'}: removed, the margin changes by ${plain(zero)} (${plain(predicted)} predicted${by})`,
+      evidence: 'caused',
+      value: zero,
+      unit: 'nats',
+      null: band ?? null,
+      opinion: opinion ?? null,
+    });
   }
   return claims;
 }

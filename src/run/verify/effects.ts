@@ -6,39 +6,30 @@ import { Random } from '../../methods/random.js';
 import { mean, standardDeviation } from '../../methods/statistics.js';
 import type { Attribution } from '../../residue/types.js';
 import type { ComponentEffect } from '../../residue/types-verify.js';
+import { forwardCost } from '../cost.js';
 import type { Contest } from '../edited.js';
 import { rowAt } from '../trace.js';
 import { MethodWeights } from '../weights.js';
+import { nameOf, type Component } from './named.js';
 import { variantMargins, type MarginOptions } from './patching.js';
 
-/** Heads shown in a summary, and layers of each kind. */
-const HEADS = 8;
-const LAYERS = 2;
 /** Random replacements of a component's output at every position. */
 const DRAWS = 4;
 /** Components named as having made up a difference. */
 const NAMED = 3;
+/** Components that are taken out whatever that costs: the first of `namedComponents`. */
+const LEAST = 12;
 
-export interface Component {
-  part: 'head' | 'attention' | 'mlp';
-  layer: number;
-  head: number | null;
-  contribution: number;
+/** Multiply-adds of taking one component out in every way, and of seeing who makes up for it. */
+export function ablationCost(model: Model, { layer }: Pick<Component, 'layer'>, tokens: number): number {
+  const { nLayers } = model.spec;
+  return ((DRAWS + 3) * forwardCost(model, tokens) * (nLayers - layer)) / nLayers;
 }
 
-export const nameOf = ({ part, layer, head }: Omit<Component, 'contribution'>): string =>
-  part === 'head' ? `head ${layer}.${head}` : `${part} ${layer}`;
-
-/** The components that a summary names: those with the largest direct contributions. */
-export function namedComponents({ head, attnBias, mlp }: Attribution): Component[] {
-  const largest = (all: Component[], count: number): Component[] =>
-    all.sort((a, b) => Math.abs(b.contribution) - Math.abs(a.contribution) || a.layer - b.layer).slice(0, count);
-  const heads = head.flatMap((row, layer) => row.map((contribution, h): Component => ({ part: 'head', layer, head: h, contribution })));
-  const attention = head.map((row, layer): Component => {
-    return { part: 'attention', layer, head: null, contribution: row.reduce((a, b) => a + b, attnBias[layer] ?? 0) };
-  });
-  const mlps = mlp.map((contribution, layer): Component => ({ part: 'mlp', layer, head: null, contribution }));
-  return [...largest(heads, HEADS), ...largest(attention, LAYERS), ...largest(mlps, LAYERS)];
+/** The first of these components that are within the budget together, and at least `LEAST` of them. */
+export function affordable(model: Model, components: readonly Component[], tokens: number, budget: number): Component[] {
+  let spent = 0;
+  return components.filter((one, i) => (spent += ablationCost(model, one, tokens)) <= budget || i < LEAST);
 }
 
 export interface EffectsInput {
@@ -93,7 +84,8 @@ export async function componentEffects(
   return effects;
 }
 
-function zeroed({ part, layer, head }: Component): Edit[] {
+/** The edit that takes a component out at every position. */
+export function zeroed({ part, layer, head }: Component): Edit[] {
   if (part === 'head') return [{ kind: 'scale-head', layer, head: head!, scale: 0 }];
   return [{ kind: 'scale-out', at: part === 'attention' ? 'attn_out' : 'mlp_out', layer, scale: 0 }];
 }

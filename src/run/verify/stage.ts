@@ -1,20 +1,27 @@
 import type { RunResult } from '../../engine/api.js';
-import { alignPrompts } from '../../methods/align.js';
+import { alignPrompts, sharedPrefix } from '../../methods/align.js';
 import { hasDrop, LEAST_DROP } from '../../methods/recovery.js';
 import type { Verification } from '../../residue/types-verify.js';
 import { directionOf } from '../attribute.js';
 import { forwardCost } from '../cost.js';
 import { contestOf } from '../observe.js';
 import { sourceSpan } from '../patterns.js';
-import type { Stage, StageContext } from '../stage.js';
+import type { Ask, Stage, StageContext } from '../stage.js';
 import { rowAt } from '../trace.js';
 import { nats } from '../words.js';
-import { componentEffects, namedComponents } from './effects.js';
+import { affordable, componentEffects } from './effects.js';
+import { cutOff } from './knockout.js';
 import { patchAll } from './maps.js';
+import { nameOf, namedComponents } from './named.js';
+import { CLAIMED, claimedEffects, effectNull, effectOpinion, intervalOpinion, type PatchableParaphrase } from './opinions.js';
 import { patchable, variantMargins } from './patching.js';
 
-/** Paraphrases whose tokens an ablated output may be averaged over and drawn from. */
+/** Paraphrases that are run again, to average outputs over their tokens and to ask whether the same is caused in them. */
 const POOL = 8;
+/** Multiply-adds that verification may cost where nobody asked for it. */
+const BUDGET = 2e13;
+/** Multiply-adds that taking out named components may cost. */
+const ABLATION_BUDGET = 1e12;
 
 /** Causal verification of the headline: patching from the control, knockout of the source span, ablation of the named components. */
 export const verification: Stage = {
@@ -23,20 +30,25 @@ export const verification: Stage = {
   on: 'headline',
   fills: ['verification'],
   when: ({ shell, options }) => (options.verify ?? shell.verify ?? true) !== false,
-  cost: ({ model }, { ids }) => 40 * forwardCost(model, ids.length),
+  // Curves over all layers, at both places; twelve components in seven ways; the prompts of the pool; three maps within their own budget.
+  cost: ({ model }, { ids }) => (model.spec.nLayers / 2 + 50 + 2 * POOL) * forwardCost(model, ids.length),
+  budget: (ask) => (asked(ask) ? Infinity : BUDGET),
+  overBudget:
+    'Causes were not verified: on a model of this size it would take many minutes. --verify, or verify: true in the shell, does it all the same.',
   async run(context) {
-    const { subject, shell, options } = context;
     // A prompt that does not fail has nothing to verify, unless somebody asks.
-    const asked = options.verify ?? shell.verify;
-    if (!subject.trace.scores!.failed && asked !== true && asked !== 'full') return;
+    if (!context.subject.trace.scores!.failed && !asked(context)) return;
     const runs = new Runs(context);
     try {
-      subject.trace.verification = await verify(context, runs);
+      context.subject.trace.verification = await verify(context, runs);
     } finally {
       runs.release();
     }
   },
 };
+
+/** Whether somebody asked for verification, in the shell or for this run. */
+const asked = ({ options, shell }: Pick<Ask, 'options' | 'shell'>): boolean => Boolean(options.verify ?? shell.verify);
 
 /** Runs that were made to be patched or drawn from, let go together. */
 class Runs {
@@ -59,7 +71,7 @@ class Runs {
 }
 
 async function verify(context: StageContext, runs: Runs): Promise<Verification> {
-  const { model, shell, subject, control, paraphrases, planned, seed, signal, options } = context;
+  const { model, shell, subject, control, planned, seed, signal, options } = context;
   const { prompt, trace } = subject;
   const scores = trace.scores!;
   const contest = contestOf(scores);
@@ -70,6 +82,8 @@ async function verify(context: StageContext, runs: Runs): Promise<Verification> 
   let done = 0;
   const within = (share: number) => (part: number, total: number) => context.progress(done + (share * part) / Math.max(1, total), 100);
 
+  const others: PatchableParaphrase[] = [];
+  for (const { index, prompt: one } of planned.paraphrases.slice(0, POOL)) others.push({ index, run: await runs.make(one.ids) });
   const other = control && (await runs.make(control.prompt.ids));
   let patched: Pick<Verification, 'curves' | 'interval' | 'maps' | 'heads'> = { curves: null, interval: null, maps: [], heads: null };
   let aligned = 0;
@@ -87,18 +101,30 @@ async function verify(context: StageContext, runs: Runs): Promise<Verification> 
     const input = { model, probe, control: other, prompt, pairs, shared, contest, ends: both };
     patched = await patchAll(input, span, options.verify === 'full', { signal, onProgress: within(50) });
     if (patched.curves && patched.curves.source === null) open.push(noSource(source, span, shared));
+    if (patched.interval) {
+      const found = { ...patched.interval, source };
+      patched.interval.opinion = await intervalOpinion(context, { probe, control: other, pairs, shared, ends: both, found }, others);
+    }
   }
   done = 50;
 
-  const knockout = source !== null && span && span[1] < prompt.ids.length ? await cutOff(context, probe, source, span, contest) : null;
+  const knockout = source !== null && span && span[1] < prompt.ids.length ? await cutOff(context, probe, source, span, POOL) : null;
   if (!knockout) open.push('knockout: no span is marked that the answer position could be cut off from');
 
   let effects: Verification['effects'] = [];
   if (!trace.attribution?.rival) open.push('ablation: there is no rival to attribute the margin against');
   else {
-    const pool: RunResult[] = other ? [other] : [];
-    if (paraphrases.length > 0) for (const { prompt: one } of planned.paraphrases.slice(0, POOL)) pool.push(await runs.make(one.ids));
+    const pool: RunResult[] = [...(other ? [other] : []), ...others.map(({ run }) => run)];
     const traced = await subject.traced();
+    const named = namedComponents(trace);
+    const budget = options.verify === 'full' ? Infinity : ABLATION_BUDGET;
+    const components = affordable(model, named, prompt.ids.length, budget);
+    if (components.length < named.length) {
+      const left = named.filter((one) => !components.includes(one)).map(nameOf);
+      open.push(
+        `ablation of ${left.join(', ')}: they are named, but on a model of this size it would take too long; --verify=full does it`,
+      );
+    }
     effects = await componentEffects(
       {
         model,
@@ -112,9 +138,19 @@ async function verify(context: StageContext, runs: Runs): Promise<Verification> 
         scale: rowAt(traced.result.get('ln_final.hook_scale'), traced.position)[0]!,
         seed,
       },
-      namedComponents(trace.attribution),
-      { signal, onProgress: within(50) },
+      components,
+      { signal, onProgress: within(45) },
     );
+    done = 95;
+    for (const [i, effect] of claimedEffects(effects).entries()) {
+      const component = components.find((one) => nameOf(one) === effect.component)!;
+      effect.null = await effectNull(context, probe, effect, component, { signal });
+      const opinion = await effectOpinion(context, effect, component, others);
+      if (opinion) effect.opinion = opinion;
+      within(5)(i + 1, CLAIMED);
+    }
+    if (effects.some((one) => one.null === null))
+      open.push('the null of ablations: on a model of this size it would take too long; --verify does it');
   }
   return { ends, source, aligned, ...patched, knockout, effects, open };
 }
@@ -125,26 +161,4 @@ function noSource(source: string | null, span: readonly [number, number] | null,
   return span[1] <= shared
     ? `the source: both prompts are the same up to the end of ${name}, so its activations are too, and moving them changes nothing`
     : `the source: nothing in the control stands for ${name}`;
-}
-
-/** Attention knockout of the source span at the answer position (Geva et al. 2023). */
-async function cutOff(
-  { model, subject, signal }: StageContext,
-  run: RunResult,
-  span: string,
-  [start, end]: readonly [number, number],
-  contest: { answer: number; rivals: readonly number[] },
-): Promise<NonNullable<Verification['knockout']>> {
-  const keys = Array.from({ length: end - start }, (_, i) => start + i);
-  const cut = (layers: readonly number[] | 'all') =>
-    [{ kind: 'knockout', layers, heads: 'all', queries: [subject.prompt.ids.length - 1], keys }] as const;
-  const each = Array.from({ length: model.spec.nLayers }, (_, l) => cut([l]));
-  const [base, effect, ...byLayer] = await variantMargins(model, run, [[], cut('all'), ...each], contest, { signal });
-  return { span, effect: effect! - base!, byLayer: byLayer.map((m) => m - base!) };
-}
-
-function sharedPrefix(a: readonly number[], b: readonly number[]): number {
-  let n = 0;
-  while (n < a.length && n < b.length && a[n] === b[n]) n++;
-  return n;
 }
