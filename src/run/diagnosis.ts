@@ -63,7 +63,7 @@ function nothing(kind: DiagnosisKind, sentence: string, run: Run): Diagnosis {
 function where({ collapse, verification }: Run): Pick<Diagnosis, 'observed' | 'caused'> {
   return {
     observed: collapse && collapse.kind !== 'none' ? { kind: collapse.kind, layer: collapse.layer } : null,
-    caused: verification?.interval ? { ...verification.interval } : null,
+    caused: verification?.interval ? { from: verification.interval.from, to: verification.interval.to } : null,
   };
 }
 
