@@ -1,3 +1,4 @@
+import { conflict, SUPPRESSED } from '../methods/conflict.js';
 import { difference, isDirection, jointFit, shareAlong } from '../methods/directions.js';
 import { jensenShannon } from '../methods/divergence.js';
 import { checkPair, runSolo, type Solo } from '../run/instruction/solo.js';
@@ -6,9 +7,6 @@ import { missingSpan } from './anchors.js';
 import { describeOutput, pairParams, topTable, type PairParams } from './instructions.js';
 import { contest, range, withoutSpan } from './shared.js';
 import type { Command } from './types.js';
-
-/** Below this part of its solo size a direction counts as suppressed. */
-export const SUPPRESSED = 0.5;
 
 const NOTHING = {
   jsToA: null,
@@ -75,7 +73,7 @@ Layers without a direction (the embedding, where p's token is the same) have no 
       params: { ...params },
       evidence: 'observed',
       findings: [
-        `With both, the model says ${quote(output.says)} (${plain(100 * output.probability)} %): ${nats(jsToA)} from ${nameA} alone and ${nats(jsToB)} from ${nameB} alone, which lie ${nats(jsBetween)} apart${Math.min(jsToA, jsToB) > jsBetween / 2 ? '; the output is neither’s' : ''}.`,
+        `With both, the model says ${quote(output.says)} (${plain(100 * output.probability)} %): ${nats(jsToA)} from ${nameA} alone and ${nats(jsToB)} from ${nameB} alone, which lie ${nats(jsBetween)} apart${conflict(jsToA, jsToB, jsBetween, null).far ? '; the output is neither’s' : ''}.`,
         none
           ? 'One of the two has no direction after the last layer, so nothing can be said of suppression.'
           : `After the last layer ${plain(100 * last.a!)} % of the direction of ${nameA} is left and ${plain(100 * last.b!)} % of that of ${nameB}: ${isSuppressed(last) ? 'each suppresses the other' : 'no mutual suppression'}.`,

@@ -4,6 +4,7 @@ import { generation } from './stages/generation.js';
 import { propagation, shape, verdicts } from './stages/heads.js';
 import { graph } from './stages/graph.js';
 import { knockoutNulls } from './nulls/knockout.js';
+import { spliceNulls } from './nulls/splice.js';
 import { nulls } from './nulls/stage.js';
 import { layers } from './stages/layers.js';
 import { secondOpinions } from './opinions/stage.js';
@@ -28,6 +29,7 @@ const STAGES: readonly (Stage | ((ask: Ask) => readonly Stage[]))[] = [
   verification,
   graph,
   knockoutNulls,
+  spliceNulls,
   secondOpinions,
 ];
 

@@ -5,6 +5,10 @@ import { median } from '../helpers/median.js';
 import { randomSpans } from '../../src/methods/random-spans.js';
 import { packageRoot } from '../../src/paths.js';
 import type { Residue } from '../../src/residue/types.js';
+import { pairScores } from '../../src/run/nulls/splice.js';
+import type { StageContext } from '../../src/run/stage.js';
+import { measuredHooks, traceRun } from '../../src/run/trace.js';
+import type { PreparedPrompt } from '../../src/run/types.js';
 import { openPath, runText } from '../helpers/shells.js';
 
 const SHELL = `format: 1
@@ -107,5 +111,29 @@ describe('claims', () => {
     const short = await runText(model, 'format: 1\nshell: tried\nfamily: memory\nprompt: "[[fact|Tom has a red]] ball"\nanswer: "."\n');
     expect(short.runs[0]!.nulls!.spans).toEqual({});
     expect(short.verdict!.notChecked.join()).toMatch(/no room for random ones/);
+  });
+});
+
+describe('the null of instruction conflict', () => {
+  const splice = (positions: string): string => `format: 1
+shell: tried
+family: instruction
+prompt: "[[a|Rule: answer with the color.]] [[b|Rule: answer with the thing.]] Tom has a red ball in the park. Anna is at home. Q: What about Tom? A:"
+answer: " red"
+rivals: [" ball", " park"]
+paraphrases: ["[[a|Rule: answer with the color.]] [[b|Rule: answer with the thing.]] Sam has a green hat in the barn. Q: What about Sam? A:"]
+run: [SPLICE: { a: a, b: b, positions: ${positions} }]
+`;
+  it.each(['kept', 'closed'] as const)('measures of the instructions themselves what SPLICE does (%s)', async (positions) => {
+    const found = await runText(model, splice(positions), { seed: 2 });
+    const run = found.runs[0]!;
+    const pattern = found.verdict!.patterns.find(({ name }) => name === 'instruction-conflict')!;
+    expect(pattern.null!.n).toBeGreaterThan(10);
+    expect(pattern.opinion!.of).toBe(1);
+    const prompt = { ids: run.tokens.map(({ id }) => id), spans: run.spans } as PreparedPrompt;
+    const traced = await traceRun(model, prompt, measuredHooks(model));
+    const subject = { prompt, traced: () => Promise.resolve(traced) } as unknown as StageContext['subject'];
+    const [score] = await pairScores({ model, subject }, [[run.spans['a']!, run.spans['b']!]], positions);
+    expect(score).toBeCloseTo(pattern.score, 4);
   });
 });

@@ -7,6 +7,7 @@ import type { Detection, Sighting } from '../../src/run/patterns/detector.js';
 import { instructionConflict } from '../../src/run/patterns/instruction-conflict.js';
 import { recursiveLoopingDetector } from '../../src/run/patterns/recursive-looping.js';
 import { attenuation, signalAttenuation } from '../../src/run/patterns/signal-attenuation.js';
+import { randomPairs } from '../../src/run/nulls/splice.js';
 import { DETECTORS } from '../../src/run/patterns/table.js';
 import { temporalDislocation } from '../../src/run/patterns/temporal-dislocation.js';
 import { valueCompetition } from '../../src/run/patterns/value-competition.js';
@@ -177,6 +178,42 @@ describe('instruction-conflict', () => {
     expect(found(at({ ...base, jsToA: 0.3 }))).toMatchObject({ present: false });
     expect(found(at({ ...base, projectionA: 0.49 }))).toMatchObject({ present: true });
     expect(instructionConflict.detect(sighting())).toEqual({ unmeasured: 'it needs SPLICE in `run`' });
+  });
+
+  it('is not made of instructions that say the same, however far apart noise is relative to noise', () => {
+    const same = { jsToA: 4.2e-5, jsToB: 2.4e-5, jsBetween: 8.7e-6, projectionA: 1.02, projectionB: 1.01 };
+    expect(found(at(same))).toMatchObject({ present: false, score: 0 });
+    // Both alone say one thing, and together another.
+    expect(found(at({ ...same, jsToA: 0.6, jsToB: 0.5 }))).toMatchObject({ present: true, score: 1 });
+    expect(found(at({ ...same, jsToA: 0.6, jsToB: 0.5, jsBetween: 0 }))).toMatchObject({ present: true, score: 1 });
+    expect(found(at({ ...same, jsToA: 0, jsToB: 0, jsBetween: 0 }))).toMatchObject({ present: false, score: 0 });
+  });
+
+  it('has a null of pairs that overlap neither the instructions nor one another, nor hold the ends', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 4, max: 40 }),
+        fc.nat(),
+        fc.integer({ min: 1, max: 6 }),
+        fc.integer({ min: 1, max: 6 }),
+        fc.integer({ min: 0, max: 99 }),
+        (tokens, start, la, lb, seed) => {
+          const a: [number, number] = [1 + (start % tokens), 1 + (start % tokens) + la];
+          const b: [number, number] = [a[1], a[1] + lb];
+          fc.pre(b[1] < tokens);
+          const pairs = randomPairs(tokens, [a, b], seed);
+          expect(pairs.length).toBeLessThanOrEqual(32);
+          expect(new Set(pairs.map(String)).size).toBe(pairs.length);
+          for (const [one, other] of pairs) {
+            expect([one[1] - one[0], other[1] - other[0]]).toEqual([la, lb]);
+            const taken = [a, b, one, other].flatMap(([from, to]) => Array.from({ length: to - from }, (_, i) => from + i));
+            expect(new Set(taken).size).toBe(taken.length);
+            expect(Math.min(...one, ...other)).toBeGreaterThan(0);
+            expect(Math.max(one[1], other[1])).toBeLessThan(tokens);
+          }
+        },
+      ),
+    );
   });
 });
 

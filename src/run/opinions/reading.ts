@@ -1,11 +1,14 @@
+import { commandByName } from '../../commands/table.js';
+import { InputError } from '../../errors.js';
 import type { HeadVerdictKind } from '../../methods/head-verdict.js';
 import type { PatternFound } from '../../residue/types-claims.js';
-import type { Collapse, RunTrace } from '../../residue/types.js';
+import type { Collapse, CommandOutcome, RunTrace } from '../../residue/types.js';
 import { observedVerdicts, sceneOf } from '../heads/verdicts.js';
 import { readingsOf } from '../nulls/stage.js';
 import { collapseSection, contestOf, lensSection } from '../observe.js';
 import { sourceSpan } from '../patterns.js';
 import { detectAll, sight } from '../patterns/sighting.js';
+import { DETECTORS } from '../patterns/table.js';
 import { loopingOf, speak } from '../speak.js';
 import type { StageContext } from '../stage.js';
 import { measuredHooks, traceRun } from '../trace.js';
@@ -24,7 +27,7 @@ export interface ParaphraseReading {
   verdicts: Map<string, { kind: HeadVerdictKind; silent: boolean }> | null;
 }
 
-/** Traces a paraphrase, lets it speak, and reads off it what is claimed of the headline; without commands. */
+/** Traces a paraphrase, lets it speak, and reads off it what is claimed of the headline; of commands only those that patterns are seen by. */
 export async function readParaphrase(context: StageContext, index: number): Promise<ParaphraseReading> {
   const { model, generation, seed, signal, subject, control, paraphrases } = context;
   const { prompt, scores } = paraphrases[index]!;
@@ -37,6 +40,7 @@ export async function readParaphrase(context: StageContext, index: number): Prom
     tokens: prompt.tokens.map(({ id, text }) => ({ id, text })),
     ...(said ? { generation: said, looping: (await loopingOf(model, prompt, said, signal)).looping } : {}),
   };
+  trace.commands = await commandsIn(context, traced, trace);
   const { found } = detectAll(await sight(context, trace, traced, control && (await control.traced())));
   const { terms } = await readingsOf(model, traced, scores, signal);
   const reading = {
@@ -48,6 +52,29 @@ export async function readParaphrase(context: StageContext, index: number): Prom
   };
   traced.result.release();
   return reading;
+}
+
+/** The commands of the shell that a pattern is seen by, run on a paraphrase; one that does not fit it is left out. */
+async function commandsIn(
+  { model, shell, calls, seed, signal }: StageContext,
+  probe: TracedRun,
+  trace: RunTrace,
+): Promise<CommandOutcome[]> {
+  const needed = new Set(DETECTORS.flatMap(({ needs }) => needs ?? []));
+  const outcomes: CommandOutcome[] = [];
+  for (const { name, params } of calls.filter((call) => needed.has(call.name))) {
+    const command = commandByName(name)!;
+    try {
+      command.check?.(model.spec, probe.prompt, params, { shell, tokenizer: model.tokenizer, control: null });
+    } catch (error) {
+      if (error instanceof InputError) continue;
+      throw error;
+    }
+    outcomes.push(
+      await command.run({ model, shell, probe, control: null, paraphrases: [], trace, seed, signal, progress: () => {} }, params),
+    );
+  }
+  return outcomes;
 }
 
 async function verdictsIn(context: StageContext, traced: TracedRun, index: number): Promise<ParaphraseReading['verdicts']> {

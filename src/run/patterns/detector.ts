@@ -39,6 +39,8 @@ export interface Detection {
 /** One named pattern of failure: a file in src/run/patterns and a line in its table.ts. Pure: it measures nothing on the model. */
 export interface Detector {
   name: string;
+  /** Commands whose numbers it reads: where the shell has them, they are run on the paraphrases too, for its second opinion. */
+  needs?: readonly string[];
   /** Detects it on one run, or says in words why this run cannot show it. */
   detect(sighting: Sighting): Detection | { unmeasured: string };
 }

@@ -11,6 +11,7 @@ import { detection, type Detector } from './detector.js';
  */
 export const temporalDislocation: Detector = {
   name: 'temporal-dislocation',
+  needs: ['REMEMBER', 'SHIFT'],
   detect({ trace, family, measure, random }) {
     const remembered = trace.commands?.find(({ name }) => name === 'REMEMBER');
     const shift = trace.commands?.find(({ name }) => name === 'SHIFT');
