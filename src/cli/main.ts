@@ -6,6 +6,7 @@ import { graphCommand, type GraphCommandOptions } from './graph.js';
 import { modelsCommand } from './models.js';
 import { probeCommand, runCommand, type ProbeCommandOptions, type RunCommandOptions } from './run.js';
 import { EXIT } from './session.js';
+import { selftestCommand, type SelftestCommandOptions } from './selftest.js';
 import { mergeCommand, sweepCommand, type MergeOptions, type SweepOptions } from './sweep.js';
 
 /** A whole number between two bounds, or commander's own sentence about it. */
@@ -53,6 +54,11 @@ function how(value: string): 'full' {
 
 const SEEDS = 0xffff_ffff;
 
+const threads = (): Option =>
+  new Option('--threads <n>', 'threads of onnxruntime (default: physical cores, at most 8)').argParser(integer(1, 256));
+const provider = (): Option =>
+  new Option('--provider <name>', 'execution provider that `residue models` lists (default: cpu)').argParser(text('provider'));
+
 function withModel(command: Command): Command {
   return command
     .addOption(
@@ -61,8 +67,8 @@ function withModel(command: Command): Command {
       ),
     )
     .addOption(new Option('--seed <n>', 'seed of everything that is drawn (default: 0)').argParser(integer(0, SEEDS)))
-    .addOption(new Option('--threads <n>', 'threads of onnxruntime (default: physical cores, at most 8)').argParser(integer(1, 256)))
-    .addOption(new Option('--provider <name>', 'execution provider that `residue models` lists (default: cpu)').argParser(text('provider')))
+    .addOption(threads())
+    .addOption(provider())
     .option('--no-color', 'no colour, even on a terminal; NO_COLOR does the same');
 }
 
@@ -200,6 +206,16 @@ export function program(end: (code: number) => void): Command {
     .addHelpText('after', examples('residue models'))
     .option('--no-color', 'no colour, even on a terminal; NO_COLOR does the same')
     .action(async (options: { color: boolean }) => end(await modelsCommand(options)));
+
+  residue
+    .command('selftest')
+    .description('build models whose cause of failure is known, and see whether this installation finds it (within 20 s)')
+    .addOption(threads())
+    .addOption(provider())
+    .option('--json', 'print the result as JSON, and nothing else, on stdout')
+    .option('--no-color', 'no colour, even on a terminal; NO_COLOR does the same')
+    .addHelpText('after', examples('residue selftest', 'residue selftest --json'))
+    .action(async (options: SelftestCommandOptions) => end(await selftestCommand(options)));
 
   for (const command of residue.commands)
     command.exitOverride().showHelpAfterError(`Run \`residue ${command.name()} --help\` for its options.`);

@@ -4,6 +4,9 @@ import { argmax, quantile } from './statistics.js';
 /** Threshold of the margin, nats: below it the prompt fails. */
 export const TAU = 0;
 
+/** Least lead, nats, that is one: below it the odds differ by less than a tenth. */
+export const LEAST_LEAD = 0.1;
+
 /** Random token pairs drawn for the noise. */
 export const NOISE_PAIRS = 1000;
 
@@ -27,10 +30,10 @@ export interface ObservedCollapse {
 }
 
 /**
- * The observed collapse point. With peak = argmax over rows of m:
- * did not fail: `none`. m(peak) > τ + noise: `lost`, at the first row after the peak from which m stays below τ.
- * Otherwise `never-formed`, at the row from which the control's margin stays above τ (null without a control, or where the
- * control does not end above τ itself).
+ * The observed collapse point. With peak = argmax over rows of m, and a lead being one only beyond the noise (and `LEAST_LEAD`):
+ * did not fail: `none`. m(peak) leads: `lost`, at the first row after the peak from which m stays below τ.
+ * Otherwise `never-formed`, at the row from which the control leads to the end; where it never leads by so much, from which its margin
+ * stays above τ (null without a control, or where it does not end above τ either).
  *
  * @param margins [L + 1], nats.
  * @param failed Whether the prompt failed; a prompt may fail with a margin of τ or more when a token that is no rival comes first.
@@ -45,8 +48,9 @@ export function collapsePoint(
   const peakMargin = margins[peak] ?? 0;
   if (!failed) return { kind: 'none', layer: null, peak, peakMargin };
   const lostAt = settledFrom(margins, peak + 1, (m) => m < tau);
-  if (peakMargin > tau + noise && lostAt !== null) return { kind: 'lost', layer: lostAt, peak, peakMargin };
-  return { kind: 'never-formed', layer: control && formedAt(control, tau), peak, peakMargin };
+  const lead = tau + Math.max(noise, LEAST_LEAD);
+  if (peakMargin > lead && lostAt !== null) return { kind: 'lost', layer: lostAt, peak, peakMargin };
+  return { kind: 'never-formed', layer: control && (formedAt(control, lead) ?? formedAt(control, tau)), peak, peakMargin };
 }
 
 /**

@@ -20,7 +20,7 @@ const LOGIT = 8;
 const STEEP = 8;
 const GATE = 2;
 const SHUT = 1.2;
-const OVER = 0.2;
+export const OVER = 0.2;
 /** Size of the random weights of heads and MLPs without a job, as a share of the planted ones. */
 const SMALL = 0.3;
 /**

@@ -35,5 +35,8 @@ const STAGES: readonly (Stage | ((ask: Ask) => readonly Stage[]))[] = [
 
 /** The stages that a shell has with these options. */
 export function stagesOf(ask: Ask): Stage[] {
-  return STAGES.flatMap((entry) => (typeof entry === 'function' ? entry(ask) : entry)).filter((stage) => stage.when?.(ask) ?? true);
+  const wanted: ReadonlySet<string> | null = ask.options.sections ? new Set(ask.options.sections) : null;
+  return STAGES.flatMap((entry) => (typeof entry === 'function' ? entry(ask) : entry))
+    .filter((stage) => stage.when?.(ask) ?? true)
+    .filter(({ fills }) => wanted === null || fills.some((section) => wanted.has(section)));
 }

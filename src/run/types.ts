@@ -1,6 +1,6 @@
 import type { Model, NdArray, RunResult } from '../engine/api.js';
 import type { EncodedToken } from '../model/types.js';
-import type { Residue } from '../residue/types.js';
+import type { Residue, RunTrace } from '../residue/types.js';
 import type { Shell } from '../shell/types.js';
 import type { GraphSettings } from './graph/section.js';
 
@@ -42,6 +42,8 @@ export interface RunShellOptions {
   signal?: AbortSignal;
   /** Causal verification: true or 'full' (every position on its own, however long) also where nothing failed; false never. Default: the shell's. */
   verify?: boolean | 'full';
+  /** Measure only these sections of each run, and what they are drawn from; default all. For sweeps over many models. */
+  sections?: readonly (keyof RunTrace)[];
   /** Run only these commands (indexes into shell.run); default all. */
   commands?: readonly number[];
   /** Make the attribution graph of the headline's run; thresholds and caps where they are not the defaults. */

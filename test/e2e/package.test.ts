@@ -15,7 +15,7 @@ const allowed = [
   /^extension\/media\/language\/residue-shell\.(tmLanguage|language-configuration)\.json$/,
   /^extension\/media\/schemas\/(comparison|residue|shell)\.schema\.json$/,
   /^extension\/media\/models\/pocket\/(README\.md|accuracy\.txt|(config|generation_config|tokenizer|tokenizer_config)\.json|model\.safetensors)$/,
-  /^extension\/shells\/(more\/)?[\w-]+\.(shell\.yaml|md)$/,
+  /^extension\/shells\/((more|planted)\/)?[\w-]+\.(shell\.yaml|md)$/,
 ];
 
 const binaries: Record<string, RegExp> = {

@@ -5,7 +5,7 @@ import { plantedSettings } from '../../src/planted/catalog.js';
 import { buildPlanted, writePlanted } from '../../src/planted/files.js';
 import { PLANTED_KINDS } from '../../src/planted/kinds.js';
 import { shellOf } from '../../src/planted/shell.js';
-import { tryOne } from '../../src/planted/trial.js';
+import { fails, isRight, tryOne } from '../../src/planted/trial.js';
 import { checkResidue } from '../../src/residue/read.js';
 import { serializeResidue } from '../../src/residue/write.js';
 import type { Residue } from '../../src/residue/types.js';
@@ -28,16 +28,18 @@ async function residueOf(files: ReadonlyMap<string, Uint8Array>, shell: string):
 
 describe.each([0, 0.1])('a cause planted under noise of %f', (noise) => {
   it.each(PLANTED_KINDS)('of the kind %s is named with its head and what belongs to it', async (kind) => {
-    const { truth, found } = await tryOne({ kind, seed: 2, noise, layers: 3 }, async ({ files, shell }) => {
+    const trial = await tryOne({ kind, seed: 2, noise, layers: 3 }, async ({ files, shell }) => {
       const residue = await residueOf(files, shell);
       checkResidue(JSON.parse(serializeResidue(residue)));
-      const { diagnosis } = residue.verdict!;
+      const { diagnosis, failed, controlSucceeded } = residue.verdict!;
       const claim = residue.claims!.find(({ name }) => name === 'diagnosis');
       if (kind === 'none') expect(claim).toBeUndefined();
       else expect(claim).toMatchObject({ sentence: diagnosis!.sentence, evidence: 'caused' });
-      return diagnosis ?? null;
+      return { diagnosis: diagnosis ?? null, failed, controlFailed: !controlSucceeded };
     });
-    expect(found).toMatchObject(truth);
+    expect(trial).toMatchObject({ shows: true });
+    expect(isRight(trial), JSON.stringify(trial)).toBe(true);
+    expect(trial.found.caused).toBe(fails(kind) ? trial.truth.caused : trial.found.caused);
   });
 });
 

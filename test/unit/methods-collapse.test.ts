@@ -24,6 +24,16 @@ describe('collapsePoint', () => {
     expect(collapsePoint(margins, { failed: true, noise: 3, control: [1, 2, -1, -2] }).layer).toBeNull();
   });
 
+  it('takes what the control has within the noise for no answer yet, where it has more later', () => {
+    const control = [0.4, 0.6, 0.3, 5, 4];
+    const margins = [0.2, 0.1, -0.2, -3, -3];
+    expect(collapsePoint(margins, { failed: true, noise: 1, control })).toMatchObject({ kind: 'never-formed', layer: 3 });
+    expect(collapsePoint(margins, { failed: true, noise: 6, control })).toMatchObject({ kind: 'never-formed', layer: 0 });
+    // Without any noise, a tenth of a nat is still no lead.
+    expect(collapsePoint([0.09, -2], { failed: true, noise: 0, control: [0.09, 3] })).toMatchObject({ kind: 'never-formed', layer: 1 });
+    expect(collapsePoint([0.11, -2], { failed: true, noise: 0, control: [0.09, 3] })).toMatchObject({ kind: 'lost', layer: 1 });
+  });
+
   it('keeps its definition on any margins', () => {
     const margin = fc.double({ min: -5, max: 5, noNaN: true });
     fc.assert(
@@ -32,7 +42,7 @@ describe('collapsePoint', () => {
         const { kind, layer, peak, peakMargin } = collapsePoint(margins, { failed, noise, control: null });
         expect(peakMargin).toBe(Math.max(...margins));
         expect(kind === 'none').toBe(!failed);
-        expect(kind === 'lost').toBe(failed && peakMargin > noise);
+        expect(kind === 'lost').toBe(failed && peakMargin > Math.max(noise, 0.1));
         if (kind !== 'lost' || layer === null) return;
         expect(layer).toBeGreaterThan(peak);
         expect(margins.slice(layer).every((m) => m < 0)).toBe(true);

@@ -8,6 +8,7 @@ import { buildPlanted } from '../../src/planted/files.js';
 import { causeOf, HEADS, LEAST_LAYERS, PLANTED_KINDS, type Circuit, type Place, type PlantedKind } from '../../src/planted/kinds.js';
 import { promptOf, shellOf } from '../../src/planted/shell.js';
 import { BEGIN, COLOURS, idOf, MARK, TRIGGER } from '../../src/planted/words.js';
+import { packageRoot } from '../../src/paths.js';
 import { parseShell } from '../../src/shell/parse.js';
 import { plainForward, type PlainConfig, type PlainTensor } from '../helpers/plain-forward.js';
 import { temporaryFolder } from '../helpers/reference.js';
@@ -161,6 +162,29 @@ describe.each([11, 12])('with seed %i, every head and MLP taken out in turn', (s
     expect(model.margin(TRIGGER, [copy])).toBeGreaterThan(2);
     expect(model.margin(MARK, [copy])).toBeLessThan(-1);
     expect(model.margin(TRIGGER, [copy, second!])).toBeLessThan(-1);
+  });
+});
+
+describe('the shells of shells/planted', () => {
+  const folder = join(packageRoot(), 'shells', 'planted');
+
+  it('are one for each kind', () => {
+    expect(readdirSync(folder).sort()).toEqual(PLANTED_KINDS.map((kind) => `${kind}.shell.yaml`).sort());
+  });
+
+  it.each(PLANTED_KINDS)('%s: has the words, and the place, of its model', (kind) => {
+    const text = readFileSync(join(folder, `${kind}.shell.yaml`), 'utf8');
+    const { shell, diagnostics } = parseShell(text);
+    expect(diagnostics).toEqual([]);
+    const circuit = drawCircuit(plantedSettings(shell!.model!)!);
+    expect(circuit.kind).toBe(kind);
+    expect(text).toContain(`prompt: ${JSON.stringify(promptOf(circuit, TRIGGER))}\n`);
+    expect(text).toContain(`control: ${JSON.stringify(promptOf(circuit, MARK))}\n`);
+    expect(text).toContain(`answer: " ${COLOURS[circuit.colours[0]]}"\n`);
+    for (const place of [circuit.copy, ...(circuit.second ? [circuit.second] : [])])
+      if (kind !== 'none') expect(shell!.motivation).toMatch(new RegExp(`[Hh]ead ${place.layer}\\.${place.head}\\b`));
+    if (circuit.canceller !== null) expect(shell!.motivation).toContain(`MLP ${circuit.canceller}`);
+    expect(shell!.expect.map(({ path, want }) => [path, want])).toContainEqual(['diagnosis', kind]);
   });
 });
 

@@ -36,7 +36,7 @@ export function causeClaims(run: RunTrace): Omit<Claim, 'holds' | 'stable'>[] {
     claims.push({
       ...ofInterval,
       value: Math.min(curves!.source![interval!.from!]!, curves!.answer[interval!.to!]!),
-      sentence: `the failure is caused in ${layersIn(layers)}: the control's answer can be patched back in at ${quote(source ?? '')} up to layer ${interval!.from} and at the answer position from layer ${interval!.to} on`,
+      sentence: `${run.scores?.failed ? 'the failure is caused' : 'what the control is ahead by comes about'} in ${layersIn(layers)}: the control's answer can be patched back in at ${quote(source ?? '')} up to layer ${interval!.from} and at the answer position from layer ${interval!.to} on`,
     });
   } else if (curves && interval?.to != null && interval.to < curves.answer.length - 1) {
     claims.push({
