@@ -9,6 +9,7 @@ import { commandMeasures, CURVES, differenceOf, MEASURES } from './measures.js';
 import { describeSide, labelsOf, paraphrasesAt, sidesOf, varyKey, weightsOf, type Side, type SideInput } from './sides.js';
 import { over, testMeasure, wordingSpread, type Design } from './tests.js';
 import { compareTokens } from './tokens.js';
+import { compareClaims } from './verified.js';
 
 export type { SideInput } from './sides.js';
 
@@ -61,6 +62,7 @@ export function compareResidues(first: SideInput, second: SideInput, { seed = 0,
     doses,
     tokens: compareTokens(a.run, b.run),
     patterns: patternsOf(a, b),
+    claims: compareClaims(a, b),
     tests: tests.length,
     findings: [],
     notes: notesOf(a, b, sameShell, shared),

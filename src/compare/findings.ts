@@ -1,11 +1,11 @@
 import { nats, percent, printable, quote } from '../residue/report/text.js';
-import type { ComparedSide, Comparison } from '../residue/types-comparison.js';
+import type { ClaimStanding, ComparedSide, Comparison } from '../residue/types-comparison.js';
 
 /** A difference is called at this false discovery rate. */
 export const LEVEL = 0.05;
 
 /** What a comparison comes to, in sentences; what does not clear its null is said so. */
-export function findingsOf({ a, b, differences, heads, doses, tests }: Comparison): string[] {
+export function findingsOf({ a, b, differences, heads, doses, tests, claims = [] }: Comparison): string[] {
   const findings = [outcome(a, b)];
   const margin = differences.find(({ name }) => name === 'margin');
   if (margin?.difference != null) {
@@ -23,6 +23,15 @@ export function findingsOf({ a, b, differences, heads, doses, tests }: Compariso
     findings.push(
       `Beyond chance at a false discovery rate of ${percent(LEVEL)}: ${clear.map(({ label, test }) => `${label} (${test!.mean > 0 ? 'more' : 'less'} in ${printable(b.label)}, q = ${round(test!.q)})`).join('; ')}.`,
     );
+  const causes = claims.filter(({ name, a: p, b: q }) => /^(cause|diagnosis$)/.test(name) && (confirmed(p) || confirmed(q)));
+  const one = (side: 'a' | 'b', label: string): string => {
+    const own = causes.flatMap((claim) =>
+      confirmed(claim[side]) && !confirmed(claim[side === 'a' ? 'b' : 'a']) ? claim[side]!.sentence : [],
+    );
+    return own.length === 0 ? '' : `only in ${printable(label)}: ${own.map(printable).join('; ')}`;
+  };
+  const alone = [one('a', a.label), one('b', b.label)].filter(Boolean);
+  if (alone.length > 0) findings.push(`Confirmed by intervention, clear of its null and of one mind ${alone.join('. And ')}.`);
   const turned = doses.filter((dose) => dose.a.failed !== dose.b.failed).length;
   if (doses.length > 0) findings.push(`The two differ in whether they fail at ${turned} of ${doses.length} values of vary.`);
   if (heads?.by === 'role')
@@ -31,6 +40,9 @@ export function findingsOf({ a, b, differences, heads, doses, tests }: Compariso
     );
   return findings;
 }
+
+/** A tested claim that fails neither its null nor its second opinion. */
+const confirmed = (claim: ClaimStanding | null): boolean => claim?.evidence === 'caused' && claim.holds !== false && claim.stable !== false;
 
 function outcome(a: ComparedSide, b: ComparedSide): string {
   const of = (side: ComparedSide): string => {

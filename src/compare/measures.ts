@@ -2,7 +2,9 @@ import { byBlock, byRow, centre, type DepthCurve } from '../methods/depth.js';
 import { argmax, mean } from '../methods/statistics.js';
 import type { Difference } from '../residue/types-comparison.js';
 import type { CommandOutcome, RunTrace } from '../residue/types.js';
+import type { NullBand } from '../residue/types-claims.js';
 import type { Side } from './sides.js';
+import { spanNull, VERIFIED, VERIFIED_CURVES } from './verified.js';
 
 type Evidence = 'observed' | 'caused';
 
@@ -17,6 +19,10 @@ export interface Measure {
   known: 'wordings' | 'runs';
   /** Tested over all runs and wordings at once, rather than at the vary values that are looked at. */
   everywhere?: boolean;
+  /** Why it cannot be tested, where it never can. */
+  untested?: string;
+  /** What the same measurement gave in this run where there should be nothing. */
+  nullOf?: (run: RunTrace) => NullBand | null;
 }
 
 const layersOf = (side: Side): number => side.residue.provenance.model.layers;
@@ -117,6 +123,7 @@ export const MEASURES: readonly Measure[] = [
       const sum = spanSum(run, 'attention');
       return sum === null ? null : sum / (layersOf(side) * side.residue.provenance.model.heads);
     },
+    nullOf: spanNull(spanOf, 'attention'),
   },
   {
     name: 'span.contribution',
@@ -125,6 +132,7 @@ export const MEASURES: readonly Measure[] = [
     evidence: 'observed',
     known: 'runs',
     of: (run) => spanSum(run, 'contribution'),
+    nullOf: spanNull(spanOf, 'contribution'),
   },
   {
     name: 'direct.attention.share',
@@ -179,6 +187,7 @@ export const MEASURES: readonly Measure[] = [
     known: 'runs',
     of: (run) => run.looping?.rep4 ?? null,
   },
+  ...VERIFIED,
 ];
 
 /** Numbers that commands report under one name on both sides, such as `INHIBIT.effect`. The first command of each name counts. */
@@ -192,20 +201,21 @@ export function commandMeasures(a: RunTrace, b: RunTrace): Measure[] {
       .map((key) => ({
         name: `${name}.${key}`,
         label: `${name}: ${key}`,
-        unit: '',
-        evidence: p.evidence,
+        unit: p.measures?.[key]?.unit ?? '',
+        evidence: p.measures?.[key]?.evidence ?? p.evidence,
         known: 'runs' as const,
         of: (run: RunTrace) => {
           const value = find(run, name)?.values[key];
           return typeof value === 'number' ? value : null;
         },
+        nullOf: (run: RunTrace) => find(run, name)?.nulls?.[key] ?? null,
       }));
   });
 }
 
 /** A difference before it is tested. */
 export function differenceOf(
-  { name, label, unit, evidence, of, everywhere }: Measure,
+  { name, label, unit, evidence, of, everywhere, nullOf }: Measure,
   a: Side,
   b: Side,
 ): Omit<Difference, 'test' | 'wording'> {
@@ -216,10 +226,14 @@ export function differenceOf(
     return values.length === 0 ? null : mean(values);
   };
   const [p, q] = [value(a), value(b)];
-  return { name, label, unit, evidence, a: p, b: q, difference: p === null || q === null ? null : q - p };
+  const nulls = nullOf ? { a: nullOf(a.run), b: nullOf(b.run) } : null;
+  return {
+    ...{ name, label, unit, evidence, a: p, b: q, difference: p === null || q === null ? null : q - p },
+    ...(nulls && (nulls.a || nulls.b) ? { nulls } : {}),
+  };
 }
 
-interface CurveSpec {
+export interface CurveSpec {
   name: string;
   label: string;
   unit: string;
@@ -261,4 +275,5 @@ export const CURVES: readonly CurveSpec[] = [
     evidence: 'caused',
     of: (run) => blocks(run.salience?.causal?.mlp),
   },
+  ...VERIFIED_CURVES,
 ];

@@ -26,6 +26,7 @@ type Tested = { test: DifferenceTest; untested?: undefined };
 export function testMeasure(measure: Measure, design: Design): Tested | Untested {
   const { a, b } = design;
   if (measure.of(a.run, a) === null || measure.of(b.run, b) === null) return { test: null, untested: 'one side has no value' };
+  if (measure.untested) return { test: null, untested: measure.untested };
   if (a.prompt === 'control' || b.prompt === 'control') return { test: null, untested: 'a control has one wording and one run' };
   if (measure.known === 'wordings' && !measure.everywhere) {
     const at = (side: Side): RunTrace[] => [side.run, ...paraphrasesAt(side, side.run)];

@@ -33,6 +33,20 @@ function object(properties: Record<string, Schema>, optional: string[] = []): Sc
 
 const evidence = choice('observed', 'caused');
 const sections: Record<string, Schema> = {
+  NullBand: object({ of: string, n: count, median: number, p95: number, sided: choice('high', 'size'), p: share, q: share, over: string }, [
+    'q',
+    'over',
+  ]),
+  Claim: object({
+    sentence: string,
+    evidence,
+    value: number,
+    unit: string,
+    null: nullable(ref('NullBand')),
+    agreement: nullable(object({ agree: count, of: count })),
+    holds: nullable(boolean),
+    stable: nullable(boolean),
+  }),
   Side: object({
     label: string,
     file: nullable(string),
@@ -85,71 +99,76 @@ export const comparisonSchema: Schema = {
   $id: COMPARISON_SCHEMA_ID,
   title: 'Symbolic Residue: two residues compared (format 1)',
   description: 'Every difference is B − A. Depth is relative: row l of L layers stands at l / L.',
-  ...object({
-    $schema: string,
-    format: { const: 1 },
-    kind: { const: 'comparison' },
-    created: string,
-    a: ref('Side'),
-    b: ref('Side'),
-    same: object({ shell: boolean, prompt: boolean, weights: boolean, tokenizer: boolean, seed: boolean }),
-    design: choice('pairs', 'groups'),
-    curves: list(
-      object({ name: string, label: string, unit: string, evidence, a: ref('Curve'), b: ref('Curve'), difference: ref('Curve') }),
-    ),
-    differences: list(
-      object(
-        {
-          name: string,
-          label: string,
-          unit: string,
-          evidence,
-          a: nullable(number),
-          b: nullable(number),
-          difference: nullable(number),
-          test: nullable(ref('Test')),
-          untested: string,
-          wording: nullable(object({ pairs: count, p95: number, beyond: boolean })),
-        },
-        ['untested'],
+  ...object(
+    {
+      $schema: string,
+      format: { const: 1 },
+      kind: { const: 'comparison' },
+      created: string,
+      a: ref('Side'),
+      b: ref('Side'),
+      same: object({ shell: boolean, prompt: boolean, weights: boolean, tokenizer: boolean, seed: boolean }),
+      design: choice('pairs', 'groups'),
+      curves: list(
+        object({ name: string, label: string, unit: string, evidence, a: ref('Curve'), b: ref('Curve'), difference: ref('Curve') }),
       ),
-    ),
-    heads: nullable(
-      object({
-        by: choice('index', 'role'),
-        spans: object({ a: nullable(string), b: nullable(string) }),
-        pairs: list(
-          object({
-            a: ref('Head'),
-            b: ref('Head'),
-            distance: nullable(number),
-            chance: nullable(share),
+      differences: list(
+        object(
+          {
+            name: string,
+            label: string,
+            unit: string,
+            evidence,
+            a: nullable(number),
+            b: nullable(number),
+            difference: nullable(number),
             test: nullable(ref('Test')),
-          }),
+            untested: string,
+            wording: nullable(object({ pairs: count, p95: number, beyond: boolean })),
+            nulls: object({ a: nullable(ref('NullBand')), b: nullable(ref('NullBand')) }),
+          },
+          ['untested', 'nulls'],
         ),
-        unmatched: object({ a: list(ref('Head')), b: list(ref('Head')) }),
+      ),
+      heads: nullable(
+        object({
+          by: choice('index', 'role'),
+          spans: object({ a: nullable(string), b: nullable(string) }),
+          pairs: list(
+            object({
+              a: ref('Head'),
+              b: ref('Head'),
+              distance: nullable(number),
+              chance: nullable(share),
+              test: nullable(ref('Test')),
+            }),
+          ),
+          unmatched: object({ a: list(ref('Head')), b: list(ref('Head')) }),
+        }),
+      ),
+      doses: list(
+        object({
+          vary: record(string),
+          x: nullable(number),
+          a: ref('Dose'),
+          b: ref('Dose'),
+          difference: number,
+          test: nullable(ref('Test')),
+        }),
+      ),
+      tokens: object({
+        pairs: list(pair(count)),
+        onlyA: count,
+        onlyB: count,
+        rows: list(object({ a: count, b: count, text: string, contribution: pair(number), attention: pair(number) })),
       }),
-    ),
-    doses: list(
-      object({
-        vary: record(string),
-        x: nullable(number),
-        a: ref('Dose'),
-        b: ref('Dose'),
-        difference: number,
-        test: nullable(ref('Test')),
-      }),
-    ),
-    tokens: object({
-      pairs: list(pair(count)),
-      onlyA: count,
-      onlyB: count,
-      rows: list(object({ a: count, b: count, text: string, contribution: pair(number), attention: pair(number) })),
-    }),
-    patterns: list(object({ name: string, a: nullable(ref('Pattern')), b: nullable(ref('Pattern')) })),
-    tests: count,
-    findings: list(string),
-    notes: list(string),
-  }),
+      patterns: list(object({ name: string, a: nullable(ref('Pattern')), b: nullable(ref('Pattern')) })),
+      claims: list(object({ name: string, a: nullable(ref('Claim')), b: nullable(ref('Claim')) })),
+      tests: count,
+      findings: list(string),
+      notes: list(string),
+    },
+    ['claims'],
+  ),
   $defs: sections,
 };

@@ -1,3 +1,4 @@
+import type { Claim, NullBand } from './types-claims.js';
 import type { TokenInfo } from './types.js';
 
 /**
@@ -23,6 +24,8 @@ export interface Comparison {
   doses: ComparedDose[];
   tokens: ComparedTokens;
   patterns: { name: string; a: PatternScore | null; b: PatternScore | null }[];
+  /** What either claims of its headline, with its own null and second opinion; absent in older files. */
+  claims?: ComparedClaim[];
   /** Tests that the q-values were adjusted over. */
   tests: number;
   /** The comparison in words, most telling first. */
@@ -76,6 +79,20 @@ export interface Difference {
   untested?: string;
   /** How far rewording alone moves the value: the 95th percentile of |difference| between two wordings of one side. */
   wording: { pairs: number; p95: number; beyond: boolean } | null;
+  /** What the same measurement gave on either side where there should be nothing; absent where none is defined. */
+  nulls?: { a: NullBand | null; b: NullBand | null };
+}
+
+/** A claim of both sides, or of one. */
+export interface ComparedClaim {
+  /** `failure`, `cause`, `INHIBIT.effect`, `pattern.recursive-looping`, … */
+  name: string;
+  a: ClaimStanding | null;
+  b: ClaimStanding | null;
+}
+
+export interface ClaimStanding extends Pick<Claim, 'sentence' | 'evidence' | 'value' | 'unit' | 'null' | 'holds' | 'stable'> {
+  agreement: { agree: number; of: number } | null;
 }
 
 /** A permutation test of one difference; q is adjusted over all tests of the comparison (Benjamini & Hochberg 1995). */

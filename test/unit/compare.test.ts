@@ -61,18 +61,66 @@ describe('a comparison of residues', () => {
           expect([e.a, e.b]).toEqual([d.b, d.a]);
           expect(e.difference === null ? null : -e.difference).toBe(d.difference === 0 ? -0 : d.difference);
           expect([e.test?.p, e.test?.q]).toEqual([d.test?.p, d.test?.q]);
+          expect([e.nulls?.a, e.nulls?.b]).toEqual([d.nulls?.b, d.nulls?.a]);
           expect(e.wording).toEqual(d.wording && { ...d.wording, p95: e.wording!.p95 });
         });
         there.curves.forEach((curve, i) => {
           expect(back.curves[i]!.difference.x).toEqual(curve.difference.x);
           curve.difference.y.forEach((y, at) => expect(back.curves[i]!.difference.y[at]).toBeCloseTo(-y, 9));
         });
+        expect(back.claims!.map(({ name, a, b }) => ({ name, a: b, b: a }))).toEqual(there.claims);
         const pairs = (c: Comparison): string[] => c.heads!.pairs.map((p) => `${p.a.layer}.${p.a.head} ${p.b.layer}.${p.b.head}`);
         const turned = pairs(back).map((pair) => pair.split(' ').reverse().join(' '));
         expect(turned.sort()).toEqual(pairs(there).sort());
       }),
       { numRuns: 25 },
     );
+  });
+
+  it('holds what was verified side by side, by relative depth, and says why it is not tested', () => {
+    const [a, b] = [generateResidue({ ...shape, seed: 5 }), other({ ...shape, seed: 6, layers: 9 })];
+    const verified = [a, b].map((residue) => residue.runs[residue.primary]!.verification!);
+    const { differences, curves } = compare(a, b);
+    const to = differences.find(({ name }) => name === 'cause.to.depth')!;
+    const depths = [a, b].map((residue, i) => verified[i]!.interval!.to! / residue.provenance.model.layers);
+    expect([to.a, to.b, to.evidence, to.test]).toEqual([...depths, 'caused', null]);
+    expect(to.untested).toMatch(/only the headline/);
+    const answer = curves.find(({ name }) => name === 'recovery.answer')!;
+    expect(answer.evidence).toBe('caused');
+    expect([answer.a.y, answer.b.y]).toEqual(verified.map(({ curves }) => curves!.answer));
+    expect([answer.a.x.at(-1), answer.b.x.at(-1)]).toEqual([1, 1]);
+  });
+
+  it('stands beside the null of each side, and with the claims of each; of single heads only where the weights are the same', () => {
+    const [a, b] = [generateResidue({ ...shape, seed: 5 }), generateResidue({ ...shape, seed: 6 })];
+    const claim = (residue: Residue, over: object): void => {
+      residue.claims!.push({
+        ...residue.claims![0]!,
+        name: 'cause',
+        sentence: 'it is caused in layers 2–3',
+        evidence: 'caused',
+        null: null,
+        holds: null,
+        ...over,
+      });
+      residue.claims!.push({ ...residue.claims![0]!, name: 'head.1.0.verdict' });
+    };
+    claim(a, { stable: true });
+    claim(b, { stable: false });
+    const { differences, claims, findings } = compare(a, b);
+    const attention = differences.find(({ name }) => name === 'span.attention')!;
+    expect(attention.nulls).toEqual({
+      a: a.runs[a.primary]!.nulls!.spans.fact!.attention,
+      b: b.runs[b.primary]!.nulls!.spans.fact!.attention,
+    });
+    expect(claims!.find(({ name }) => name === 'cause')).toMatchObject({ a: { stable: true }, b: { stable: false } });
+    expect(findings.join(' ')).toMatch(/of one mind only in .*: it is caused in layers 2–3/);
+    expect(claims!.map(({ name }) => name)).toContain('head.1.0.verdict');
+    const another = other({ ...shape, seed: 6 });
+    claim(another, { stable: true });
+    const names = compare(a, another).claims!.map(({ name }) => name);
+    expect(names).toContain('cause');
+    expect(names).not.toContain('head.1.0.verdict');
   });
 
   it('stands as the published schema says, and reads as text at any width', () => {

@@ -1,5 +1,7 @@
 import { LEVEL, round } from '../../compare/findings.js';
-import type { ComparedHead, Comparison, Difference, DifferenceTest } from '../types-comparison.js';
+import { clears, doubts, level } from '../standing.js';
+import type { NullBand } from '../types-claims.js';
+import type { ClaimStanding, ComparedHead, Comparison, Difference, DifferenceTest } from '../types-comparison.js';
 import { curve, marginChart } from './chart.js';
 import { nats, paintOf, percent, plain, printable, share, table, wrap, type Look } from './text.js';
 import { MAX_WIDTH, MIN_WIDTH } from '../report.js';
@@ -30,6 +32,7 @@ export function formatComparison(comparison: Comparison, options: Partial<Look> 
     tokenLines(comparison, look),
   );
   section('Patterns', '', patternLines(comparison, look));
+  section('What is claimed', 'of each headline, with its own null and second opinion', claimLines(comparison, look));
   section(
     'Notes',
     '',
@@ -101,6 +104,7 @@ function differenceLines({ differences }: Comparison, look: Look): string[] {
     d.test ? String(d.test.n[0]) : '',
     d.test ? round(d.test.p) : '',
     q(d.test),
+    d.nulls ? `${beside(d.nulls.a)}, ${beside(d.nulls.b)}` : '',
     d.wording ? `±${plain(Number(d.wording.p95.toPrecision(3)))}${d.wording.beyond ? ' beyond' : ''}` : '',
   ]);
   const columns = [
@@ -112,11 +116,36 @@ function differenceLines({ differences }: Comparison, look: Look): string[] {
     { label: 'n', align: right },
     { label: 'p', align: right },
     { label: 'q', align: right },
+    { label: 'nulls A, B' },
     { label: 'wording 95 %' },
   ];
   const lines = table(columns, rows, look);
   const why = [...new Set(differences.flatMap(({ untested }) => untested ?? []))];
   return why.length === 0 ? lines : [...lines, ...wrap(`Not tested: ${why.join('; ')}.`, look.width - 2, 2).map((line) => `  ${line}`)];
+}
+
+/** A side's own null: `p = 0.030`, or that there is none. */
+const beside = (band: NullBand | null): string => (band ? `${level(band)}${clears(band) === false ? ' within' : ''}` : '–');
+
+function claimLines({ claims = [] }: Comparison, look: Look): string[] {
+  const cell = (claim: ClaimStanding | null): string => {
+    if (!claim) return '–';
+    const { evidence, unit, value: v, agreement } = claim;
+    const told = [
+      unit === '' ? '' : value(v, unit),
+      claim.null ? level(claim.null) : '',
+      agreement ? `${agreement.agree}/${agreement.of} agree` : '',
+      ...doubts(claim),
+    ];
+    return `${evidence === 'caused' ? 'tested' : 'read off'}: ${told.filter(Boolean).join(', ')}`;
+  };
+  return claims.length === 0
+    ? []
+    : table(
+        [{ label: 'claim' }, { label: 'A' }, { label: 'B' }],
+        claims.map(({ name, a, b }) => [printable(name), cell(a), cell(b)]),
+        look,
+      );
 }
 
 function doseLines({ doses }: Comparison, look: Look): string[] {
