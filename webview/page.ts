@@ -1,4 +1,6 @@
+import { comparisonIn } from '../src/residue/guards.js';
 import type { ToHost, ToPage } from '../src/residue/messages.js';
+import type { Comparison } from '../src/residue/types-comparison.js';
 import type { Residue } from '../src/residue/types.js';
 import { h } from './dom.js';
 import { Link } from './link.js';
@@ -12,9 +14,13 @@ import { Tip } from './tip.js';
 import { choice, dropdown, runButton } from './ui.js';
 import type { Context } from './views/context.js';
 
+/** Sections on the first screen: verdict, comparison where there is one, tokens and margin. */
+const FIRST = 3;
+
 /** The residue panel: holds what was received and what the reader chose, and draws sections of it. */
 export class Page {
   residue: Residue | null = null;
+  private comparison: Comparison | null = null;
   private shellUri = '';
   private view: View = {};
   progress: Progress | null = null;
@@ -29,7 +35,10 @@ export class Page {
   private readonly status = h('div', { class: 'status', attrs: { 'aria-live': 'polite' } });
   private readonly main = h('main', { class: 'main' });
   private readonly drawn: Drawn[][];
+  private readonly sections: HTMLElement[];
   private pending = 0;
+  /** A comparison that has just come and is to be scrolled to. */
+  private unseen = false;
   private generation = 0;
   private restoreScroll: number | null = null;
 
@@ -38,15 +47,13 @@ export class Page {
     private readonly host: Host,
   ) {
     this.drawn = SECTIONS.map((section) => section.slots.map((slot) => new Drawn(slot)));
-    SECTIONS.forEach((section, i) => {
+    this.sections = SECTIONS.map((section, i) => {
       const id = `title-${section.id}`;
-      this.main.append(
-        h(
-          'section',
-          { class: 'section', id: section.id, attrs: { 'aria-labelledby': id } },
-          h('h2', { id, class: section.id === 'verdict' ? 'sr' : '' }, section.title),
-          h('div', { class: section.columns ? 'columns-2' : '' }, ...this.drawn[i]!.map((d) => d.element)),
-        ),
+      return h(
+        'section',
+        { class: 'section', id: section.id, attrs: { 'aria-labelledby': id } },
+        h('h2', { id, class: section.id === 'verdict' ? 'sr' : '' }, section.title),
+        h('div', { class: section.columns ? 'columns-2' : '' }, ...this.drawn[i]!.map((d) => d.element)),
       );
     });
     app.replaceChildren(this.bar, this.status, this.main, this.tip.element, this.tip.live);
@@ -55,6 +62,7 @@ export class Page {
       this.shellUri = saved.shellUri;
       this.view = saved.view;
       this.residue = saved.residue;
+      this.comparison = saved.comparison;
       this.restoreScroll = typeof saved.view.scroll === 'number' ? saved.view.scroll : null;
     }
     this.draw();
@@ -77,7 +85,10 @@ export class Page {
   receive(message: ToPage): void {
     switch (message.type) {
       case 'residue':
-        if (this.shellUri && message.shellUri !== this.shellUri) this.view = {};
+        if (this.shellUri && message.shellUri !== this.shellUri) {
+          this.view = {};
+          this.comparison = null;
+        }
         this.shellUri = message.shellUri;
         this.residue = message.residue;
         this.failure = null;
@@ -104,6 +115,12 @@ export class Page {
         this.failure = null;
         this.save(false);
         break;
+      case 'comparison':
+        this.comparison = comparisonIn(message);
+        this.save(false);
+        // Asked for just now: to be seen without looking for it.
+        this.unseen = this.comparison !== null;
+        break;
       case 'off':
         this.off = message.reason;
         break;
@@ -129,7 +146,7 @@ export class Page {
   private save(tell: boolean): void {
     // Before the page knows its shell there is nothing that could be given back.
     if (!this.shellUri) return;
-    this.host.save({ shellUri: this.shellUri, view: this.view, residue: this.residue }, tell);
+    this.host.save({ shellUri: this.shellUri, view: this.view, residue: this.residue, comparison: this.comparison }, tell);
   }
 
   readonly send = (message: ToHost): void => this.host.post(message);
@@ -157,6 +174,8 @@ export class Page {
     this.link.restore(selection.pinned);
     const context: Context = {
       residue,
+      comparison: this.comparison,
+      closeComparison: () => this.closeComparison(),
       selection,
       palette: this.palette,
       view: this.view,
@@ -168,22 +187,32 @@ export class Page {
       onDispose: () => undefined,
     };
     this.drawBar(context);
+    const wanted = this.sections.filter((_, i) => SECTIONS[i]!.when?.(context) !== false);
+    if (wanted.length !== this.main.children.length) this.main.replaceChildren(...wanted);
     // What is on the first screen now; the rest in later tasks, so that the first paint does not wait for it.
     const mine = ++this.generation;
-    this.update(0, context);
-    this.update(1, context);
+    for (let i = 0; i < FIRST; i++) this.update(i, context);
     const rest = (i: number): void => {
       if (mine !== this.generation) return;
       if (i >= SECTIONS.length) {
         if (this.restoreScroll !== null) scrollTo(0, this.restoreScroll);
         this.restoreScroll = null;
+        if (this.unseen) this.sections[SECTIONS.findIndex(({ id }) => id === 'compare')]?.scrollIntoView();
+        this.unseen = false;
         document.body.dataset.drawn = (performance.now() - began).toFixed(0);
         return;
       }
       this.update(i, context);
       setTimeout(() => rest(i + 1));
     };
-    setTimeout(() => rest(2));
+    setTimeout(() => rest(FIRST));
+  }
+
+  private closeComparison(): void {
+    this.comparison = null;
+    this.send({ type: 'compare', with: 'none' });
+    this.save(false);
+    this.schedule();
   }
 
   private update(index: number, context: Context): void {

@@ -4,6 +4,7 @@ import { almostView } from './views/almost.js';
 import { attentionView } from './views/attention.js';
 import { claimsView } from './views/claims.js';
 import { causeView } from './views/cause.js';
+import { compareView } from './views/compare.js';
 import { commandsView } from './views/commands.js';
 import type { Context } from './views/context.js';
 import { disruptionView } from './views/disruption.js';
@@ -26,6 +27,8 @@ export interface Section {
   title: string;
   /** Inner layout: parts side by side from 900 px on. */
   columns: boolean;
+  /** Whether the page has it now; default: always. */
+  when?(context: Context): boolean;
   slots: Slot[];
 }
 
@@ -46,6 +49,25 @@ export const SECTIONS: Section[] = [
     title: 'Did it fail?',
     columns: false,
     slots: [{ id: 'verdict', depends: (c) => [c.residue, c.off], draw: verdictView }],
+  },
+  {
+    id: 'compare',
+    title: 'How does it differ?',
+    columns: false,
+    when: (c) => c.comparison !== null,
+    slots: [
+      {
+        id: 'compare',
+        depends: (c) => [
+          ...always(c),
+          c.comparison,
+          c.view.curve ?? null,
+          c.selection.shown?.name,
+          ...open(c, 'curves', 'aligned', 'differences', 'compared-heads', 'doses'),
+        ],
+        draw: compareView,
+      },
+    ],
   },
   {
     id: 'where',

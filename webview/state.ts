@@ -1,11 +1,14 @@
 import { isResidue } from '../src/residue/guards.js';
+import { isComparison } from '../src/residue/guards-comparison.js';
 import type { PanelState } from '../src/residue/messages.js';
+import type { Comparison } from '../src/residue/types-comparison.js';
 import type { Residue } from '../src/residue/types.js';
 import type { View } from './model/view.js';
 
 /** What VS Code keeps for the page: the host's PanelState, and the residue itself, so that a hidden panel is back at once. */
 export interface Saved extends PanelState {
   residue: Residue | null;
+  comparison: Comparison | null;
 }
 
 interface Api {
@@ -36,7 +39,12 @@ export class Host {
     const view: View = {};
     for (const [key, value] of Object.entries(state.view ?? {}))
       if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') view[key] = value;
-    return { shellUri: state.shellUri, view, residue: isResidue(state.residue) ? state.residue : null };
+    return {
+      shellUri: state.shellUri,
+      view,
+      residue: isResidue(state.residue) ? state.residue : null,
+      comparison: isComparison(state.comparison) ? state.comparison : null,
+    };
   }
 
   /** Saves soon, and tells the host of the view a little later. */

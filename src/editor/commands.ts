@@ -1,4 +1,5 @@
 import { commands, Uri, window, workspace, type Disposable, type LogOutputChannel, type TextDocument } from 'vscode';
+import { isResidueFile } from './compare.js';
 import type { Engine, RunAsk } from './engine.js';
 import { chooseModel } from './models.js';
 import { openMethods, openShell } from './navigate.js';
@@ -42,6 +43,12 @@ const table: Record<string, Handler> = {
   showPanel: async ({ panels }, target) => {
     const document = await shellOf(target);
     if (document) panels.show(document.uri);
+  },
+  compareWith: async ({ panels }, target) => {
+    const named = target instanceof Uri ? target : window.activeTextEditor?.document.uri;
+    const file = named && isResidueFile(named) ? named : undefined;
+    const shown = file ?? (target instanceof Uri ? undefined : panels.active()) ?? (await shellOf(target))?.uri;
+    return shown && panels.show(shown).chooseOther();
   },
   probeSelection: (parts) => probeSelection((document) => run(parts, document)),
   saveResidue: async ({ panels, store }) => {

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import { workspace, type Disposable, type LogOutputChannel } from 'vscode';
 import type { EngineClient } from '../engine/client.js';
+import type { ComparedText } from '../engine/protocol.js';
 import type { Residue } from '../residue/types.js';
 import type { RunProgress } from '../run/types.js';
 import type { Settings } from './settings.js';
@@ -47,6 +48,11 @@ export class Engine implements Disposable {
       { text, file, baseFolder, defaultModel: model, settings, seed, commands, verify, ...(graph ? { graph: {} } : {}) },
       on,
     );
+  }
+
+  /** Compares two residues that are there as texts; no model is opened. Rejects as `run` does. */
+  async compare(a: ComparedText, b: ComparedText): Promise<string> {
+    return (await this.#get()).compare({ a, b });
   }
 
   /** Process id of the engine while one is up. */

@@ -17,7 +17,7 @@ export function activate(context: ExtensionContext): void {
   const engine = new Engine(log);
   const runs = new Runs(engine, log);
   const store = new ResidueStore(join(storage, 'residues'), log);
-  const panels = new Panels({ extension: context, runs, store, log });
+  const panels = new Panels({ extension: context, engine, runs, store, log });
   const keep = runs.onDidChange((event) => {
     if (event.type === 'residue') void store.set(event.uri, event.json);
   });

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   env,
+  ProgressLocation,
   Uri,
   ViewColumn,
   window,
@@ -10,9 +11,13 @@ import {
   type LogOutputChannel,
   type WebviewPanel,
 } from 'vscode';
+import { InputError, type Place } from '../errors.js';
+import type { ComparedText } from '../engine/protocol.js';
 import { isToHost } from '../residue/guards.js';
 import type { PanelState, ToHost, ToPage } from '../residue/messages.js';
 import { panelHtml } from '../../webview/html.js';
+import { chooseOther, isResidueFile, readResidueFile } from './compare.js';
+import type { Engine } from './engine.js';
 import { openMethods, openShell, revealInShell } from './navigate.js';
 import type { RunEvent, RunFailure, Runs } from './runs.js';
 import { savePanelFile } from './save.js';
@@ -21,7 +26,7 @@ import { restrictedMessage } from './trust.js';
 
 export const panelType = 'symbolicResidue.panel';
 
-/** One residue panel: the page of one shell. Made by `Panels`, which owns it. */
+/** One residue panel: the page of one shell, or of one residue file. Made by `Panels`, which owns it. */
 class Panel {
   #ready = false;
   #failure: RunFailure | undefined;
@@ -29,6 +34,9 @@ class Panel {
   #settled = true;
   /** The residue that the page has. */
   #sent: string | undefined;
+  /** What it is compared with, and the comparison. */
+  #other: ComparedText | undefined;
+  #comparison: string | undefined;
 
   constructor(
     readonly shell: Uri,
@@ -53,6 +61,11 @@ class Panel {
     });
   }
 
+  /** Whether it shows a residue file rather than the residue of a shell. */
+  get file(): boolean {
+    return isResidueFile(this.shell);
+  }
+
   /** Passes on what happens to the shell's run. */
   follow(event: RunEvent): void {
     switch (event.type) {
@@ -71,6 +84,7 @@ class Panel {
         this.#settled = true;
         // It came as the last part already, unless the run's end was told by the host itself.
         if (event.json !== this.#sent) this.#sendResidue(event.json);
+        if (this.#other) void this.compare(this.#other);
         break;
       case 'failed':
         this.#failure = event.failure;
@@ -89,7 +103,12 @@ class Panel {
       case 'ready':
         this.#ready = true;
         return this.#sendState();
+      case 'compare':
+        if (message.with === 'choose') return void (await this.chooseOther());
+        this.#other = this.#comparison = undefined;
+        return;
       case 'run': {
+        if (this.file) return void window.showInformationMessage(fileMessage);
         const document = await openShell(this.shell);
         const ask = { ...(message.verify ? { verify: 'full' as const } : {}), ...(message.graph ? { graph: true as const } : {}) };
         if (document) await this.parts.runs.run(document, ask);
@@ -100,6 +119,7 @@ class Panel {
       case 'view':
         return void this.parts.extension.workspaceState.update(viewKey(this.shell), message.view);
       case 'reveal':
+        if (this.file) return void window.showInformationMessage(fileMessage);
         return revealInShell(this.shell, message.line, message.column);
       case 'copy':
         await env.clipboard.writeText(message.text);
@@ -117,12 +137,53 @@ class Panel {
     this.fresh = false;
     if (saved) this.#send({ type: 'view', view: saved });
     this.trust();
-    const residue = this.parts.runs.latest(this.shell) ?? (await this.parts.store.text(this.shell));
+    const residue = await this.#residue();
     if (residue) this.#sendResidue(residue);
+    if (this.#comparison) this.#send({ type: 'comparison', json: this.#comparison });
     const progress = this.parts.runs.progress(this.shell);
     if (progress) this.#send({ type: 'progress', ...progress });
     else if (this.#failure) this.#sendFailure(this.#failure);
     else if (!residue) this.#send({ type: 'empty' });
+  }
+
+  /** What the page shows: the file's text, what has arrived of a run, or what the last one left. */
+  async #residue(): Promise<string | undefined> {
+    if (this.file) return readResidueFile(this.shell);
+    return this.parts.runs.latest(this.shell) ?? (await this.parts.store.text(this.shell));
+  }
+
+  /** Asks what to compare the residue with, and does so. Gives the comparison's JSON text; undefined when there is none. */
+  async chooseOther(): Promise<string | undefined> {
+    const text = await this.#residue();
+    if (!text) {
+      // A file that cannot be read has said so.
+      if (!this.file) void window.showInformationMessage('There is no residue to compare yet: run the shell first.');
+      return undefined;
+    }
+    const other = await chooseOther(this.shell, text);
+    return other && this.compare(other, text);
+  }
+
+  /** Compares the residue with another; a later run of the shell is compared with it too. */
+  async compare(other: ComparedText, known?: string): Promise<string | undefined> {
+    const json = known ?? (await this.#residue());
+    if (!json) return undefined;
+    this.#other = other;
+    const file = this.file ? (this.shell.path.split('/').at(-1) ?? null) : null;
+    try {
+      const comparison = await window.withProgress({ location: ProgressLocation.Window, title: 'Comparing residues' }, () =>
+        this.parts.engine.compare({ json, file }, other),
+      );
+      if (this.#other !== other) return undefined;
+      this.#comparison = comparison;
+      this.#send({ type: 'comparison', json: comparison });
+      return comparison;
+    } catch (error) {
+      this.#other = undefined;
+      const { message, place } = error instanceof InputError ? error : { message: String(error), place: {} as Place };
+      void window.showErrorMessage(`${place.file ?? 'The comparison'}: ${message}`);
+      return undefined;
+    }
   }
 
   #sendResidue(json: string): void {
@@ -142,7 +203,7 @@ class Panel {
 
   /** Tells the page whether anything may be run. */
   trust(): void {
-    this.#send({ type: 'off', reason: workspace.isTrusted ? null : restrictedMessage });
+    this.#send({ type: 'off', reason: this.file ? fileMessage : workspace.isTrusted ? null : restrictedMessage });
   }
 
   /** The page is made anew when it is shown again: it says `ready` once more. */
@@ -153,10 +214,13 @@ class Panel {
 
 interface PanelParts {
   extension: ExtensionContext;
+  engine: Engine;
   runs: Runs;
   store: ResidueStore;
   log: LogOutputChannel;
 }
+
+const fileMessage = 'This panel shows a residue file. Open its shell to run it.';
 
 const viewKey = (shell: Uri): string => `view:${shell.toString()}`;
 
@@ -182,13 +246,13 @@ export class Panels implements Disposable {
   }
 
   /** Shows a shell's panel beside the active editor and leaves the focus where it is. */
-  show(shell: Uri): void {
+  show(shell: Uri): Panel {
     const existing = this.#panels.get(shell.toString());
     if (existing) {
       if (!existing.view.visible) existing.view.reveal(undefined, true);
-      return;
+      return existing;
     }
-    this.#adopt(shell, window.createWebviewPanel(panelType, '', { viewColumn: ViewColumn.Beside, preserveFocus: true }), true);
+    return this.#adopt(shell, window.createWebviewPanel(panelType, '', { viewColumn: ViewColumn.Beside, preserveFocus: true }), true);
   }
 
   /** The shell of the panel that has the focus. */
@@ -200,7 +264,7 @@ export class Panels implements Disposable {
     for (const disposable of this.#disposables) disposable.dispose();
   }
 
-  #adopt(shell: Uri, view: WebviewPanel, fresh: boolean): void {
+  #adopt(shell: Uri, view: WebviewPanel, fresh: boolean): Panel {
     const key = shell.toString();
     this.#panels.get(key)?.view.dispose();
     view.title = `Residue: ${
@@ -208,7 +272,7 @@ export class Panels implements Disposable {
         .asRelativePath(shell, false)
         .split('/')
         .at(-1)
-        ?.replace(/\.shell\.ya?ml$/, '') ?? ''
+        ?.replace(/\.(shell\.ya?ml|residue\.json)$/, '') ?? ''
     }`;
     const icons = Uri.joinPath(this.parts.extension.extensionUri, 'media', 'icons');
     view.iconPath = { light: Uri.joinPath(icons, 'shell-light.svg'), dark: Uri.joinPath(icons, 'shell-dark.svg') };
@@ -220,5 +284,6 @@ export class Panels implements Disposable {
     view.onDidDispose(() => {
       if (this.#panels.get(key) === panel) this.#panels.delete(key);
     });
+    return panel;
   }
 }

@@ -111,6 +111,11 @@ export class EngineClient {
     return this.residue('probe', params, options);
   }
 
+  /** Compares two residues; gives the comparison as JSON text, to be handed on. */
+  async compare(params: Methods['compare']['params'], options?: CallOptions): Promise<string> {
+    return (await this.call('compare', params, options)).json;
+  }
+
   private async residue<M extends 'runShell' | 'probe'>(
     method: M,
     params: Methods[M]['params'],

@@ -143,6 +143,15 @@ export interface ResidueText {
   json: string;
 }
 
+/** One of two residues to compare, as the text of its file. */
+export interface ComparedText {
+  json: string;
+  /** Base name of the file it came from, for messages and labels; null for one that is in no file. */
+  file: string | null;
+  /** `control`: the residue's control in place of its probe. */
+  prompt?: 'probe' | 'control';
+}
+
 /** Every request: its parameters and its answer. */
 export interface Methods {
   info: { params: Record<string, never>; result: ProcessInfo };
@@ -162,6 +171,8 @@ export interface Methods {
   generate: { params: ModelRef & { tokens: readonly number[]; options: GenerateParams }; result: GenerateResult };
   runShell: { params: RunShellParams; result: ResidueText };
   probe: { params: ProbeParams; result: ResidueText };
+  /** Two residues; no model is opened. The answer is a comparison (types-comparison.ts). */
+  compare: { params: { a: ComparedText; b: ComparedText; seed?: number }; result: ResidueText };
 }
 
 export type Method = keyof Methods;

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { Edit, LensRequest } from './api.js';
 import type {
   AxisSlice,
+  ComparedText,
   EngineLimits,
   GenerateParams,
   Method,
@@ -134,6 +135,12 @@ const probe = z.strictObject({
   partials: z.boolean().optional(),
 }) satisfies z.ZodType<ProbeParams>;
 
+const compared = z.strictObject({
+  json: text,
+  file: z.string().max(32_768).nullable(),
+  prompt: z.enum(['probe', 'control']).optional(),
+}) satisfies z.ZodType<ComparedText>;
+
 const methods: { [M in Method]: z.ZodType<Methods[M]['params']> } = {
   info: z.strictObject({}),
   open: z.strictObject(modelRef),
@@ -148,6 +155,7 @@ const methods: { [M in Method]: z.ZodType<Methods[M]['params']> } = {
   generate: z.strictObject({ ...modelRef, tokens: indexes, options: generateParams }),
   runShell,
   probe,
+  compare: z.strictObject({ a: compared, b: compared, seed: z.int().optional() }),
 };
 
 const envelope = z.union([

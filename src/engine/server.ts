@@ -1,14 +1,26 @@
 import { dirname, join, resolve } from 'node:path';
+import { compareResidues, type SideInput } from '../compare/compare.js';
 import { CancelledError, InputError, throwIfAborted } from '../errors.js';
 import { npzName, writeNpz } from '../residue/npz.js';
 import type { Residue } from '../residue/types.js';
-import { canonicalResidue } from '../residue/write.js';
+import { parseResidue } from '../residue/read.js';
+import { canonicalResidue, serializePlain } from '../residue/write.js';
 import type { RunShell } from '../run/types.js';
 import type { Shell } from '../shell/types.js';
 import type { KvCache, Model, RunResult } from './api.js';
 import { DEFAULT_MODEL } from '../model/catalog.js';
 import { Models, type ModelPlace, type Opener } from './models.js';
-import type { EngineEvent, EngineLimits, FromEngine, Method, Methods, ModelInfo, ModelRef, ModelSettings } from './protocol.js';
+import type {
+  ComparedText,
+  EngineEvent,
+  EngineLimits,
+  FromEngine,
+  Method,
+  Methods,
+  ModelInfo,
+  ModelRef,
+  ModelSettings,
+} from './protocol.js';
 import type { ProcessInfo, Request, ResidueText, RunShellParams, ShellSource, WireError } from './protocol.js';
 import { parseMessage } from './requests.js';
 import { sliceArray } from './slice.js';
@@ -172,6 +184,11 @@ export class Server {
       const text = await this.use({ model, settings }, call, (open) => this.backend.probe(open, params, call.signal));
       return this.shell(this.backend.parse({ text, file: null }), { text, file: null }, { ...params, model }, call);
     },
+
+    compare: async ({ a, b, seed }) => {
+      const [first, second] = [sideOf(a), sideOf(b)];
+      return { json: serializePlain(compareResidues(first, second, { seed })) };
+    },
   };
 
   /** Runs a parsed shell next to the arrays; with `npz` each run's arrays go from here to their file. */
@@ -237,6 +254,11 @@ export class Server {
     }
     return { kind: 'fault', message: `The engine failed in \`${method}\`: ${message.slice(0, 500).replace(/\.$/, '')}.` };
   }
+}
+
+/** Throws InputError for a text that is no residue. */
+function sideOf({ json, file, prompt }: ComparedText): SideInput {
+  return { residue: parseResidue(json, file ?? undefined), file, ...(prompt ? { prompt } : {}) };
 }
 
 function cacheOf({ cache }: RunResult): KvCache {

@@ -1,4 +1,23 @@
+import {
+  interval,
+  isBoolean,
+  isNumber,
+  isPlain,
+  isScalar,
+  isString,
+  list,
+  matrix,
+  numbers,
+  one,
+  orNull,
+  range,
+  record,
+  shape,
+  type Check,
+} from './guard-words.js';
+import { isComparison } from './guards-comparison.js';
 import type { ToHost, ToPage } from './messages.js';
+import type { Comparison } from './types-comparison.js';
 import type { Residue } from './types.js';
 
 /**
@@ -6,43 +25,6 @@ import type { Residue } from './types.js';
  * everything that the receiver would otherwise trip over (kinds, arrays, the fields that are always there), and leave the
  * numbers themselves alone. No library: both the page and the host import this.
  */
-type Check = (value: unknown) => boolean;
-
-const isString: Check = (v) => typeof v === 'string';
-const isNumber: Check = (v) => typeof v === 'number' || v === null;
-const isBoolean: Check = (v) => typeof v === 'boolean';
-const isPlain = (v: unknown): v is Record<string, unknown> => typeof v === 'object' && v !== null && !Array.isArray(v);
-const isScalar: Check = (v) => v === null || typeof v === 'string' || typeof v === 'number' || typeof v === 'boolean';
-
-const list =
-  (item: Check): Check =>
-  (v) =>
-    Array.isArray(v) && v.every(item);
-const record =
-  (item: Check): Check =>
-  (v) =>
-    isPlain(v) && Object.values(v).every(item);
-/** An object with these fields; a name ending in `?` may be absent. Other fields are let through. */
-const shape = (fields: Record<string, Check>): Check => {
-  const entries = Object.entries(fields).map(([key, check]) => {
-    const optional = key.endsWith('?');
-    return { key: optional ? key.slice(0, -1) : key, optional, check };
-  });
-  return (v) => isPlain(v) && entries.every(({ key, optional, check }) => (optional && v[key] === undefined) || check(v[key]));
-};
-const orNull =
-  (check: Check): Check =>
-  (v) =>
-    v === null || check(v);
-const one =
-  (...values: readonly string[]): Check =>
-  (v) =>
-    typeof v === 'string' && values.includes(v);
-
-const numbers = list(isNumber);
-const matrix = list(numbers);
-const range: Check = (v) => Array.isArray(v) && v.length === 2 && v.every((x) => Number.isInteger(x));
-const interval: Check = (v) => Array.isArray(v) && v.length === 2 && v.every(isNumber);
 const candidate = shape({ text: isString, logprob: isNumber, totalLogprob: isNumber, rank: isNumber });
 const guess = shape({ text: isString, prob: isNumber });
 
@@ -282,6 +264,7 @@ const toPage: Record<string, Check> = {
   progress: shape({ stage: isString, done: Number.isFinite, total: Number.isFinite }),
   error: shape({ message: isString, place: orNull(shape({ file: isString, line: isNumber, column: isNumber })) }),
   empty: () => true,
+  comparison: shape({ json: isString }),
   off: shape({ reason: orNull(isString) }),
   view: shape({ view: record(isScalar) }),
 };
@@ -290,6 +273,7 @@ const toHost: Record<string, Check> = {
   ready: () => true,
   run: shape({ 'verify?': isBoolean, 'graph?': isBoolean }),
   cancel: () => true,
+  compare: shape({ with: one('choose', 'none') }),
   view: shape({ view: record(isScalar) }),
   reveal: shape({ line: Number.isInteger, column: Number.isInteger }),
   copy: shape({ text: isString }),
@@ -310,6 +294,16 @@ export function unwrap(message: ToPage): unknown {
   if (message.type !== 'residueText') return message;
   try {
     return { type: 'residue', residue: JSON.parse(message.json) as unknown, shellUri: message.shellUri };
+  } catch {
+    return null;
+  }
+}
+
+/** The comparison in a message; null for a text that holds none. */
+export function comparisonIn({ json }: Extract<ToPage, { type: 'comparison' }>): Comparison | null {
+  try {
+    const value = JSON.parse(json) as unknown;
+    return isComparison(value) ? value : null;
   } catch {
     return null;
   }

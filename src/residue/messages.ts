@@ -19,6 +19,8 @@ export type ToPage =
   | { type: 'progress'; stage: string; done: number; total: number }
   | { type: 'error'; message: string; place: { file: string; line: number; column: number } | null }
   | { type: 'empty' }
+  /** What the page's residue was compared with: JSON text of a comparison (types-comparison.ts). */
+  | { type: 'comparison'; json: string }
   /** Why nothing can be run (the workspace is not trusted); null where it can. */
   | { type: 'off'; reason: string | null }
   | { type: 'view'; view: PanelState['view'] };
@@ -32,6 +34,8 @@ export type ToHost =
   /** `verify`: every cause tested, each position on its own. `graph`: with the attribution graph. Both else as the shell says. */
   | { type: 'run'; verify?: boolean; graph?: boolean }
   | { type: 'cancel' }
+  /** `choose`: asks what to compare with. `none`: the comparison was closed. */
+  | { type: 'compare'; with: 'choose' | 'none' }
   | { type: 'view'; view: PanelState['view'] }
   | { type: 'reveal'; line: number; column: number }
   | { type: 'copy'; text: string }

@@ -6,8 +6,12 @@ import { EngineClient } from '../../src/engine/client.js';
 import { CancelledError, InputError } from '../../src/errors.js';
 import { openModel } from '../../src/index.js';
 import { packageRoot } from '../../src/paths.js';
+import { compareResidues } from '../../src/compare/compare.js';
 import { checkResidue } from '../../src/residue/read.js';
+import type { Comparison } from '../../src/residue/types-comparison.js';
 import type { Residue } from '../../src/residue/types.js';
+import { serializePlain } from '../../src/residue/write.js';
+import { generateResidue } from '../helpers/residue-generator.js';
 
 const short = `format: 1
 shell: short
@@ -178,5 +182,31 @@ describe('a text is probed', () => {
 
   test('an empty one is refused', async () => {
     await expect(client.probe({ text: '' })).rejects.toThrow(InputError);
+  });
+});
+
+describe('two residues are compared in the engine', () => {
+  const text = (seed: number): string => JSON.stringify(generateResidue({ seed, runs: 3, paraphrases: 4 }));
+
+  test('as the library compares them, without a model, and with the control in place of a probe', async () => {
+    const json = await client.compare({ a: { json: text(1), file: 'a.residue.json' }, b: { json: text(2), file: null }, seed: 4 });
+    const made = JSON.parse(json) as Comparison;
+    const side = (seed: number, file: string | null) => ({ residue: generateResidue({ seed, runs: 3, paraphrases: 4 }), file });
+    expect(made).toEqual(
+      JSON.parse(serializePlain(compareResidues(side(1, 'a.residue.json'), side(2, null), { seed: 4, created: made.created }))),
+    );
+    const own = JSON.parse(
+      await client.compare({ a: { json: text(1), file: null }, b: { json: text(1), file: null, prompt: 'control' } }),
+    ) as Comparison;
+    expect([own.a.run, own.b.run]).toEqual(['probe.walk=20', 'control']);
+  });
+
+  test('and what is no residue is refused in one sentence with its file', async () => {
+    const failing = client.compare({ a: { json: text(1), file: null }, b: { json: '{"runs": 3}', file: 'b.residue.json' } });
+    await expect(failing).rejects.toBeInstanceOf(InputError);
+    await expect(failing).rejects.toMatchObject({
+      message: expect.stringMatching(/^(the residue|runs) [^\n]*\.$/),
+      place: { file: 'b.residue.json' },
+    });
   });
 });

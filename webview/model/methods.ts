@@ -24,6 +24,7 @@ export const METHODS = {
   ablation: 'ablation-and-self-repair',
   diagnosis: 'diagnosis',
   graph: 'attribution-graph',
+  comparison: 'comparison',
   checks: 'identity-checks',
 } as const;
 

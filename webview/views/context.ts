@@ -1,4 +1,5 @@
 import type { ToHost } from '../../src/residue/messages.js';
+import type { Comparison } from '../../src/residue/types-comparison.js';
 import type { Residue } from '../../src/residue/types.js';
 import type { Link } from '../link.js';
 import type { Selection, View } from '../model/view.js';
@@ -8,6 +9,10 @@ import type { Tip } from '../tip.js';
 /** What a view is given to draw with. */
 export interface Context {
   residue: Residue;
+  /** What the residue was compared with, if with anything. */
+  comparison: Comparison | null;
+  /** Closes the comparison. */
+  closeComparison(): void;
   selection: Selection;
   palette: Palette;
   view: View;

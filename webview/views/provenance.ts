@@ -52,6 +52,10 @@ export function provenanceView(context: Context): HTMLElement[] {
           }),
         { title: 'Saves the whole residue', key: 'save-json' },
       ),
+      tool('Compare with…', () => context.send({ type: 'compare', with: 'choose' }), {
+        title: 'Compares this residue with another, or with its own control',
+        key: 'compare',
+      }),
     ),
   ].filter((e): e is HTMLElement => e !== null);
 }

@@ -7,10 +7,12 @@ import {
   Range,
   Selection,
   TabInputWebview,
+  Uri,
   window,
   workspace,
   type TextDocument,
 } from 'vscode';
+import type { Comparison } from '../../../src/residue/types-comparison.js';
 import type { Residue } from '../../../src/residue/types.js';
 import { closeEditors, enginePids, find, openBundled, openText, until, untilRunning, watchEventLoop } from './helpers.js';
 
@@ -152,6 +154,44 @@ describe('running a shell', () => {
     assert.equal(residue.expectations[0]?.passed, residue.verdict?.failed);
     const lines = languages.getDiagnostics(document.uri).map(({ range }) => range.start.line);
     assert.deepEqual(lines, residue.verdict?.failed ? [] : [find(document, '- failure').line]);
+  });
+});
+
+describe('comparing', () => {
+  afterEach(closeEditors);
+
+  it('compares a residue file with another that is chosen, in a panel of its own, and refuses what is no residue', async () => {
+    const document = await openText('compared.shell.yaml', small);
+    const residue = await runShell(document);
+    assert(residue);
+    await closeEditors();
+    const file = (name: string): Uri => Uri.joinPath(document.uri, '..', name);
+    await workspace.fs.writeFile(file('a.residue.json'), Buffer.from(JSON.stringify(residue)));
+    await workspace.fs.writeFile(
+      file('b.residue.json'),
+      Buffer.from(JSON.stringify({ ...residue, shell: { ...residue.shell, id: 'other' } })),
+    );
+    await workspace.fs.writeFile(file('broken.residue.json'), Buffer.from('{"runs": []}'));
+    try {
+      const pending = commands.executeCommand<string | undefined>('symbolicResidue.compareWith', file('a.residue.json'));
+      let done = false;
+      void pending.then(() => (done = true));
+      // The small shell has no control, so the other file is the first that is offered.
+      await until('the comparison', async () => {
+        await commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem');
+        return done;
+      });
+      const json = await pending;
+      assert(json);
+      const comparison = JSON.parse(json) as Comparison;
+      assert.deepEqual([comparison.a.file, comparison.b.file], ['a.residue.json', 'b.residue.json']);
+      assert.deepEqual([comparison.a.label, comparison.b.label], ['small', 'other']);
+      assert(comparison.differences.every(({ difference }) => !difference));
+      assert.deepEqual(panelTabs(), ['Residue: a']);
+      assert.equal(await commands.executeCommand('symbolicResidue.compareWith', file('broken.residue.json')), undefined);
+    } finally {
+      for (const name of ['a', 'b', 'broken']) await workspace.fs.delete(file(`${name}.residue.json`));
+    }
   });
 });
 
