@@ -100,6 +100,8 @@ export interface LensResult {
 export interface KvCache {
   readonly length: number;
   readonly batch: number;
+  /** A copy of its first `length` tokens: of every batch row, or of `row` alone. Throws for more than there are. */
+  prefix(length: number, row?: number): KvCache;
   /** Gives its memory back at once; no later run may use it. */
   release(): void;
 }
@@ -161,6 +163,8 @@ export interface GenerateOptions {
   seed?: number;
   /** Positions count from the prompt's first token at every step; 'all' includes what is generated. */
   edits?: readonly Edit[];
+  /** Keys and values of the prompt's first tokens, one row: they are not computed again. It must leave at least one token. */
+  cache?: KvCache;
   /** Stop at these ids; default the tokenizer's end-of-text ids. */
   stopIds?: readonly number[];
   signal?: AbortSignal;

@@ -14,13 +14,16 @@ export interface OutputSums {
 /** Hooks that `outputSums` reads. */
 export const OUTPUT_HOOKS = ['blocks.*.hook_attn_out', 'blocks.*.hook_mlp_out'] as const;
 
-/** Sums over all tokens of a batch row of a run (BOS included). */
-export function outputSums(model: Model, result: RunResult, row = 0): OutputSums {
+/** What is read of one prompt's run: arrays [1, pos, …]. */
+export type Written = Pick<RunResult, 'length' | 'get'>;
+
+/** Sums over all tokens of a prompt's run (BOS included). */
+export function outputSums(model: Model, result: Written): OutputSums {
   const { nLayers, dModel } = model.spec;
   const sums = (hook: string): Float64Array[] =>
     Array.from({ length: nLayers }, (_, l) => {
       const size = result.length * dModel;
-      const data = result.get(`blocks.${l}.${hook}`).data.subarray(row * size, (row + 1) * size);
+      const { data } = result.get(`blocks.${l}.${hook}`);
       const sum = new Float64Array(dModel);
       for (let start = 0; start < size; start += dModel) for (let i = 0; i < dModel; i++) sum[i]! += data[start + i]!;
       return sum;

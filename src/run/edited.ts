@@ -1,6 +1,7 @@
-import type { Edit, KvCache, Model, RunResult } from '../engine/api.js';
+import type { Edit, Model, RunResult } from '../engine/api.js';
 import { throwIfAborted } from '../errors.js';
 import { logSoftmax, margin } from '../methods/lens.js';
+import type { Prefix } from './prefix.js';
 
 /** What a margin is taken between: first tokens. */
 export interface Contest {
@@ -79,18 +80,6 @@ function byFirstLayer(variants: readonly Variant[], resume: boolean): Map<number
     groups.set(first, [...(groups.get(first) ?? []), i]);
   });
   return groups;
-}
-
-/** Keys and values of a prompt without its last token, shared by every variant that edits at p alone. */
-export interface Prefix {
-  ids: readonly number[];
-  cache: KvCache | null;
-}
-
-export async function prefixOf(model: Model, ids: readonly number[], signal?: AbortSignal): Promise<Prefix> {
-  if (ids.length < 2) return { ids, cache: null };
-  const { cache } = await model.run(ids.slice(0, -1), { keepCache: true, logits: 'none', signal });
-  return { ids, cache };
 }
 
 /**

@@ -145,6 +145,7 @@ class ShellRun {
   /** Lets go of every array that is still held. */
   dispose(): void {
     for (const subject of [...this.probes, ...this.controls]) subject.release({ keepResiduals: false });
+    this.paraphrases.letGo([]);
   }
 
   private async measureControl(index: number, run: PlannedRun): Promise<void> {
@@ -264,6 +265,7 @@ class ShellRun {
     const { headline, control, workload } = this;
     const later = new Set(this.plan.runs.slice(index + 1).map(({ control }) => control));
     const done = [...this.probes, ...this.controls.filter((_, i) => !later.has(i))];
+    this.paraphrases.letGo([this.plan.runs[this.residue.primary]!, this.plan.runs[index]!]);
     for (const subject of done) {
       const kept = subject === headline || subject === control;
       if (!kept || subject.bytes > KEEP_BYTES) subject.release({ keepResiduals: kept || workload.anywhere });

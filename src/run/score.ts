@@ -3,6 +3,7 @@ import { entropy, logSoftmax, margin, rankOf, strongestOf } from '../methods/len
 import { TAU } from '../methods/collapse.js';
 import { topIndexes } from '../methods/statistics.js';
 import type { Candidate, Scores } from '../residue/types.js';
+import { cacheOf } from './prefix.js';
 import type { PreparedPrompt } from './types.js';
 
 /** Rivals taken from the model's own top tokens when a shell names none. */
@@ -61,7 +62,7 @@ async function wholeStrings(
   const totals = candidates.map(({ ids }) => first[ids[0]!]!);
   const lengths = [...new Set(candidates.map(({ ids }) => ids.length).filter((n) => n > 1))];
   if (lengths.length === 0) return totals;
-  const { cache } = await model.run(prompt, { keepCache: true, logits: 'none', signal });
+  const cache = cacheOf(model, prompt) ?? (await model.run(prompt, { keepCache: true, logits: 'none', signal })).cache;
   for (const length of lengths) {
     const members = candidates.map((_, i) => i).filter((i) => candidates[i]!.ids.length === length);
     // Few rows at a time: their logits are [rows, length − 1, vocab].
@@ -83,6 +84,5 @@ async function wholeStrings(
       result.release();
     }
   }
-  cache!.release();
   return totals;
 }

@@ -2,6 +2,7 @@ import type { Model } from '../engine/api.js';
 import { InputError } from '../errors.js';
 import { indexOfIds, inductionScore, repetition, tailPeriod } from '../methods/looping.js';
 import type { Generation, Looping } from '../residue/types.js';
+import { prefixOf } from './prefix.js';
 import type { PreparedPrompt } from './types.js';
 import { breathe } from './weights.js';
 
@@ -18,7 +19,8 @@ export const DEFAULT_GENERATION: GenerationSettings = { tokens: 40, temperature:
 export async function speak(model: Model, prompt: PreparedPrompt, settings: GenerationSettings, signal?: AbortSignal): Promise<Generation> {
   const { tokens, temperature, seed } = settings;
   const { tokenizer } = model;
-  const { ids, stopped } = await model.generate(prompt.ids, { maxTokens: tokens, temperature, seed, signal });
+  const { cache } = await prefixOf(model, prompt.ids, signal);
+  const { ids, stopped } = await model.generate(prompt.ids, { maxTokens: tokens, temperature, seed, signal, cache: cache ?? undefined });
   return {
     ids: [...ids],
     tokens: ids.map((id) => tokenizer.token(id)),

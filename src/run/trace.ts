@@ -1,5 +1,6 @@
 import type { Model, NdArray, RunResult } from '../engine/api.js';
 import type { LayerWrites, Writes } from '../methods/attribution.js';
+import { rememberCache } from './prefix.js';
 import type { PreparedPrompt, TracedRun } from './types.js';
 
 /** Bytes of lens rows computed in one call. */
@@ -33,7 +34,8 @@ export async function traceRun(
   signal?: AbortSignal,
   positions?: readonly number[],
 ): Promise<TracedRun> {
-  const result = await model.run(prompt.ids, { hooks, signal, positions });
+  const result = await model.run(prompt.ids, { hooks, keepCache: true, signal, positions });
+  if (!positions) rememberCache(model, prompt.ids, () => result.cache!);
   const position = prompt.ids.length - 1;
   const vocab = model.spec.vocabSize;
   const rows = model.spec.nLayers + 1;

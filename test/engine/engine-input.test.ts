@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Edit, GenerateOptions, LensRequest, Model, OpenOptions, RunOptions } from '../../src/engine/api.js';
+import type { Edit, GenerateOptions, KvCache, LensRequest, Model, OpenOptions, RunOptions } from '../../src/engine/api.js';
 import { InputError } from '../../src/errors.js';
 import { loadModel } from '../../src/model/load.js';
 import { referencePath } from '../helpers/reference.js';
@@ -19,6 +19,7 @@ describe('what the engine refuses', () => {
     await gpt2?.close();
   });
   const ids = [5, 6, 7, 8];
+  const none: KvCache = { length: 3, batch: 1, prefix: () => none, release: () => undefined };
   const vector = new Float32Array(64);
   const refused = async (work: () => Promise<unknown>, field: string, message: RegExp): Promise<void> => {
     const error: unknown = await work().then(
@@ -55,7 +56,7 @@ describe('what the engine refuses', () => {
     ['hooks: an empty glob', { hooks: ['*.nothing'] }, 'hooks', /no hook point/],
     ['hooks: one star for two segments', { hooks: ['blocks.*.hook_pattern'] }, 'hooks', /no hook point/],
     ['logits: out of range', { logits: [4] }, 'logits', /position for logits 4 is out of range: it must be a whole number from 0 to 3/],
-    ['cache: not one', { cache: { length: 3, batch: 1, release: () => undefined } }, 'cache', /belongs to another model/],
+    ['cache: not one', { cache: none }, 'cache', /belongs to another model/],
   ];
   it.each(options)('%s', (_, given, field, message) => refused(() => llama.run(ids, given), field, message));
 

@@ -3,6 +3,7 @@ import { Random } from '../../methods/random.js';
 import type { GenerateOptions, GenerateResult } from '../api.js';
 import { bytesNeeded, checkBudget } from './budget.js';
 import type { RunSize } from './budget.js';
+import { ownCache } from './cache.js';
 import type { LocalCache } from './cache.js';
 import { checkEdits } from './edits.js';
 import { forward } from './forward.js';
@@ -32,8 +33,10 @@ export async function generate(engine: Engine, prompt: readonly number[], option
   const random = new Random(seed);
   const ids: number[] = [];
   const logprobs: number[] = [];
-  let next: readonly number[] = prompt;
-  let cache: LocalCache | null = null;
+  const given = ownCache(options.cache, engine.owner, 1);
+  if (given) checkIndex(given.length, 0, prompt.length - 1, 'number of tokens of the cache', 'cache');
+  let next: readonly number[] = prompt.slice(given?.length ?? 0);
+  let cache: LocalCache | null = given;
   while (ids.length < maxTokens) {
     throwIfAborted(signal);
     if ((cache?.length ?? 0) + next.length > spec.context) return { ids, logprobs, stopped: 'context' };
@@ -43,7 +46,7 @@ export async function generate(engine: Engine, prompt: readonly number[], option
       cache,
       lenient: true,
     });
-    cache?.release();
+    if (cache !== given) cache?.release();
     cache = result.cache as LocalCache;
     const logits = result.logits!.data;
     const id = sample(logits, { temperature, topP, topK }, random);

@@ -4,7 +4,7 @@ import { InputError, throwIfAborted } from '../../errors.js';
 import type { Edit, NdArray, RunResult, VariantOptions } from '../api.js';
 import { AttentionFeeds } from './attention-edits.js';
 import { checkBudget, editNumbers } from './budget.js';
-import { LocalCache } from './cache.js';
+import { LocalCache, firstTokens } from './cache.js';
 import { checkEdits, inOrder } from './edits.js';
 import type { Extent } from './edits.js';
 import { refuseOverflow } from './finite.js';
@@ -12,7 +12,7 @@ import type { Engine } from './forward.js';
 import { resolvePositions, ropeFeeds } from './positions.js';
 import type { Positions } from './positions.js';
 import { floatTensor, floatsOf } from './sessions.js';
-import type { Feeds, Tensor } from './sessions.js';
+import type { Feeds } from './sessions.js';
 import { editResidual, outputFeeds } from './stream-edits.js';
 import { checkIndex } from './validate.js';
 
@@ -149,8 +149,8 @@ async function pass(
       resid_pre: floatTensor(residual, [entered, tokens, width]),
       mask: attention.mask(layer),
       value_scale: attention.valueScale(layer),
-      past_k: prefix(base.cache.keys[layer]!, past),
-      past_v: prefix(base.cache.values[layer]!, past),
+      past_k: firstTokens(base.cache.keys[layer]!, past),
+      past_v: firstTokens(base.cache.values[layer]!, past),
     };
     const part = await parts.block(layer);
     residual = floatsOf((await part.run(feeds, ['hook_resid_post'])).hook_resid_post!);
@@ -171,15 +171,6 @@ function withRows(rows: Float32Array, row: Float32Array, count: number): Float32
   out.set(rows);
   for (let i = 0; i < count; i++) out.set(row, rows.length + i * row.length);
   return out;
-}
-
-/** The first `length` tokens of a layer's keys or values [1, kv_head, T, d_head]. */
-function prefix(tensor: Tensor, length: number): Tensor {
-  const [, heads, all, width] = tensor.dims as [number, number, number, number];
-  const data = floatsOf(tensor);
-  const out = new Float32Array(heads * length * width);
-  for (let h = 0; h < heads; h++) out.set(data.subarray(h * all * width, (h * all + length) * width), h * length * width);
-  return floatTensor(out, [1, heads, length, width]);
 }
 
 /** The same edit with positions counted from the first token after the prefix. */

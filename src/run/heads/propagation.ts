@@ -5,7 +5,7 @@ import type { ErrorPropagation } from '../../residue/types-heads.js';
 import { rowAt } from '../trace.js';
 import type { TracedRun } from '../types.js';
 import { breathe } from '../weights.js';
-import { sharedPrefix } from './prefix.js';
+import { prefixOf } from '../prefix.js';
 
 /** Rows at which an error is made: all of them in a shallow model, evenly spaced ones in a deep one. */
 const MOST_LAYERS = 8;
@@ -69,7 +69,7 @@ async function grown(
 ): Promise<number[][]> {
   const { nLayers } = model.spec;
   const { ids } = prompt;
-  const { cache } = await sharedPrefix(model, prompt, signal);
+  const { cache } = await prefixOf(model, prompt.ids, signal);
   const token = cache ? [ids.at(-1)!] : [...ids];
   const results: number[][] = [];
   for (let from = 0; from < variants.length; from += BATCH) {

@@ -4,7 +4,7 @@ import { leastLoss, VERDICTS, type ObservedVerdict } from '../../methods/head-ve
 import { quantile } from '../../methods/statistics.js';
 import type { HeadVerdict, HeadVerdictName } from '../../residue/types-heads.js';
 import { marginsAtEnd, type Contest, type EditedOptions, type Variant } from '../edited.js';
-import { sharedPrefix } from './prefix.js';
+import { prefixOf } from '../prefix.js';
 import { repaired, type Scene } from './verdicts.js';
 
 /** Verdicts that are tested, those of the largest loss first; silent heads that may be ghosts; and random spans in each of their nulls. */
@@ -46,7 +46,7 @@ export async function testVerdicts(
   const plans = plan(model, probe, control, verdicts, leastLoss(drop));
   const results = new Map<string, { kind: HeadVerdictName; test: Tested }>();
   if (plans.size === 0) return results;
-  const prefix = await sharedPrefix(model, probe.run.prompt, options.signal);
+  const prefix = await prefixOf(model, probe.run.prompt.ids, options.signal);
   const variants = [...plans.values()].flatMap((one) => one.variants);
   const [base, ...margins] = await marginsAtEnd(model, prefix, [[], ...variants], contest, options);
   let at = 0;

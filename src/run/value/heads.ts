@@ -1,7 +1,8 @@
 import type { Edit, Model } from '../../engine/api.js';
 import { InputError } from '../../errors.js';
 import { directionOf, termsOf } from '../attribute.js';
-import { editedOutputs, outputsAtEnd, prefixOf, type EditedOptions, type Reading, type Variant } from '../edited.js';
+import { editedOutputs, outputsAtEnd, type EditedOptions, type Reading, type Variant } from '../edited.js';
+import { prefixOf } from '../prefix.js';
 import { writesOf } from '../trace.js';
 import type { TracedRun } from '../types.js';
 

@@ -2,7 +2,7 @@ import type { Model } from '../../engine/api.js';
 import { sample } from '../../engine/local/sampling.js';
 import { throwIfAborted } from '../../errors.js';
 import { Random } from '../../methods/random.js';
-import { prefixOf } from '../edited.js';
+import { prefixOf } from '../prefix.js';
 
 /** Samples that are drawn together; fixed, so that results do not depend on the machine. */
 const BATCH = 32;
@@ -35,7 +35,6 @@ export async function drawSamples(model: Model, ids: readonly number[], settings
     all.push(...(await drawBatch(model, ids, prefix.cache, randoms, settings)));
     onProgress?.(all.length, samples);
   }
-  prefix.cache?.release();
   return all;
 }
 

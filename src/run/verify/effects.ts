@@ -8,6 +8,7 @@ import type { Attribution } from '../../residue/types.js';
 import type { ComponentEffect } from '../../residue/types-verify.js';
 import { forwardCost } from '../cost.js';
 import type { Contest } from '../edited.js';
+import type { Written } from '../ablate.js';
 import { rowAt } from '../trace.js';
 import { MethodWeights } from '../weights.js';
 import { nameOf, type Component } from './named.js';
@@ -37,7 +38,7 @@ export interface EffectsInput {
   ids: readonly number[];
   run: RunResult;
   /** Runs over whose tokens outputs are averaged and from which they are drawn (control and paraphrases, else the run itself). */
-  pool: readonly RunResult[];
+  pool: readonly Written[];
   contest: Contest;
   /** Margin of the unchanged run. */
   base: number;
@@ -99,7 +100,7 @@ function replaced({ part, layer, head }: Component, value: Float32Array): Edit {
 }
 
 /** A component's output at every token of the pool. */
-function outputsOf(component: Component, pool: readonly RunResult[]): Float32Array[] {
+function outputsOf(component: Component, pool: readonly Written[]): Float32Array[] {
   return pool.flatMap((run) => {
     const array = run.get(hookOf(component));
     const width = array.shape.at(-1)!;

@@ -5,6 +5,7 @@ import type { Verification } from '../../residue/types-verify.js';
 import { directionOf } from '../attribute.js';
 import { forwardCost } from '../cost.js';
 import { contestOf } from '../observe.js';
+import { runOf } from '../paraphrases.js';
 import { sourceSpan } from '../patterns.js';
 import type { Ask, Stage, StageContext } from '../stage.js';
 import { rowAt } from '../trace.js';
@@ -50,7 +51,7 @@ export const verification: Stage = {
 /** Whether somebody asked for verification, in the shell or for this run. */
 const asked = ({ options, shell }: Pick<Ask, 'options' | 'shell'>): boolean => Boolean(options.verify ?? shell.verify);
 
-/** Runs that were made to be patched or drawn from, let go together. */
+/** Runs that were made to be patched or drawn from here, let go together. */
 class Runs {
   private readonly all: RunResult[] = [];
 
@@ -71,20 +72,23 @@ class Runs {
 }
 
 async function verify(context: StageContext, runs: Runs): Promise<Verification> {
-  const { model, shell, subject, control, planned, seed, signal, options } = context;
+  const { model, shell, subject, control, planned, paraphrases, seed, signal, options } = context;
   const { prompt, trace } = subject;
   const scores = trace.scores!;
   const contest = contestOf(scores);
   const open: string[] = [];
-  const probe = await runs.make(prompt.ids);
+  const probe = (await subject.traced()).result;
   const source = sourceSpan(shell, prompt.spans);
   const span = source === null ? null : prompt.spans[source]!;
   let done = 0;
   const within = (share: number) => (part: number, total: number) => context.progress(done + (share * part) / Math.max(1, total), 100);
 
   const others: PatchableParaphrase[] = [];
-  for (const { index, prompt: one } of planned.paraphrases.slice(0, POOL)) others.push({ index, run: await runs.make(one.ids) });
-  const other = control && (await runs.make(control.prompt.ids));
+  for (const [i, { index, prompt: one }] of planned.paraphrases.slice(0, POOL).entries()) {
+    const { batch, row } = paraphrases[i]!;
+    others.push({ index, run: batch ? runOf(batch, row) : await runs.make(one.ids) });
+  }
+  const other = control && (await control.traced()).result;
   let patched: Pick<Verification, 'curves' | 'interval' | 'maps' | 'heads'> = { curves: null, interval: null, maps: [], heads: null };
   let aligned = 0;
   const ends: Verification['ends'] = { probe: scores.margin, control: null };
