@@ -6,16 +6,17 @@ import type { Source } from './layers.js';
 import { DataType } from './onnx-proto.js';
 
 /**
- * Inputs of a block's graph. B rows, T tokens, P tokens cached before them, S = P + T. Every dimension of an edit may be 1 where it
+ * Inputs of a block's graph. B rows, T tokens, P tokens cached before them, S = P + T; in the last block R of the tokens, else R = T. Every dimension of an edit may be 1 where it
  * is the same all along, so an edit that is not used is one neutral number.
  *
  *   resid_pre [B, T, d_model] · cos, sin [B|1, T, 1, rotary_dim / 2] (RoPE only) ·
  *   past_k, past_v [B|1, kv_head, P, d_head] ·
- *   mask [B|1, H|1, T, S] added to the scores (causal, knockouts) ·
- *   value_scale [B|1, H|1, T|1, S|1] times the pattern after the softmax; hook_pattern stays as it was ·
- *   z_mul, z_add [B|1, T|1, H|1, d_head|1] · attn_mul, attn_add, mlp_mul, mlp_add [B|1, T|1, d_model|1]
+ *   mask [B|1, H|1, R, S] added to the scores (causal, knockouts) ·
+ *   value_scale [B|1, H|1, R|1, S|1] times the pattern after the softmax; hook_pattern stays as it was ·
+ *   z_mul, z_add [B|1, R|1, H|1, d_head|1] · attn_mul, attn_add, mlp_mul, mlp_add [B|1, R|1, d_model|1] ·
+ *   rows [R] int64 (last block only): the tokens to compute; nothing reads what the others would become
  *
- * Outputs: each hook point of the block under its own name, and present_k, present_v [B, kv_head, S, d_head].
+ * Outputs: each hook point of the block under its own name (of the tokens asked for, but ln1, k and v of all), and present_k, present_v [B, kv_head, S, d_head].
  */
 export const BLOCK_EDITS = ['value_scale', 'z_mul', 'z_add', 'attn_mul', 'attn_add', 'mlp_mul', 'mlp_add'] as const;
 export type BlockEdit = (typeof BLOCK_EDITS)[number];
@@ -37,19 +38,22 @@ export function buildBlock(from: Source, layer: number, taps = true): Graph {
   };
   const edited = (value: Value, at: 'z' | 'attn' | 'mlp'): Value => g.add(g.mul(value, edit(`${at}_mul`)), edit(`${at}_add`));
   const rows = (value: Value, width: number): Value => g.reshape(value, [-1, width]);
-  const batchTime = g.shapeOf(x, 0, 2);
+  const picked = layer === spec.nLayers - 1 ? g.input('rows', DataType.INT64, ['R']) : null;
+  const pick = (value: Value): Value => (picked === null ? value : g.op('Gather', [value, picked], { axis: 1 }));
+  const asked = pick(x);
+  const batchTime = g.shapeOf(asked, 0, 2);
   const tokens = (value: Value): Value => g.reshape(value, [batchTime, spec.dModel]);
 
   const ln1 = norm(g, from, x, `${name}.ln1`);
   out.set('ln1.hook_scale', ln1.scale).set('ln1.hook_normalized', ln1.normalized);
-  const z = edited(attention(g, from, name, rows(ln1.out, spec.dModel), batchTime, edit('value_scale'), out), 'z');
+  const z = edited(attention(g, from, name, ln1.out, pick, edit('value_scale'), out), 'z');
   out.set('attn.hook_z', z);
   const attnOut = edited(tokens(linear(g, from, rows(z, spec.nHeads * spec.dHead), `${name}.attn.W_O`, `${name}.attn.b_O`)), 'attn');
   out.set('hook_attn_out', attnOut);
 
-  const residMid = g.add(x, attnOut);
+  const residMid = g.add(asked, attnOut);
   if (!spec.parallelResidual) out.set('hook_resid_mid', residMid);
-  const ln2 = norm(g, from, spec.parallelResidual ? x : residMid, `${name}.ln2`);
+  const ln2 = norm(g, from, spec.parallelResidual ? asked : residMid, `${name}.ln2`);
   out.set('ln2.hook_scale', ln2.scale).set('ln2.hook_normalized', ln2.normalized);
   const post = mlp(g, from, name, rows(ln2.out, spec.dModel));
   out.set('mlp.hook_post', g.reshape(post, [batchTime, spec.dMlp]));
@@ -63,19 +67,19 @@ export function buildBlock(from: Source, layer: number, taps = true): Graph {
 
 const tapDims = (tap: string): string[] => Array.from({ length: /_(q|k|v|z|scores|pattern)$/.test(tap) ? 4 : 3 }, (_, i) => `${tap}_${i}`);
 
-/** Attention up to z [B, T, head, d_head], from normalised rows [B·T, d_model]. */
+/** Attention up to z [B, R, head, d_head], from the normalised stream [B, T, d_model]; `pick` takes the tokens asked for off axis 1. */
 function attention(
   g: GraphBuilder,
   from: Source,
   name: string,
-  rows: Value,
-  batchTime: Value,
+  stream: Value,
+  pick: (value: Value) => Value,
   valueScale: Value,
   out: Map<string, Value>,
 ): Value {
   const { spec } = from;
   const { nHeads, nKvHeads, dHead } = spec;
-  const { q, k, v } = queryKeyValue(g, from, name, rows, batchTime);
+  const { q, k, v } = queryKeyValue(g, from, name, stream, pick);
   out.set('attn.hook_q', q).set('attn.hook_k', k).set('attn.hook_v', v);
   let turnedQ = spec.qkNorm ? headNorm(g, from, q, `${name}.attn.q_norm`) : q;
   let turnedK = spec.qkNorm ? headNorm(g, from, k, `${name}.attn.k_norm`) : k;
@@ -83,7 +87,7 @@ function attention(
     const { rotaryDim } = spec.position;
     const cos = g.input('cos', DataType.FLOAT, ['rope_B', 'T', 1, rotaryDim / 2]);
     const sin = g.input('sin', DataType.FLOAT, ['rope_B', 'T', 1, rotaryDim / 2]);
-    turnedQ = rotate(g, turnedQ, cos, sin, rotaryDim, dHead);
+    turnedQ = rotate(g, turnedQ, pick(cos), pick(sin), rotaryDim, dHead);
     turnedK = rotate(g, turnedK, cos, sin, rotaryDim, dHead);
     out.set('attn.hook_rot_q', turnedQ).set('attn.hook_rot_k', turnedK);
   }
@@ -102,7 +106,7 @@ function attention(
   const attended = g.shapeOf(keys, 2, 3);
   const time = g.shapeOf(turnedQ, 1, 2);
   const perHead = group === 1 ? products : g.reshape(products, [oneBatch, nHeads, time, attended]);
-  const mask = g.input('mask', DataType.FLOAT, ['mask_B', 'mask_H', 'T', 'S']);
+  const mask = g.input('mask', DataType.FLOAT, ['mask_B', 'mask_H', 'R', 'S']);
   const scores = g.add(perHead, mask);
   const pattern = g.op('Softmax', [scores], { axis: -1 });
   out.set('attn.hook_attn_scores', scores).set('attn.hook_pattern', pattern);
@@ -121,23 +125,34 @@ function withPast(g: GraphBuilder, name: string, current: Value, kvHeads: number
   return g.op('Concat', [g.op('Expand', [past, rows]), current], { axis: 2 });
 }
 
-/** Queries [B, T, head, d_head], keys and values [B, T, kv_head, d_head], before q/k norms and RoPE, in half-split RoPE order. */
-function queryKeyValue(g: GraphBuilder, from: Source, name: string, rows: Value, batchTime: Value): { q: Value; k: Value; v: Value } {
-  const { nHeads, nKvHeads, dHead } = from.spec;
+/** Queries [B, R, head, d_head], keys and values [B, T, kv_head, d_head], before q/k norms and RoPE, in half-split RoPE order. */
+function queryKeyValue(
+  g: GraphBuilder,
+  from: Source,
+  name: string,
+  stream: Value,
+  pick: (value: Value) => Value,
+): { q: Value; k: Value; v: Value } {
+  const { nHeads, nKvHeads, dHead, dModel } = from.spec;
+  const rows = g.reshape(stream, [-1, dModel]);
+  const batchTime = g.shapeOf(stream, 0, 2);
   const heads = (value: Value, count: number): Value => g.reshape(value, [batchTime, count, dHead]);
   const fusedName = `${name}.attn.W_QKV`;
   if (from.weights.has(fusedName)) {
     const all = linear(g, from, rows, fusedName, `${name}.attn.b_QKV`);
     if (from.weights.get(fusedName).fused === 'per_head') {
       const [q, k, v] = g.split(g.reshape(all, [batchTime, nHeads, 3 * dHead]), 3, [dHead, dHead, dHead]);
-      return { q: q!, k: k!, v: v! };
+      return { q: pick(q!), k: k!, v: v! };
     }
     const [q, k, v] = g.split(all, 1, [nHeads * dHead, nKvHeads * dHead, nKvHeads * dHead]);
-    return { q: heads(q!, nHeads), k: heads(k!, nKvHeads), v: heads(v!, nKvHeads) };
+    return { q: pick(heads(q!, nHeads)), k: heads(k!, nKvHeads), v: heads(v!, nKvHeads) };
   }
+  const asked = pick(stream);
+  const askedRows = asked === stream ? rows : g.reshape(asked, [-1, dModel]);
   const projected = (which: 'Q' | 'K' | 'V', count: number): Value => {
     const matrix = `${name}.attn.W_${which}`;
-    const x = heads(linear(g, from, rows, matrix, `${name}.attn.b_${which}`), count);
+    const flat = linear(g, from, which === 'Q' ? askedRows : rows, matrix, `${name}.attn.b_${which}`);
+    const x = which === 'Q' ? g.reshape(flat, [g.shapeOf(asked, 0, 2), count, dHead]) : heads(flat, count);
     return from.weights.get(matrix).pairs ? pairsToHalves(g, x, count, dHead) : x;
   };
   return { q: projected('Q', nHeads), k: projected('K', nKvHeads), v: projected('V', nKvHeads) };

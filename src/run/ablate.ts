@@ -1,7 +1,8 @@
 import type { Edit, Model, RunResult } from '../engine/api.js';
 import type { Salience } from '../residue/types.js';
 import { forwardCost } from './cost.js';
-import { editedMargins, type Contest, type EditedOptions } from './edited.js';
+import type { Contest } from './edited.js';
+import { variantMargins, type MarginOptions } from './verify/patching.js';
 
 /** Sums over tokens of what each layer's attention and MLP write, and how many tokens they are of. */
 export interface OutputSums {
@@ -44,15 +45,16 @@ export function meanOutputs(all: readonly OutputSums[]): { attention: Float32Arr
 /**
  * Layer salience, *causal*: the margin lost when a layer's attention output, or its MLP output, is replaced at every position by its
  * mean over `means`' runs. One edited run per layer and part; positive: the layer's part is needed.
- * @param base Margin of the unchanged run, nats.
+ * @param run The unchanged run, with its cache (see `Model.variants`).
+ * @param base Its margin, nats.
  */
 export async function causalSalience(
   model: Model,
-  ids: readonly number[],
+  run: RunResult,
   contest: Contest,
   base: number,
   means: readonly OutputSums[],
-  options: EditedOptions,
+  options: MarginOptions,
 ): Promise<Salience['causal']> {
   const { attention, mlp } = meanOutputs(means);
   const { nLayers } = model.spec;
@@ -63,7 +65,7 @@ export async function causalSalience(
     ...attention.map((value, layer) => replace('attn_out', layer, value)),
     ...mlp.map((value, layer) => replace('mlp_out', layer, value)),
   ];
-  const margins = await editedMargins(model, ids, variants, contest, options);
+  const margins = await variantMargins(model, run, variants, contest, options);
   const lost = margins.map((m) => base - m);
   return { attention: lost.slice(0, nLayers), mlp: lost.slice(nLayers) };
 }

@@ -22,8 +22,6 @@ export interface EditedOptions {
   onProgress?: (done: number, total: number) => void;
   /** Position ids, where they are not 0…T−1. */
   positions?: readonly number[];
-  /** Residual streams of the unchanged run, [layer] of [T, d_model]: what lies before a variant's first edited layer is not run again. */
-  residuals?: readonly Float32Array[];
 }
 
 /** What is kept of one variant's logits at the last position, [vocab]: a view, to be read at once. */
@@ -49,37 +47,16 @@ export async function editedOutputs<T>(
   ids: readonly number[],
   variants: readonly Variant[],
   read: Reading<T>,
-  { signal, onProgress, positions, residuals }: EditedOptions = {},
+  { signal, onProgress, positions }: EditedOptions = {},
 ): Promise<T[]> {
-  const results = new Array<T>(variants.length);
-  let done = 0;
-  for (const [layer, members] of byFirstLayer(variants, residuals !== undefined)) {
-    const from = layer === 0 ? undefined : { layer, residual: residuals![layer]! };
-    const run = async (batch: readonly Variant[]): Promise<T[]> => {
-      throwIfAborted(signal);
-      const result = await model.run(
-        batch.map(() => ids),
-        { edits: rows(batch), logits: 'last', signal, positions, from },
-      );
-      return readRows(result, read);
-    };
-    const progress = (part: number): void => onProgress?.(done + part, variants.length);
-    const some = members.map((i) => variants[i]!);
-    (await inBatches(some, rowsPerBatch(model, ids.length), progress, run)).forEach((one, i) => (results[members[i]!] = one));
-    done += members.length;
-  }
-  return results;
-}
-
-/** Indexes of variants by the first layer that they edit; all under 0 where every run must be a whole one. */
-function byFirstLayer(variants: readonly Variant[], resume: boolean): Map<number, number[]> {
-  const groups = new Map<number, number[]>();
-  variants.forEach((edits, i) => {
-    const layers = edits.map((edit) => ('layer' in edit ? edit.layer : edit.layers === 'all' ? 0 : Math.min(...edit.layers)));
-    const first = resume && layers.length > 0 ? Math.min(...layers) : 0;
-    groups.set(first, [...(groups.get(first) ?? []), i]);
+  return inBatches(variants, rowsPerBatch(model, ids.length), onProgress, async (batch) => {
+    throwIfAborted(signal);
+    const result = await model.run(
+      batch.map(() => ids),
+      { edits: rows(batch), logits: 'last', signal, positions },
+    );
+    return readRows(result, read);
   });
-  return groups;
 }
 
 /**

@@ -94,7 +94,9 @@ export class Paraphrases {
       { hooks: keep ? patchHooks(model) : [...OUTPUT_HOOKS, last], keepCache: keep, cache, signal },
     );
     cache?.release();
-    const arrays = new Map(result.hooks.map((name) => [name, before ? behind(before.batch, before.tokens, name, result) : result.get(name)]));
+    const arrays = new Map(
+      result.hooks.map((name) => [name, before ? behind(before.batch, before.tokens, name, result) : result.get(name)]),
+    );
     const batch = keep ? { prompts, arrays, cache: result.cache! } : null;
     if (batch) this.held.push(batch);
     const final = result.get(last);

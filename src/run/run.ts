@@ -144,7 +144,7 @@ class ShellRun {
 
   /** Lets go of every array that is still held. */
   dispose(): void {
-    for (const subject of [...this.probes, ...this.controls]) subject.release({ keepResiduals: false });
+    for (const subject of [...this.probes, ...this.controls]) subject.release();
     this.paraphrases.letGo([]);
   }
 
@@ -262,13 +262,13 @@ class ShellRun {
 
   /** Lets go of the arrays that no later run is compared with, after run `index`; of the headline and its control only large ones. */
   private release(index: number): void {
-    const { headline, control, workload } = this;
+    const { headline, control } = this;
     const later = new Set(this.plan.runs.slice(index + 1).map(({ control }) => control));
     const done = [...this.probes, ...this.controls.filter((_, i) => !later.has(i))];
     this.paraphrases.letGo([this.plan.runs[this.residue.primary]!, this.plan.runs[index]!]);
     for (const subject of done) {
       const kept = subject === headline || subject === control;
-      if (!kept || subject.bytes > KEEP_BYTES) subject.release({ keepResiduals: kept || workload.anywhere });
+      if (!kept || subject.bytes > KEEP_BYTES) subject.release();
     }
   }
 

@@ -1,6 +1,8 @@
-import type { Model } from '../engine/api.js';
+import type { GenerateResult, KvCache, Model } from '../engine/api.js';
+import { sample } from '../engine/local/sampling.js';
 import { InputError } from '../errors.js';
 import { indexOfIds, inductionScore, repetition, tailPeriod } from '../methods/looping.js';
+import { Random } from '../methods/random.js';
 import type { Generation, Looping } from '../residue/types.js';
 import { prefixOf } from './prefix.js';
 import type { PreparedPrompt } from './types.js';
@@ -18,9 +20,58 @@ export const DEFAULT_GENERATION: GenerationSettings = { tokens: 40, temperature:
 /** Lets the model go on after a prompt. */
 export async function speak(model: Model, prompt: PreparedPrompt, settings: GenerationSettings, signal?: AbortSignal): Promise<Generation> {
   const { tokens, temperature, seed } = settings;
-  const { tokenizer } = model;
   const { cache } = await prefixOf(model, prompt.ids, signal);
-  const { ids, stopped } = await model.generate(prompt.ids, { maxTokens: tokens, temperature, seed, signal, cache: cache ?? undefined });
+  const said = await model.generate(prompt.ids, { maxTokens: tokens, temperature, seed, signal, cache: cache ?? undefined });
+  return generationOf(model, prompt, said, temperature);
+}
+
+/**
+ * Lets the model go on after several prompts of one length, side by side. Each draws random numbers of its own, so it says what it would
+ * say alone.
+ * @param whole Keys and values of the prompts, one row each.
+ */
+export async function speakTogether(
+  model: Model,
+  prompts: readonly PreparedPrompt[],
+  whole: KvCache,
+  { tokens, temperature, seed }: GenerationSettings,
+  signal?: AbortSignal,
+): Promise<Generation[]> {
+  const stops = new Set(model.tokenizer.eosIds);
+  const randoms = prompts.map(() => new Random(seed));
+  const said = prompts.map((): Pick<GenerateResult, 'ids' | 'stopped'> & { open: boolean } => ({ ids: [], stopped: 'length', open: true }));
+  let cache = whole.prefix(whole.length - 1);
+  let next = prompts.map(({ ids }) => [ids.at(-1)!]);
+  for (let step = 0; step < tokens && said.some(({ open }) => open); step++) {
+    if (cache.length + 1 > model.spec.context) {
+      for (const one of said) if (one.open) one.stopped = 'context';
+      break;
+    }
+    const result = await model.run(next, { cache, keepCache: true, logits: 'last', signal });
+    const { data } = result.logits!;
+    const vocab = data.length / prompts.length;
+    // One that has ended goes on in the batch, and what it says is thrown away.
+    next = said.map((one, row) => {
+      const id = sample(data.subarray(row * vocab, (row + 1) * vocab), { temperature, topK: 0, topP: 1 }, randoms[row]!);
+      if (one.open && stops.has(id)) [one.open, one.stopped] = [false, 'end-of-text'];
+      if (one.open) one.ids.push(id);
+      return [id];
+    });
+    result.release();
+    cache.release();
+    cache = result.cache!;
+  }
+  cache.release();
+  return said.map((one, i) => generationOf(model, prompts[i]!, one, temperature));
+}
+
+function generationOf(
+  model: Model,
+  prompt: PreparedPrompt,
+  { ids, stopped }: Pick<GenerateResult, 'ids' | 'stopped'>,
+  temperature: number,
+): Generation {
+  const { tokenizer } = model;
   return {
     ids: [...ids],
     tokens: ids.map((id) => tokenizer.token(id)),

@@ -16,7 +16,6 @@ export class Subject {
   /** Second opinions on what has no section of its own: the collapse point, and the heads that contribute most, by `layer.head`. */
   opinions: { collapse: Opinion | null; heads: ReadonlyMap<string, Opinion> } = { collapse: null, heads: new Map() };
   private kept: TracedRun | null;
-  private streams: readonly Float32Array[] | null = null;
 
   constructor(
     private readonly model: Model,
@@ -36,27 +35,16 @@ export class Subject {
     return (this.kept ??= await traceRun(this.model, this.prompt, measuredHooks(this.model), this.signal));
   }
 
-  /** Residual streams [layer] of [T, d_model] entering each block, for runs that start from a layer (`EditedOptions.residuals`). */
-  async residuals(): Promise<readonly Float32Array[]> {
-    return this.streams ?? streamsOf(this.model, await this.traced());
-  }
-
-  /** Bytes of the arrays that are held, apart from the residual streams kept on their own. */
+  /** Bytes of the arrays that are held. */
   get bytes(): number {
     if (!this.kept) return 0;
     const { result, lens } = this.kept;
     return result.hooks.reduce((sum, name) => sum + result.get(name).data.byteLength, lens.data.byteLength);
   }
 
-  /** Lets the arrays go; the residual streams too, unless they will be wanted. */
-  release({ keepResiduals }: { keepResiduals: boolean }): void {
-    if (!keepResiduals) this.streams = null;
-    else if (this.kept) this.streams = streamsOf(this.model, this.kept);
-    this.kept?.result.release({ keep: keepResiduals ? streamNames(this.model) : [] });
+  /** Lets the arrays go. */
+  release(): void {
+    this.kept?.result.release();
     this.kept = null;
   }
 }
-
-const streamNames = ({ spec }: Model): string[] => Array.from({ length: spec.nLayers }, (_, l) => `blocks.${l}.hook_resid_pre`);
-
-const streamsOf = (model: Model, { result }: TracedRun): Float32Array[] => streamNames(model).map((name) => result.get(name).data);

@@ -54,9 +54,4 @@ export class Workload {
   everywhere(stage: Stage): boolean {
     return this.spread.has(stage);
   }
-
-  /** Whether any stage is. */
-  get anywhere(): boolean {
-    return this.spread.size > 0;
-  }
 }

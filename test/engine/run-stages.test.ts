@@ -69,10 +69,10 @@ describe('the workload', () => {
     const total = costs().reduce((a, b) => a + b);
     const fits = stage({ cost, budget: total, overBudget: 'too dear' });
     const within = new Workload(ask, plan(), [fits]);
-    expect([within.everywhere(fits), within.anywhere, within.notes]).toEqual([true, true, []]);
+    expect([within.everywhere(fits), within.notes]).toEqual([true, []]);
     const dear = stage({ cost, budget: total - 1, overBudget: 'too dear' });
     const beyond = new Workload(ask, plan(), [dear]);
-    expect([beyond.everywhere(dear), beyond.anywhere, beyond.notes]).toEqual([false, false, ['too dear']]);
+    expect([beyond.everywhere(dear), beyond.notes]).toEqual([false, ['too dear']]);
     expect(beyond.stages).toEqual([dear]);
   });
 
@@ -100,21 +100,14 @@ describe('a subject', () => {
     const subject = new Subject(model, { name: 'probe' } as Subject['trace'], traced);
     expect(await subject.traced()).toBe(traced);
     expect(subject.bytes).toBeGreaterThan(0);
-    subject.release({ keepResiduals: false });
+    const before = new Map(traced.result.hooks.map((name) => [name, traced.result.get(name).data.slice()]));
+    subject.release();
     expect(subject.bytes).toBe(0);
+    expect(() => traced.result.get('hook_embed')).toThrow(/released/);
     const again = await subject.traced();
     expect(again).not.toBe(traced);
     const same = (a: Float32Array, b: Float32Array): boolean => Buffer.from(a.buffer).equals(Buffer.from(b.buffer));
-    for (const name of traced.result.hooks) expect(same(again.result.get(name).data, traced.result.get(name).data), name).toBe(true);
+    for (const [name, data] of before) expect(same(again.result.get(name).data, data), name).toBe(true);
     expect(same(again.lens.data, traced.lens.data)).toBe(true);
-  });
-
-  it('keeps its residual streams where they will be wanted', async () => {
-    const traced = await traceRun(model, plan().runs[1]!.probe, measuredHooks(model));
-    const subject = new Subject(model, { name: 'probe' } as Subject['trace'], traced);
-    subject.release({ keepResiduals: true });
-    const streams = await subject.residuals();
-    expect(subject.bytes).toBe(0);
-    streams.forEach((stream, l) => expect(stream === traced.result.get(`blocks.${l}.hook_resid_pre`).data).toBe(true));
   });
 });

@@ -53,6 +53,39 @@ describe.each(REFERENCED)('variants of a run of %s', (name) => {
       [{ kind: 'knockout', layers: [1], heads: [nHeads - 1], queries: 'all', keys: range(1, 3) }],
       [{ kind: 'scale-values', layers: [0, 1], heads: 'all', queries: [middle, last], keys: [0], scale: 0.5 }],
       [{ kind: 'scale-out', at: 'mlp_out', layer: 1, scale: 0, positions: [middle] }],
+      // In the last layer, and of what nothing in its block reads: those are not run at every position, or not at all.
+      [{ kind: 'scale-out', at: 'mlp_out', layer: nLayers - 1, scale: 0.5 }],
+      [
+        {
+          kind: 'replace',
+          at: 'attn_out',
+          layer: nLayers - 1,
+          positions: 'all',
+          value: new Float32Array(probe.length * dModel).map((_, i) => Math.sin(i)),
+        },
+      ],
+      [
+        {
+          kind: 'add',
+          at: 'z',
+          layer: nLayers - 1,
+          head: 1,
+          positions: [middle, last],
+          value: new Float32Array(2 * dHead).map((_, i) => i / 9),
+        },
+      ],
+      [{ kind: 'scale-head', layer: nLayers - 1, head: 0, scale: 3, positions: [middle] }],
+      [{ kind: 'knockout', layers: [nLayers - 1], heads: [0], queries: 'all', keys: [1] }],
+      [{ kind: 'scale-values', layers: [nLayers - 1], heads: 'all', queries: [middle], keys: [1], scale: 9 }],
+      [
+        { kind: 'add', at: 'mlp_out', layer: 0, positions: [middle, last], value: new Float32Array(2 * dModel).map((_, i) => i / 99) },
+        { kind: 'scale-out', at: 'mlp_out', layer: 0, scale: 0.3, positions: [middle] },
+        { kind: 'replace', at: 'mlp_out', layer: 0, positions: [middle - 1], value: new Float32Array(dModel).fill(0.2) },
+      ],
+      [
+        { kind: 'scale-out', at: 'mlp_out', layer: 0, scale: 0 },
+        { kind: 'scale-out', at: 'mlp_out', layer: 1, scale: 0 },
+      ],
       [{ kind: 'add', at: 'z', layer: 0, head: 0, positions: [last], value: new Float32Array(dHead).fill(0.3) }],
       [
         { kind: 'replace', at: 'resid_pre', layer: 1, positions: [middle], value: at(control.get('blocks.1.hook_resid_pre'), 1) },

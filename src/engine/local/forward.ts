@@ -14,7 +14,7 @@ import type { Parts } from './parts.js';
 import { resolvePositions, ropeFeeds } from './positions.js';
 import type { Positions } from './positions.js';
 import { LocalResult } from './result.js';
-import { floatTensor, floatsOf } from './sessions.js';
+import { floatTensor, floatsOf, intTensor } from './sessions.js';
 import type { Feeds, Tensor } from './sessions.js';
 import { startOf } from './start.js';
 import type { Start } from './start.js';
@@ -121,6 +121,7 @@ async function runBlocks(
   const rope = ropeFeeds(spec, plan.positions);
   const attention = new AttentionFeeds(spec, edits, extent);
   const empty = floatTensor(new Float32Array(0), [1, spec.nKvHeads, 0, spec.dHead]);
+  const all = intTensor(Array.from({ length: extent.tokens }, (_, i) => i));
   const keys: Tensor[] = [];
   const values: Tensor[] = [];
   let residual = first;
@@ -139,6 +140,7 @@ async function runBlocks(
       value_scale: attention.valueScale(layer),
       past_k: cache?.keys[layer] ?? empty,
       past_v: cache?.values[layer] ?? empty,
+      rows: all,
     };
     const asked = hooksAt(plan, layer);
     const outputs = new Set(['hook_resid_post', ...asked.map((h) => h.local), ...(keepCache ? ['present_k', 'present_v'] : [])]);

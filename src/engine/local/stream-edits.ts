@@ -76,7 +76,8 @@ function compose(spec: ModelSpec, edits: readonly Edit[], at: 'z' | 'attn' | 'ml
   return { mul: floatTensor(mul, shape(1)), add: add && floatTensor(add, shape(width)) };
 }
 
-const vectorAt = (value: Float32Array, width: number, place: number): Float32Array =>
+/** The vector of an edit's value, one for all positions or one for each, at the `place`-th of them. */
+export const vectorAt = (value: Float32Array, width: number, place: number): Float32Array =>
   value.length === width ? value : value.subarray(place * width, (place + 1) * width);
 
 /** The residual stream [B, T, d_model] with the layer's edits of resid_pre; the same array when there are none. */

@@ -5,13 +5,16 @@ import type { Edit, NdArray, RunResult, VariantOptions } from '../api.js';
 import { AttentionFeeds } from './attention-edits.js';
 import { checkBudget, editNumbers } from './budget.js';
 import { LocalCache, firstTokens } from './cache.js';
-import { checkEdits, inOrder } from './edits.js';
+import { checkEdits } from './edits.js';
 import type { Extent } from './edits.js';
 import { refuseOverflow } from './finite.js';
 import type { Engine } from './forward.js';
+import { giveBack } from './memory.js';
+import { place } from './placing.js';
+import type { Placed } from './placing.js';
 import { resolvePositions, ropeFeeds } from './positions.js';
 import type { Positions } from './positions.js';
-import { floatTensor, floatsOf } from './sessions.js';
+import { floatTensor, floatsOf, intTensor } from './sessions.js';
 import type { Feeds } from './sessions.js';
 import { editResidual, outputFeeds } from './stream-edits.js';
 import { checkIndex } from './validate.js';
@@ -21,14 +24,6 @@ const PASS_TOKENS = 2048;
 const PASS_SCORES = 2 ** 23;
 /** The last positions are passed over together: each alone would give the matrix products too few rows to be worth their start. */
 const TAIL = 4;
-
-/** A variant, placed: nothing before `layer` and `position` differs from the unchanged run. */
-interface Placed {
-  index: number;
-  edits: readonly Edit[];
-  layer: number;
-  position: number;
-}
 
 /**
  * Logits of a few tokens at the last position of a run, under each variant's edits. Causal attention leaves everything before a
@@ -51,7 +46,7 @@ export async function variantLogits(
   const whole: Extent = { batch: 1, tokens: run.length, past: 0, origin: 0, lenient: false };
   const placed = variants.map((edits, index): Placed => {
     checkEdits(spec, edits, whole);
-    return { index, edits: inOrder(edits), ...startOf(edits, spec.nLayers, run.length) };
+    return place(spec, run, edits, index, whole);
   });
   const data = new Float32Array(variants.length * tokens.length);
   const read = columns(engine, tokens);
@@ -83,19 +78,6 @@ function baseOf({ loaded: { spec }, owner }: Engine, run: RunResult): Base {
     l < spec.nLayers ? `blocks.${l}.hook_resid_pre` : `blocks.${l - 1}.hook_resid_post`,
   );
   return { length: run.length, residuals: names.map((name) => run.get(name).data), cache };
-}
-
-/** First layer and position that a variant may change; behind everything where it changes nothing. */
-function startOf(edits: readonly Edit[], layers: number, length: number): { layer: number; position: number } {
-  let layer = layers;
-  let position = length - 1;
-  for (const edit of edits) {
-    const own = 'layer' in edit ? [edit.layer] : edit.layers === 'all' ? [0] : edit.layers;
-    const where = 'queries' in edit ? edit.queries : (edit.positions ?? 'all');
-    layer = Math.min(layer, ...own);
-    position = where === 'all' ? 0 : Math.min(position, ...where);
-  }
-  return { layer, position };
 }
 
 /** Variants that are run together: by first position, those that enter early first. */
@@ -133,43 +115,58 @@ async function pass(
   const rope = ropeFeeds(spec, { rows: [ids!.subarray(past)] });
   let residual: Float32Array = new Float32Array(0);
   let entered = 0;
+  /** Takes in the members whose way begins at a layer (`nLayers`: after the last), of whose streams `kept` tokens are wanted. */
+  const arrive = (layer: number, kept: number): void => {
+    const arrivals = members.filter((m) => m.layer === layer);
+    const own = withRows(residual, base.residuals[layer]!.subarray((base.length - kept) * width), arrivals, base.length - kept);
+    if (own !== residual) giveBack([residual]);
+    residual = own;
+    entered += arrivals.length;
+  };
   for (let layer = members[0]!.layer; layer < nLayers; layer++) {
     await nextTurn();
     throwIfAborted(signal);
-    const arrivals = members.filter((m) => m.layer === layer).length;
-    residual = withRows(residual, base.residuals[layer]!.subarray(past * width), arrivals);
-    entered += arrivals;
-    const extent: Extent = { ...full, batch: entered };
+    arrive(layer, tokens);
     const own = edits.filter((e) => e.row < entered && ('layer' in e ? e.layer === layer : e.layers === 'all' || e.layers.includes(layer)));
-    residual = editResidual(spec, own, layer, extent, residual);
+    const stream = editResidual(spec, own, layer, { ...full, batch: entered }, residual);
+    // Nothing reads what the last layer makes of the tokens before the last.
+    const asked = layer < nLayers - 1 ? tokens : 1;
+    const extent: Extent = { batch: entered, tokens: asked, past: base.length - asked, origin: past, lenient: asked < tokens };
     const attention = new AttentionFeeds(spec, own, extent);
     const feeds: Feeds = {
       ...rope,
       ...outputFeeds(spec, own, layer, extent),
-      resid_pre: floatTensor(residual, [entered, tokens, width]),
+      resid_pre: floatTensor(stream, [entered, tokens, width]),
       mask: attention.mask(layer),
       value_scale: attention.valueScale(layer),
       past_k: firstTokens(base.cache.keys[layer]!, past),
       past_v: firstTokens(base.cache.values[layer]!, past),
+      rows: intTensor(Array.from({ length: asked }, (_, i) => tokens - asked + i)),
     };
     const part = await parts.block(layer);
-    residual = floatsOf((await part.run(feeds, ['hook_resid_post'])).hook_resid_post!);
+    const next = floatsOf((await part.run(feeds, ['hook_resid_post'])).hook_resid_post!);
+    giveBack([residual, stream]);
+    residual = next;
     refuseOverflow(loaded, residual, layer, own);
   }
   throwIfAborted(signal);
-  residual = withRows(residual, base.residuals[nLayers]!.subarray(past * width), members.length - entered);
-  const last = new Float32Array(members.length * width);
-  for (let row = 0; row < members.length; row++)
-    last.set(residual.subarray(((row + 1) * tokens - 1) * width, (row + 1) * tokens * width), row * width);
-  return last;
+  arrive(nLayers, 1);
+  return residual;
 }
 
-/** `rows` with `count` copies of one more behind. */
-function withRows(rows: Float32Array, row: Float32Array, count: number): Float32Array {
-  if (count === 0) return rows;
-  const out = new Float32Array(rows.length + count * row.length);
+/** `rows` with a copy of `row` behind for each arrival, what it has added to the stream included; `row` begins at position `first`. */
+function withRows(rows: Float32Array, row: Float32Array, arrivals: readonly Placed[], first: number): Float32Array {
+  if (arrivals.length === 0) return rows;
+  const out = new Float32Array(rows.length + arrivals.length * row.length);
   out.set(rows);
-  for (let i = 0; i < count; i++) out.set(row, rows.length + i * row.length);
+  arrivals.forEach(({ added }, i) => {
+    const start = rows.length + i * row.length;
+    out.set(row, start);
+    for (const [position, vector] of added) {
+      const at = start + (position - first) * vector.length;
+      if (position >= first) vector.forEach((x, j) => (out[at + j]! += x));
+    }
+  });
   return out;
 }
 

@@ -2,17 +2,17 @@ import { commandByName } from '../../commands/table.js';
 import { InputError } from '../../errors.js';
 import type { HeadVerdictKind } from '../../methods/head-verdict.js';
 import type { PatternFound } from '../../residue/types-claims.js';
-import type { Collapse, CommandOutcome, RunTrace } from '../../residue/types.js';
+import type { Collapse, CommandOutcome, Generation, RunTrace } from '../../residue/types.js';
 import { observedVerdicts, sceneOf } from '../heads/verdicts.js';
 import { readingsOf } from '../nulls/stage.js';
 import { collapseSection, contestOf, lensSection } from '../observe.js';
 import { sourceSpan } from '../patterns.js';
 import { detectAll, sight } from '../patterns/sighting.js';
 import { DETECTORS } from '../patterns/table.js';
-import { loopingOf, speak } from '../speak.js';
+import { loopingOf, speak, speakTogether } from '../speak.js';
 import type { StageContext } from '../stage.js';
 import { measuredHooks, traceRun } from '../trace.js';
-import type { TracedRun } from '../types.js';
+import type { PreparedPrompt, TracedRun } from '../types.js';
 import { controlOfParaphrase } from './control.js';
 
 /** What was read off one of the headline's paraphrases, to be held against what is claimed of the headline. */
@@ -27,12 +27,26 @@ export interface ParaphraseReading {
   verdicts: Map<string, { kind: HeadVerdictKind; silent: boolean }> | null;
 }
 
-/** Traces a paraphrase, lets it speak, and reads off it what is claimed of the headline; of commands only those that patterns are seen by. */
-export async function readParaphrase(context: StageContext, index: number): Promise<ParaphraseReading> {
-  const { model, generation, seed, signal, subject, control, paraphrases } = context;
+/** What each of the headline's paraphrases goes on to say, those that were run together side by side; nothing where nobody asked. */
+export async function sayingsOf({ model, generation, seed, signal, paraphrases }: StageContext): Promise<(Generation | null)[]> {
+  const settings = generation && { ...generation, seed: generation.seed + seed };
+  const known = new Map<PreparedPrompt, Generation>();
+  for (const { prompt, batch } of paraphrases) {
+    if (!settings || known.has(prompt)) continue;
+    if (!batch) known.set(prompt, await speak(model, prompt, settings, signal));
+    else (await speakTogether(model, batch.prompts, batch.cache, settings, signal)).forEach((one, i) => known.set(batch.prompts[i]!, one));
+  }
+  return paraphrases.map(({ prompt }) => known.get(prompt) ?? null);
+}
+
+/**
+ * Traces a paraphrase and reads off it, and off what it goes on to say, what is claimed of the headline; of commands
+ * only those that patterns are seen by.
+ */
+export async function readParaphrase(context: StageContext, index: number, said: Generation | null): Promise<ParaphraseReading> {
+  const { model, seed, signal, subject, control, paraphrases } = context;
   const { prompt, scores } = paraphrases[index]!;
   const traced = await traceRun(model, prompt, measuredHooks(model), signal);
-  const said = generation && (await speak(model, prompt, { ...generation, seed: generation.seed + seed }, signal));
   const { name, label, vary, x, bosAdded } = subject.trace;
   const lens = lensSection(model, traced, scores);
   const trace: RunTrace = {

@@ -3,7 +3,7 @@ import { forwardCost } from '../cost.js';
 import type { Stage, StageContext } from '../stage.js';
 import { nats } from '../words.js';
 import { judged, opinionOf, type Answer } from './opinion.js';
-import { readParaphrase, type ParaphraseReading } from './reading.js';
+import { readParaphrase, sayingsOf, type ParaphraseReading } from './reading.js';
 
 /** Multiply-adds that reading the headline's paraphrases may cost. */
 const BUDGET = 1e11;
@@ -27,8 +27,9 @@ export const secondOpinions: Stage = {
   async run(context) {
     const { subject, paraphrases, progress } = context;
     const read: ParaphraseReading[] = [];
+    const said = await sayingsOf(context);
     for (const i of paraphrases.keys()) {
-      read.push(await readParaphrase(context, i));
+      read.push(await readParaphrase(context, i, said[i]!));
       progress(i + 1, paraphrases.length);
     }
     subject.patterns = subject.patterns.map((pattern) => ({ ...pattern, opinion: ofPattern(pattern, read) }));

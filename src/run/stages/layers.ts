@@ -17,9 +17,9 @@ export const layers: Stage = {
   async run(context) {
     const { model, subject, signal, progress } = context;
     const scores = subject.trace.scores!;
-    subject.trace.salience!.causal = await causalSalience(model, subject.prompt.ids, contestOf(scores), scores.margin, meansFor(context), {
+    const { result } = await subject.traced();
+    subject.trace.salience!.causal = await causalSalience(model, result, contestOf(scores), scores.margin, meansFor(context), {
       signal,
-      residuals: await subject.residuals(),
       onProgress: progress,
     });
   },

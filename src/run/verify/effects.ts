@@ -12,7 +12,7 @@ import type { Written } from '../ablate.js';
 import { rowAt } from '../trace.js';
 import { MethodWeights } from '../weights.js';
 import { nameOf, type Component } from './named.js';
-import { variantMargins, type MarginOptions } from './patching.js';
+import { marginOfLogits, variantMargins, type MarginOptions } from './patching.js';
 
 /** Random replacements of a component's output at every position. */
 const DRAWS = 4;
@@ -60,7 +60,6 @@ export async function componentEffects(
   const variants = components.flatMap((component) => {
     const outputs = outputsOf(component, input.pool);
     return [
-      zeroed(component),
       [replaced(component, meanOf(outputs))],
       ...Array.from({ length: DRAWS }, () => [replaced(component, drawn(outputs, run.length, random))]),
     ];
@@ -69,17 +68,18 @@ export async function componentEffects(
   const effects: ComponentEffect[] = [];
   for (const [i, component] of components.entries()) {
     throwIfAborted(options.signal);
-    const [zero, average, ...draws] = margins.slice(i * (DRAWS + 2), (i + 1) * (DRAWS + 2)).map((m) => m - base);
+    const [average, ...draws] = margins.slice(i * (DRAWS + 1), (i + 1) * (DRAWS + 1)).map((m) => m - base);
+    const removed = await removedOf(input, component, options.signal);
     effects.push({
       component: nameOf(component),
       layer: component.layer,
       head: component.head,
       predicted: -component.contribution,
-      zero: zero!,
+      zero: removed.margin - base,
       mean: average!,
       resample: mean(draws),
       resampleSpread: standardDeviation(draws),
-      repair: await repairOf(input, component, options.signal),
+      repair: removed.repair,
     });
   }
   return effects;
@@ -125,15 +125,15 @@ function drawn(outputs: readonly Float32Array[], tokens: number, random: Random)
 }
 
 /**
- * Self-repair (McGrath et al. 2023): how the other components' contributions to logit(answer) − logit(rival) change when a component is
+ * The margin without a component, and its self-repair (McGrath et al. 2023): how the other components' contributions to logit(answer) − logit(rival) change when a component is
  * zeroed. With the direction g and the final norm's scale s of the unchanged run, the difference is constant + Σ c·g; the new scale s′
  * multiplies that sum by s / s′. So the effect is exactly: −own + Σ changes + sum′ (s / s′ − 1).
  */
-async function repairOf(
-  { model, ids, run, attribution, direction, scale }: EffectsInput,
+async function removedOf(
+  { model, ids, run, contest, attribution, direction, scale }: EffectsInput,
   component: Component,
   signal?: AbortSignal,
-): Promise<ComponentEffect['repair']> {
+): Promise<{ margin: number; repair: ComponentEffect['repair'] }> {
   const { nLayers, nHeads, dHead } = model.spec;
   const { layer } = component;
   const later = Array.from({ length: nLayers - layer }, (_, i) => layer + i);
@@ -166,12 +166,16 @@ async function repairOf(
   const fixed = direction.lnFinalBias + direction.unembedBias;
   const changed = attribution.total - component.contribution + sum - fixed;
   const norm = changed * (scale / rowAt(edited.get('ln_final.hook_scale'), p)[0]! - 1);
+  const margin = marginOfLogits(edited.logits!.data, contest);
   edited.release();
   changes.sort((a, b) => Math.abs(b.change) - Math.abs(a.change));
   return {
-    total: -component.contribution + sum + norm,
-    later: sum,
-    norm,
-    by: changes.slice(0, NAMED).filter(({ change }) => change !== 0),
+    margin,
+    repair: {
+      total: -component.contribution + sum + norm,
+      later: sum,
+      norm,
+      by: changes.slice(0, NAMED).filter(({ change }) => change !== 0),
+    },
   };
 }

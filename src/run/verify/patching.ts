@@ -74,8 +74,14 @@ export async function variantMargins(
   if (variants.length === 0) return [];
   const { data } = await model.variants(run, variants, { tokens: [answer, ...rivals], ...options });
   const width = 1 + rivals.length;
-  return variants.map((_, i) => {
-    const row = data.subarray(i * width, (i + 1) * width);
-    return row[0]! - (rivals.length === 0 ? 0 : Math.max(...row.subarray(1)));
-  });
+  return variants.map((_, i) => marginOf(data.subarray(i * width, (i + 1) * width)));
 }
+
+/** The same of one run's logits at its last position, [vocab]. */
+export function marginOfLogits(logits: Float32Array, { answer, rivals }: Contest): number {
+  return marginOf([answer, ...rivals].map((id) => logits[id]!));
+}
+
+/** The answer's logit, first, less the highest of the rivals'. */
+const marginOf = ([answer, ...rivals]: Iterable<number> & ArrayLike<number>): number =>
+  answer! - (rivals.length === 0 ? 0 : Math.max(...rivals));
