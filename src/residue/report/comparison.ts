@@ -1,5 +1,5 @@
 import { LEVEL, round } from '../../compare/findings.js';
-import { clears, doubts, level } from '../standing.js';
+import { clears } from '../standing.js';
 import type { NullBand } from '../types-claims.js';
 import type { ClaimStanding, ComparedHead, Comparison, Difference, DifferenceTest } from '../types-comparison.js';
 import { curve, marginChart } from './chart.js';
@@ -23,7 +23,11 @@ export function formatComparison(comparison: Comparison, options: Partial<Look> 
     }
   };
   section('Margin over relative depth', '(read off: logit lens)', marginLines(comparison, look));
-  section('Differences', 'B − A; q: permutation test, adjusted over all tests', differenceLines(comparison, look));
+  section(
+    'Differences',
+    'B − A; q: permutation test, adjusted over all tests; null: p of A and of B in its own run, ° no more than its null',
+    differenceLines(comparison, look),
+  );
   section('Dose and response', '', doseLines(comparison, look));
   section('Heads', headTitle(comparison), headLines(comparison, look));
   section(
@@ -32,7 +36,11 @@ export function formatComparison(comparison: Comparison, options: Partial<Look> 
     tokenLines(comparison, look),
   );
   section('Patterns', '', patternLines(comparison, look));
-  section('What is claimed', 'of each headline, with its own null and second opinion', claimLines(comparison, look));
+  section(
+    'What is claimed',
+    'of each headline: value, p or q of its own null, agreement; ° within its null, ~ unstable',
+    claimLines(comparison, look),
+  );
   section(
     'Notes',
     '',
@@ -116,7 +124,7 @@ function differenceLines({ differences }: Comparison, look: Look): string[] {
     { label: 'n', align: right },
     { label: 'p', align: right },
     { label: 'q', align: right },
-    { label: 'nulls A, B' },
+    { label: 'null' },
     { label: 'wording 95 %' },
   ];
   const lines = table(columns, rows, look);
@@ -124,26 +132,25 @@ function differenceLines({ differences }: Comparison, look: Look): string[] {
   return why.length === 0 ? lines : [...lines, ...wrap(`Not tested: ${why.join('; ')}.`, look.width - 2, 2).map((line) => `  ${line}`)];
 }
 
-/** A side's own null: `p = 0.030`, or that there is none. */
-const beside = (band: NullBand | null): string => (band ? `${level(band)}${clears(band) === false ? ' within' : ''}` : '–');
+/** A side's own null: `0.030`, `0.12°` where the number is no more than it. */
+const beside = (band: NullBand | null): string => (band ? `${round(band.q ?? band.p)}${clears(band) === false ? '°' : ''}` : '–');
 
 function claimLines({ claims = [] }: Comparison, look: Look): string[] {
   const cell = (claim: ClaimStanding | null): string => {
     if (!claim) return '–';
-    const { evidence, unit, value: v, agreement } = claim;
-    const told = [
-      unit === '' ? '' : value(v, unit),
-      claim.null ? level(claim.null) : '',
-      agreement ? `${agreement.agree}/${agreement.of} agree` : '',
-      ...doubts(claim),
-    ];
-    return `${evidence === 'caused' ? 'tested' : 'read off'}: ${told.filter(Boolean).join(', ')}`;
+    const { unit, value: v, null: band, agreement, stable } = claim;
+    return [
+      value(v, unit),
+      ...(band ? [`${band.q === undefined ? 'p' : 'q'} ${beside(band)}`] : []),
+      ...(agreement ? [`${agreement.agree}/${agreement.of}${stable === false ? '~' : ''}`] : []),
+    ].join(', ');
   };
+  const evidence = (claim: ClaimStanding): string => (claim.evidence === 'caused' ? 'tested' : 'read off');
   return claims.length === 0
     ? []
     : table(
-        [{ label: 'claim' }, { label: 'A' }, { label: 'B' }],
-        claims.map(({ name, a, b }) => [printable(name), cell(a), cell(b)]),
+        [{ label: 'claim' }, { label: 'A' }, { label: '' }, { label: 'B' }, { label: '' }],
+        claims.map(({ name, a, b }) => [printable(name), cell(a), a ? evidence(a) : '', cell(b), b ? evidence(b) : '']),
         look,
       );
 }
