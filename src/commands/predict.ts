@@ -169,15 +169,15 @@ function report(params: PredictParams, found: Predicted): CommandOutcome {
   const percent = (share: number): string => `${plain(100 * share)} %`;
   const findings = [
     shifted
-      ? `The next event has a margin of ${nats(found.plain.margin)}, and ${nats(shifted.margin)} with a gap of ${count(gap, 'position')}: the model says ${quote(says)}, then ${quote(token(shifted.top.id))}.`
-      : `The next event has a margin of ${nats(found.plain.margin)}; the model says ${quote(says)}. Nothing was shifted.`,
+      ? `The next event has a margin of ${nats(found.plain.margin)}, and ${nats(shifted.margin)} with a gap of ${count(gap, 'position')}: the model says ${quote(says)}, then ${quote(token(shifted.top.id))} (tested by intervention).`
+      : `The next event has a margin of ${nats(found.plain.margin)}; the model says ${quote(says)} (read off). Nothing was shifted.`,
     repeat
-      ? `The prompt's end, ${count(repeat.length, 'token')} long, stood there before; repeating would say ${quote(token(repeat.id))}${repeat.id === found.plain.top.id ? ', as the model does' : ''}.`
+      ? `The prompt's end, ${count(repeat.length, 'token')} long, stood there before; repeating would say ${quote(token(repeat.id))}${repeat.id === found.plain.top.id ? ', as the model does' : ''} (read off).`
       : "The prompt's last token stands there once, so there is nothing to repeat.",
-    `On the prompt head ${headAt(best)} has the highest induction score, ${percent(induction)}${inductionShifted === null ? '' : `, ${percent(inductionShifted)} with the gap`}.`,
+    `On the prompt head ${headAt(best)} has the highest induction score, ${percent(induction)}${inductionShifted === null ? '' : `, ${percent(inductionShifted)} with the gap`} (read off).`,
     bestMatch === null
       ? "The model's positions do not hold enough repeated tokens to measure prefix matching."
-      : `On ${matching!.block} random tokens repeated four times head ${headAt(bestMatch)} matches prefixes most, ${percent(match!)}${matchShifted === null ? '' : `; over the last repetition ${percent(matching!.last.flat()[bestMatch]!)} without and ${percent(matchShifted)} with the gap`}.`,
+      : `On ${matching!.block} random tokens repeated four times head ${headAt(bestMatch)} matches prefixes most, ${percent(match!)}${matchShifted === null ? '' : `; over the last repetition ${percent(matching!.last.flat()[bestMatch]!)} without and ${percent(matchShifted)} with the gap`} (read off).`,
   ];
   const layers = range(found.induction.length);
   const highest = (rows: readonly (readonly number[])[]): number[] => rows.map((row) => Math.max(...row));
@@ -233,28 +233,32 @@ function report(params: PredictParams, found: Predicted): CommandOutcome {
           ]
         : []),
     ],
-    tables: [headTable(found)],
+    tables: headTables(found),
   };
 }
 
-function headTable({ induction, inductionShifted, matching }: Predicted): CommandOutcome['tables'][number] {
-  const columns: { label: string; values: readonly (readonly number[])[] }[] = [
-    { label: 'induction', values: induction },
-    ...(inductionShifted ? [{ label: 'induction with the gap', values: inductionShifted }] : []),
-    ...(matching ? [{ label: 'prefix matching', values: matching.plain }] : []),
-    ...(matching?.shifted
+/** Scores of the heads in the prompt as it is, and in another table those read off the runs with the gap. */
+function headTables({ induction, inductionShifted, matching }: Predicted): CommandOutcome['tables'] {
+  const table = (title: string, columns: { label: string; values: readonly (readonly number[])[] | null | undefined }[]) => {
+    const given = columns.flatMap(({ label, values }) => (values ? [{ label, values }] : []));
+    const rows = induction.flatMap((row, l) => row.map((_, h) => [`${l}.${h}`, ...given.map(({ values }) => values[l]![h]!)]));
+    rows.sort((x, y) => mean(y.slice(1) as number[]) - mean(x.slice(1) as number[]));
+    const columnsOf = [{ label: 'head' }, ...given.map(({ label }) => ({ label, unit: 'share' }))];
+    return { title, evidence: 'observed' as const, columns: columnsOf, rows };
+  };
+  return [
+    table('Heads by induction', [
+      { label: 'induction', values: induction },
+      { label: 'prefix matching', values: matching?.plain },
+      { label: 'prefix matching, last repetition', values: matching?.shifted ? matching.last : null },
+    ]),
+    ...(inductionShifted || matching?.shifted
       ? [
-          { label: 'prefix matching, last repetition', values: matching.last },
-          { label: 'the same with the gap', values: matching.shifted },
+          table('Heads by induction, read off the runs with the gap', [
+            { label: 'induction', values: inductionShifted },
+            { label: 'prefix matching, last repetition', values: matching?.shifted },
+          ]),
         ]
       : []),
   ];
-  const rows = induction.flatMap((row, l) => row.map((_, h) => [`${l}.${h}`, ...columns.map(({ values }) => values[l]![h]!)]));
-  rows.sort((x, y) => mean(y.slice(1) as number[]) - mean(x.slice(1) as number[]));
-  return {
-    title: 'Heads by induction',
-    evidence: 'observed',
-    columns: [{ label: 'head' }, ...columns.map(({ label }) => ({ label, unit: 'share' }))],
-    rows,
-  };
 }

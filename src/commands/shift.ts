@@ -170,14 +170,16 @@ function report(
   const findings = [
     here.length === 1
       ? `The margin is ${nats(first.margin)}; no gap but 0 was measured.`
-      : `A gap of ${last.gap} positions between ${a} and ${b} ${change(effect)}, from ${plain(first.margin)} to ${plain(last.margin)}${flip === null ? '; its sign stays' : `; its sign turns at a gap of ${flip}`}.`,
-    ...(controlEffect === null || here.length === 1 ? [] : [`In the control the same gap ${change(controlEffect)}.`]),
+      : `A gap of ${last.gap} positions between ${a} and ${b} ${change(effect)}, from ${plain(first.margin)} to ${plain(last.margin)}${flip === null ? '; its sign stays' : `; its sign turns at a gap of ${flip}`} (tested by intervention).`,
+    ...(controlEffect === null || here.length === 1
+      ? []
+      : [`In the control the same gap ${change(controlEffect)} (tested by intervention).`]),
     attendedChange
-      ? `The most attended anchor is ${called(first.sum.attended)} without a gap, and ${called(attendedChange.sum.attended)} at ${attendedChange.gap}.`
-      : `The most attended anchor stays ${called(first.sum.attended)} at every gap.`,
+      ? `The most attended anchor is ${called(first.sum.attended)} without a gap, and ${called(attendedChange.sum.attended)} at ${attendedChange.gap} (read off).`
+      : `The most attended anchor stays ${called(first.sum.attended)} at every gap (read off).`,
     writtenChange
-      ? `The most written anchor is ${called(first.sum.writes)} without a gap, and ${called(writtenChange.sum.writes)} at ${writtenChange.gap}.`
-      : `The most written anchor stays ${called(first.sum.writes)} at every gap.`,
+      ? `The most written anchor is ${called(first.sum.writes)} without a gap, and ${called(writtenChange.sum.writes)} at ${writtenChange.gap} (read off).`
+      : `The most written anchor stays ${called(first.sum.writes)} at every gap (read off).`,
   ];
   const x = here.map(({ gap }) => gap);
   const curve = (title: string, evidence: Evidence, yLabel: string, unit: string, lines: CommandOutcome['curves'][number]['series']) => ({
@@ -234,23 +236,30 @@ function report(
     tables: [
       {
         title: 'What each gap does',
+        evidence: 'caused',
         columns: [
           { label: 'gap', unit: 'positions' },
           { label: 'margin', unit: 'nats' },
           { label: 'says' },
           { label: 'probability' },
+          ...(there ? [{ label: 'margin in control', unit: 'nats' }] : []),
+        ],
+        rows: here.map(({ gap, margin, top }, i) => [gap, margin, token(top.id), top.prob, ...(there ? [there[i]!.margin] : [])]),
+      },
+      {
+        title: 'The anchors at each gap',
+        evidence: 'observed',
+        columns: [
+          { label: 'gap', unit: 'positions' },
           { label: 'attends to' },
           { label: 'writes' },
-          ...(there ? [{ label: 'margin in control', unit: 'nats' }, { label: 'attends to in control' }] : []),
+          ...(there ? [{ label: 'attends to in control' }, { label: 'writes in control' }] : []),
         ],
-        rows: here.map(({ gap, margin, top, sum }, i) => [
+        rows: here.map(({ gap, sum }, i) => [
           gap,
-          margin,
-          token(top.id),
-          top.prob,
           name(sum.attended),
           name(sum.writes),
-          ...(there ? [there[i]!.margin, name(there[i]!.sum.attended)] : []),
+          ...(there ? [name(there[i]!.sum.attended), name(there[i]!.sum.writes)] : []),
         ]),
       },
     ],

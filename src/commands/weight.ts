@@ -187,6 +187,7 @@ function report(params: WeightParams, { weights, margins, control, slope, predic
     curves: [
       {
         title: `Margin as the values of ${name} are scaled`,
+        evidence: 'caused',
         xLabel: 'w (times)',
         yLabel: 'margin',
         unit: 'nats',
@@ -195,6 +196,7 @@ function report(params: WeightParams, { weights, margins, control, slope, predic
       },
       {
         title: `Effect of leaving out the values of ${name} in one layer`,
+        evidence: 'caused',
         xLabel: 'layer',
         yLabel: 'effect',
         unit: 'nats',
@@ -205,6 +207,7 @@ function report(params: WeightParams, { weights, margins, control, slope, predic
     tables: [
       {
         title: 'Dose and response',
+        evidence: 'caused',
         columns: [
           { label: 'w', unit: '×' },
           { label: 'margin', unit: 'nats' },

@@ -1,3 +1,4 @@
+import { expectKindsApart } from '../helpers/evidence.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Model } from '../../src/engine/api.js';
 import { InputError } from '../../src/errors.js';
@@ -63,6 +64,8 @@ describe.each(TYPES)('%s', (type) => {
     found = run.commands!;
   });
   afterAll(() => model?.close());
+
+  it('keep what is read off and what is tested apart', () => expectKindsApart(found));
 
   it('SHIFT: margins are those of plain passes with the position ids written out; gap 0 changes nothing', () => {
     const [probe, control] = found[1]!.curves[0]!.series;

@@ -10,6 +10,7 @@ import { checkResidue } from '../../src/residue/read.js';
 import type { CommandOutcome, Residue, RunTrace } from '../../src/residue/types.js';
 import { serializeResidue } from '../../src/residue/write.js';
 import { parseShell } from '../../src/shell/parse.js';
+import { expectKindsApart } from '../helpers/evidence.js';
 import { lastLogits, logSoftmax, openReferenced, REFERENCED } from '../helpers/families.js';
 import type { Reference } from '../helpers/reference.js';
 import { openPath, runText } from '../helpers/shells.js';
@@ -61,6 +62,8 @@ run:
     run = residue.runs[0]!;
   });
   afterAll(() => model?.close());
+
+  it('keep what is read off and what is tested apart', () => expectKindsApart(run.commands!));
 
   it('leave a residue that is one, and tell the two kinds of evidence apart', () => {
     expect(() => checkResidue(JSON.parse(serializeResidue(residue)))).not.toThrow();
