@@ -129,6 +129,8 @@ export const SECTIONS: Section[] = [
           c.selection.shown?.attention?.spans,
           c.selection.shown?.commands,
           c.selection.shown?.headVerdicts,
+          c.selection.shown?.nulls,
+          c.residue.claims,
           c.selection.span,
           c.view.sort ?? null,
           c.view.ascending ?? null,

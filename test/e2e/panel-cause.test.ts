@@ -89,6 +89,33 @@ it('shows every column of the effects at 400 px, with who made up the difference
   expect(await box.locator('.repair').first().innerText()).toMatch(/^made up by mlp 5 [+−]/);
 });
 
+it('greys heads that do not clear their null, and says in the legend which null that is', async () => {
+  await open({ width: 700 });
+  const grey = (): Promise<number> =>
+    panel.page.evaluate(pixelsOf, { selector: '#figure-heads canvas', colour: [117, 117, 117] as [number, number, number] });
+  const made = structuredClone(residue);
+  const run = made.runs[made.primary]!;
+  const all = (q: number): number[][] => run.attribution!.head.map((row) => row.map(() => q));
+  run.nulls!.contribution = { of: 'the other heads of its layer', n: 31, p: all(0.01), q: all(0.01) };
+  await panel.show(made);
+  const before = await grey();
+  run.nulls!.contribution = { ...run.nulls!.contribution, q: all(0.5) };
+  await panel.show(made);
+  await panel.settled();
+  expect(await grey()).toBeGreaterThan(before + 100);
+  expect(await panel.page.locator('#figure-heads .legend').innerText()).toContain(
+    'grey: contributes no more than other heads of its layer',
+  );
+});
+
+it('shows every column of the disruption and of the heads at 400 px', async () => {
+  await open({ width: 400 });
+  await panel.show(residue);
+  for (const box of ['#figure-disruption .table-box', '.heads-table .table-box'])
+    expect(await panel.page.locator(box).evaluate((e) => e.scrollWidth - e.clientWidth), box).toBe(0);
+  expect(await panel.page.locator('.heads-table thead').innerText()).toMatch(/verdict/);
+});
+
 describe('asking for more', () => {
   it('verifies from the bar, the verdict and the place where the cause would stand, keeping the graph that was asked for', async () => {
     await open();

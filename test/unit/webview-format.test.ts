@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { toCsv } from '../../webview/model/csv.js';
-import { bytes, count, nats, number, pieces, probability, visible } from '../../webview/model/format.js';
+import { bytes, count, fixed, nats, number, pieces, probability, visible } from '../../webview/model/format.js';
 import { around, overlaps, place } from '../../webview/model/place.js';
 import { panelHtml } from '../../webview/html.js';
 
@@ -19,6 +19,7 @@ describe('numbers', () => {
     expect(nats(2.1)).toBe('+2.1 nats');
     expect(nats(-0.42)).toBe('−0.42 nats');
     expect(nats(null)).toBe('–');
+    expect([0.41, -0.356, 2.8e-4, -2.8e-4, 12, null].map(fixed)).toEqual(['+0.410', '−0.356', '0.000', '0.000', '+12.000', '–']);
   });
 
   it('shows probabilities as percent down to 0.1 %, and never as 100 % unless they are 1', () => {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { HeadNulls } from '../../src/residue/types-claims.js';
 import type { Residue } from '../../src/residue/types.js';
 import { disruptionModel } from '../../webview/model/disruption.js';
 import { headsModel, labelled, patternOf, sortHeads, verdictText } from '../../webview/model/heads.js';
@@ -257,6 +258,34 @@ describe('parts', () => {
     expect(p.attention).toBe(run.attention!.spans.fact!.attention[2]![3]);
     expect(p.contribution).toBe(run.attribution!.head[2]![3]);
     expect(headsModel(run, null)!.points.every((x) => x.attention === null)).toBe(true);
+  });
+
+  it('draws a head faint that does not clear its null: of its contribution, or, in layers of few heads, of all it has to do with the span', () => {
+    const run = failing().runs[0]!;
+    const fill = (q: number): number[][] => run.attribution!.head.map((row) => row.map(() => q));
+    const nulls = (n: number, q: number): HeadNulls => ({ of: 'others', n, p: fill(q), q: fill(q) });
+    const span = run.nulls!.spans.fact!;
+    const faint = (): (boolean | number)[] => {
+      const { nullOf, points } = headsModel(run, 'fact')!;
+      return [['contribution', 'span', null].indexOf(nullOf), points.every((p) => p.faint), points.some((p) => p.faint)];
+    };
+    run.nulls!.contribution = nulls(31, 0.2);
+    expect(faint()).toEqual([0, true, true]);
+    run.nulls!.contribution = nulls(31, 0.01);
+    expect(faint()).toEqual([0, false, false]);
+    // With 7 other heads no p can be below 1/8: the span's nulls decide.
+    run.nulls!.contribution = nulls(7, 0.2);
+    span.headAttention = nulls(256, 0.2);
+    span.headContribution = nulls(256, 0.2);
+    expect(faint()).toEqual([1, true, true]);
+    span.headAttention.q[2]![3] = 0.04;
+    expect(
+      headsModel(run, 'fact')!
+        .points.filter((p) => !p.faint)
+        .map(({ name }) => name),
+    ).toEqual(['2.3']);
+    delete run.nulls;
+    expect(faint()).toEqual([2, false, false]);
   });
 
   it('joins the effects of single heads that INHIBIT has tested on the same span', () => {

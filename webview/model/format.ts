@@ -21,6 +21,14 @@ export function nats(value: number | null | undefined): string {
   return text === '–' ? text : `${value! > 0 ? '+' : ''}${text} nats`;
 }
 
+/** A number of a column whose decimal points stand under each other: three of them, signed; `–` for what is missing. */
+export function fixed(value: number | null | undefined): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return number(value);
+  const text = Math.abs(value).toFixed(3);
+  if (Number(text) === 0) return text;
+  return `${value < 0 ? MINUS : '+'}${text}`;
+}
+
 /** A probability in [0, 1]: percent down to 0.1 %, below that a power of ten. */
 export function probability(p: number | null | undefined): string {
   if (p === null || p === undefined || Number.isNaN(p)) return '–';

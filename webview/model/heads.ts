@@ -1,4 +1,4 @@
-import { clears, doubtsOf, standing, standingOf } from '../../src/residue/standing.js';
+import { ALPHA, clears, doubtsOf, standing, standingOf } from '../../src/residue/standing.js';
 import type { HeadVerdict } from '../../src/residue/types-heads.js';
 import type { Claim, HeadNulls } from '../../src/residue/types-claims.js';
 import type { RunTrace } from '../../src/residue/types.js';
@@ -24,6 +24,8 @@ export interface HeadPoint {
   verdict: HeadVerdict | null;
   /** Which of its numbers do not clear their null: other heads of its layer, or random spans in it. Greyed. */
   within: { attention: boolean; fromSpan: boolean; contribution: boolean };
+  /** Drawn faint: what the model's `nullOf` names does not clear its null. */
+  faint: boolean;
   tip: string[];
 }
 /** Columns, and `strength`: the size of the contribution whichever way it goes. */
@@ -35,6 +37,11 @@ export interface HeadsModel {
   tested: boolean;
   /** Whether heads have verdicts for this span. */
   judged: boolean;
+  /**
+   * Which null decides what is drawn faint: that of the whole contribution, or, where a layer has too few heads to tell, those of what the
+   * head has to do with the span. Null: none was checked.
+   */
+  nullOf: 'contribution' | 'span' | null;
   points: HeadPoint[];
   /** Largest attention and |contribution|, for the axes. */
   aria: string;
@@ -59,6 +66,9 @@ const inNull = (nulls: HeadNulls | null | undefined, layer: number, head: number
   nulls != null &&
   clears({ of: nulls.of, n: nulls.n, median: 0, p95: 0, sided: 'high', p: nulls.p[layer]![head]!, q: nulls.q[layer]![head]! }) === false;
 
+/** Whether a null is fine enough for any number to clear it. */
+const telling = (nulls: HeadNulls | null | undefined): boolean => nulls != null && 1 / (1 + nulls.n) <= ALPHA;
+
 /** Every head with its attention to the span and what it writes for the answer; null until the attribution is there. */
 export function headsModel(run: RunTrace, span: string | null, claims: readonly Claim[] = []): HeadsModel | null {
   const dla = run.attribution;
@@ -67,6 +77,7 @@ export function headsModel(run: RunTrace, span: string | null, claims: readonly 
   const tested = span === null ? new Map<string, number>() : effectsOf(run, span);
   const judged = run.headVerdicts?.span === span ? run.headVerdicts.heads : null;
   const spanNulls = span === null ? undefined : run.nulls?.spans[span];
+  const nullOf = telling(run.nulls?.contribution) ? 'contribution' : telling(spanNulls?.headContribution) ? 'span' : null;
   const points: HeadPoint[] = [];
   dla.head.forEach((row, layer) =>
     row.forEach((contribution, head) => {
@@ -96,6 +107,7 @@ export function headsModel(run: RunTrace, span: string | null, claims: readonly 
         effect: tested.get(name) ?? null,
         verdict,
         within,
+        faint: nullOf === 'contribution' ? within.contribution : nullOf === 'span' && within.attention && within.fromSpan,
         tip: [
           `head ${name} (blocks.${layer}.attn, head ${head})`,
           ...(attention === null ? [] : [`attention to ${span}: ${probability(attention)}`]),
@@ -116,6 +128,7 @@ export function headsModel(run: RunTrace, span: string | null, claims: readonly 
     span,
     tested: tested.size > 0,
     judged: judged !== null,
+    nullOf,
     points,
     aria: `${points.length} heads${span === null ? '' : `, attention to ${span} against contribution`}; the largest contribution is ${top?.name ?? 'none'} with ${nats(top?.contribution)}. Read off.`,
     table: {

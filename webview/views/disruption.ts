@@ -13,27 +13,36 @@ export function disruptionView(context: Context): HTMLElement {
   const heading = (text: string, numeric = true): HTMLElement => h('th', { class: numeric ? 'num' : '', attrs: { scope: 'col' } }, text);
   const rows = model.rows.map((row) =>
     h(
-      'tr',
+      'tbody',
       { title: row.title },
-      h('th', { attrs: { scope: 'row' } }, h('bdi', null, row.name)),
-      ...[row.probe, row.control, row.difference].map((text) => h('td', { class: 'num' }, text)),
       h(
-        'td',
+        'tr',
         null,
-        row.most
-          ? h(
-              'button',
-              {
-                class: 'link',
-                key: `disruption.${row.name}`,
-                title: 'Select this head',
-                attrs: { type: 'button' },
-                on: { click: () => link.toggle({ head: row.most!.head }) },
-              },
-              row.most.text,
-            )
-          : '–',
+        h('th', { attrs: { scope: 'row' } }, h('bdi', null, row.name)),
+        ...[row.probe, row.control, row.difference].map((text) => h('td', { class: 'num' }, text)),
       ),
+      row.most
+        ? h(
+            'tr',
+            { class: 'repair' },
+            h(
+              'td',
+              { attrs: { colspan: 4 } },
+              'most: ',
+              h(
+                'button',
+                {
+                  class: 'link',
+                  key: `disruption.${row.name}`,
+                  title: 'Select this head',
+                  attrs: { type: 'button' },
+                  on: { click: () => link.toggle({ head: row.most!.head }) },
+                },
+                row.most.text,
+              ),
+            ),
+          )
+        : null,
     ),
   );
   return figure(context, {
@@ -45,24 +54,12 @@ export function disruptionView(context: Context): HTMLElement {
     body: [
       h(
         'div',
-        { class: 'table-box', attrs: { tabindex: 0, role: 'region', 'aria-label': 'Attention disruption, means over heads' } },
+        { class: 'table-box whole', attrs: { tabindex: 0, role: 'region', 'aria-label': 'Attention disruption, means over heads' } },
         h(
           'table',
-          { class: 'table' },
-          h(
-            'thead',
-            null,
-            h(
-              'tr',
-              null,
-              heading('mean over heads', false),
-              heading('here'),
-              heading('control'),
-              heading('difference'),
-              heading('changed most (head)', false),
-            ),
-          ),
-          h('tbody', null, ...rows),
+          { class: 'table effects' },
+          h('thead', null, h('tr', null, heading('mean over heads', false), heading('here'), heading('control'), heading('difference'))),
+          ...rows,
         ),
       ),
       model.trapped === null ? null : h('p', { class: 'note' }, `Heads trapped near the answer position: ${model.trapped}.`),

@@ -3,7 +3,7 @@ import type { Plugin } from 'chart.js';
 import { doubtsOf } from '../../src/residue/standing.js';
 import { h } from '../dom.js';
 import { headsModel, labelled, sortHeads, verdictText, type HeadKey, type HeadPoint, type HeadsModel } from '../model/heads.js';
-import { nats, number, probability } from '../model/format.js';
+import { fixed } from '../model/format.js';
 import { around, place } from '../model/place.js';
 import { choice } from '../ui.js';
 import { alpha } from '../theme.js';
@@ -12,6 +12,12 @@ import type { Context } from './context.js';
 import { figure, methodLink, missing } from './figure.js';
 
 const SHOWN = 12;
+
+/** What a grey head is, by the null that it does not clear. */
+const FAINT = {
+  contribution: 'grey: contributes no more than other heads of its layer (q > 0.05)',
+  span: 'grey: neither looks at the span nor writes from it more than at random spans (q > 0.05)',
+};
 
 /** Heads: a scatter and the sortable table beside it. */
 export function headsView(context: Context): HTMLElement[] {
@@ -42,7 +48,7 @@ function scatter(context: Context, model: HeadsModel, picker: HTMLElement | null
   const largest = Math.max(1e-9, ...points.map((p) => Math.abs(p.contribution))) * 1.15;
   // Room to the right of the most attending head, within the share's range.
   const reach = Math.min(1, Math.max(0.1, Math.ceil(Math.max(0, ...points.map((p) => p.attention ?? 0)) * 11) / 10));
-  const colour = (p: HeadPoint): string => (p.contribution < 0 ? palette.negative : palette.positive);
+  const colour = (p: HeadPoint): string => (p.faint ? palette.disabled : p.contribution < 0 ? palette.negative : palette.positive);
   const { box, canvas } = drawChart(context, {
     key: 'heads',
     height: 260,
@@ -106,6 +112,11 @@ function scatter(context: Context, model: HeadsModel, picker: HTMLElement | null
         { class: 'legend' },
         h('span', { class: 'key' }, h('i', { class: 'swatch dot-positive' }), 'toward the answer'),
         h('span', { class: 'key' }, h('i', { class: 'swatch dot-negative' }), 'toward the rival'),
+        h(
+          'span',
+          { class: 'key' },
+          ...(model.nullOf ? [h('i', { class: 'swatch dot-faint' }), FAINT[model.nullOf]] : ['nulls of heads: not checked']),
+        ),
         h('span', { class: 'key' }, model.tested ? 'effect of cutting a head off: in the table' : 'effect of removing a head: not checked'),
       ),
     ],
@@ -185,7 +196,7 @@ function scatterLabels(context: Context, model: HeadsModel): Plugin {
       for (const p of named) {
         const { verdict } = p;
         const text = verdict && verdict.verdict !== 'none' ? `${p.name} ${verdict.verdict}` : p.name;
-        texts.push({ text, colour: palette.foreground, at: around(at(p).x, at(p).y, width(text), hgt, 5) });
+        texts.push({ text, colour: p.faint ? palette.disabled : palette.foreground, at: around(at(p).x, at(p).y, width(text), hgt, 5) });
       }
       const near = dots.map((d) => ({ x: d.x - 4, y: d.y - 4, w: 8, h: 8 }));
       const line = { x: a.left, y: zero - 1, w: a.right - a.left, h: 2 };
@@ -228,6 +239,7 @@ const COLUMNS: { key: Exclude<HeadKey, 'strength'>; text: string; title: string 
     title:
       'Contribution to the margin from all tokens (nats), direct logit attribution; also what is predicted to be lost without the head',
   },
+  { key: 'fromSpan', text: 'from span', title: 'Contribution to the margin from the span’s tokens alone (nats)' },
   {
     key: 'effect',
     text: 'cut off',
@@ -238,8 +250,6 @@ const COLUMNS: { key: Exclude<HeadKey, 'strength'>; text: string; title: string 
     text: 'verdict',
     title: 'What became of what it carried from the span, probe against control; tested by intervention unless it says otherwise',
   },
-  { key: 'fromSpan', text: 'from span', title: 'Contribution to the margin from the span’s tokens alone (nats)' },
-  { key: 'flow', text: 'flow', title: 'Norm of the value-weighted sum over the span, ‖Σ α·v·W_O‖' },
 ];
 
 function table(context: Context, model: HeadsModel): HTMLElement {
@@ -262,11 +272,11 @@ function table(context: Context, model: HeadsModel): HTMLElement {
         ? p.name
         : k === 'verdict'
           ? verdictText(p)
-          : k === 'attention'
-            ? probability(p.attention)
-            : k === 'flow'
-              ? number(p.flow)
-              : nats(p[k]).replace(' nats', '');
+          : k !== 'attention'
+            ? fixed(p[k])
+            : p.attention === null
+              ? '–'
+              : `${(100 * p.attention).toFixed(1)} %`;
     return h(
       'tr',
       {
@@ -312,7 +322,11 @@ function table(context: Context, model: HeadsModel): HTMLElement {
     ...columns.map((c) =>
       h(
         'th',
-        { title: c.title, attrs: { scope: 'col', 'aria-sort': c.key === key ? (descending ? 'descending' : 'ascending') : null } },
+        {
+          class: c.key === 'fromSpan' ? 'spare' : c.key === 'verdict' ? 'head-verdict' : '',
+          title: c.title,
+          attrs: { scope: 'col', 'aria-sort': c.key === key ? (descending ? 'descending' : 'ascending') : null },
+        },
         h(
           'button',
           {
@@ -354,9 +368,9 @@ function table(context: Context, model: HeadsModel): HTMLElement {
 /** Numbers to the right, contributions in the colour of what they are for; faint where they do not clear their null. */
 function cellClass(point: HeadPoint, key: HeadKey): string {
   if (key === 'head') return '';
-  if (key === 'verdict') return point.verdict && doubtsOf(point.verdict).length > 0 ? 'doubtful' : '';
+  if (key === 'verdict') return `head-verdict${point.verdict && doubtsOf(point.verdict).length > 0 ? ' doubtful' : ''}`;
   const side = key === 'contribution' ? (point.contribution < 0 ? ' toward-rival' : ' toward-answer') : '';
-  return `num${side}${point.within[key as keyof HeadPoint['within']] ? ' doubtful' : ''}`;
+  return `num${key === 'fromSpan' ? ' spare' : ''}${side}${point.within[key as keyof HeadPoint['within']] ? ' doubtful' : ''}`;
 }
 
 function rowKeys(event: KeyboardEvent, pin: () => void): void {
