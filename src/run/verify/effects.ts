@@ -14,8 +14,8 @@ import { MethodWeights } from '../weights.js';
 import { nameOf, type Component } from './named.js';
 import { marginOfLogits, variantMargins, type MarginOptions } from './patching.js';
 
-/** Random replacements of a component's output at every position. */
-const DRAWS = 4;
+/** Random replacements of a component's output at every position; of a whole prompt's tokens at once, so that few tell. */
+const DRAWS = { default: 2, full: 4 } as const;
 /** Components named as having made up a difference. */
 const NAMED = 3;
 /** Components that are taken out whatever that costs: the first of `namedComponents`. */
@@ -24,7 +24,7 @@ const LEAST = 12;
 /** Multiply-adds of taking one component out in every way, and of seeing who makes up for it. */
 export function ablationCost(model: Model, { layer }: Pick<Component, 'layer'>, tokens: number): number {
   const { nLayers } = model.spec;
-  return ((DRAWS + 3) * forwardCost(model, tokens) * (nLayers - layer)) / nLayers;
+  return ((DRAWS.default + 3) * forwardCost(model, tokens) * (nLayers - layer)) / nLayers;
 }
 
 /** The first of these components that are within the budget together, and at least `LEAST` of them. */
@@ -47,6 +47,8 @@ export interface EffectsInput {
   direction: Direction;
   scale: number;
   seed: number;
+  /** Whether more random replacements are wanted. */
+  full: boolean;
 }
 
 /** Predicted and observed effect of each component, by zero, mean and resample ablation at every position, with its self-repair. */
@@ -56,19 +58,20 @@ export async function componentEffects(
   options: MarginOptions,
 ): Promise<ComponentEffect[]> {
   const { model, run, contest, base, seed } = input;
+  const count = input.full ? DRAWS.full : DRAWS.default;
   const random = new Random(seed);
   const variants = components.flatMap((component) => {
     const outputs = outputsOf(component, input.pool);
     return [
       [replaced(component, meanOf(outputs))],
-      ...Array.from({ length: DRAWS }, () => [replaced(component, drawn(outputs, run.length, random))]),
+      ...Array.from({ length: count }, () => [replaced(component, drawn(outputs, run.length, random))]),
     ];
   });
   const margins = await variantMargins(model, run, variants, contest, options);
   const effects: ComponentEffect[] = [];
   for (const [i, component] of components.entries()) {
     throwIfAborted(options.signal);
-    const [average, ...draws] = margins.slice(i * (DRAWS + 1), (i + 1) * (DRAWS + 1)).map((m) => m - base);
+    const [average, ...draws] = margins.slice(i * (count + 1), (i + 1) * (count + 1)).map((m) => m - base);
     const removed = await removedOf(input, component, options.signal);
     effects.push({
       component: nameOf(component),

@@ -141,6 +141,7 @@ async function verify(context: StageContext, runs: Runs): Promise<Verification> 
         direction: directionOf(model, traced, contest.answer, trace.attribution.rival.id),
         scale: rowAt(traced.result.get('ln_final.hook_scale'), traced.position)[0]!,
         seed,
+        full: options.verify === 'full',
       },
       components,
       { signal, onProgress: within(45) },

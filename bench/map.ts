@@ -1,0 +1,71 @@
+/**
+ * The full patching map of the residual stream, every layer × position, against one full forward pass per cell in the same engine.
+ * Full passes are timed on cells spread over the map, one before and one after each part of it, and count for all.
+ * Arguments: the model, tokens, full passes to time. With `--out FILE` the map is written there, for `npm run bench:peers`.
+ * Prints a line of JSON.
+ */
+import { writeFileSync } from 'node:fs';
+import { openLocal } from '../src/engine/local/index.js';
+import { loadModel } from '../src/model/load.js';
+import { patch, patchable, variantMargins } from '../src/run/verify/patching.js';
+import { median, time } from './measure.mjs';
+
+const [path = '', tokens = '48', passes = '40'] = process.argv.slice(2);
+const out = process.argv.indexOf('--out');
+const model = await openLocal(await loadModel(path), process.env.THREADS ? { threads: Number(process.env.THREADS) } : {});
+const { nLayers, vocabSize } = model.spec;
+const prompt = (seed: number): number[] =>
+  Array.from({ length: Number(tokens) }, (_, i) => 257 + (((i + 1) * 7919 * seed) % (vocabSize - 257)));
+// No token is shared, so that no cell is known without running it.
+const [ids, other] = [prompt(1), prompt(3)];
+const contest = { answer: 300, rivals: [301] };
+const control = await patchable(model, other);
+const probe = await patchable(model, ids);
+const cells = Array.from({ length: nLayers }, (_, layer) =>
+  ids.map((_, position) => ({
+    layer,
+    position,
+    edits: [patch(control, 'resid_pre', layer, [{ probe: position, control: position, by: 'token' }])],
+  })),
+).flat();
+
+/** One cell by a full forward pass. */
+async function whole({ edits }: (typeof cells)[number]): Promise<number> {
+  const run = await model.run(ids, { edits, logits: 'last' });
+  const margin = run.logits!.data[contest.answer]! - run.logits!.data[contest.rivals[0]!]!;
+  run.release();
+  return margin;
+}
+
+await whole(cells[0]!);
+await variantMargins(model, probe, [cells.at(-1)!.edits], contest);
+const count = Number(passes);
+const sample = Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * cells.length) / count));
+const forwards: number[] = [];
+let difference = 0;
+const margins: number[] = [];
+const check = async (index: number): Promise<void> => {
+  let margin = 0;
+  forwards.push(await time(async () => void (margin = await whole(cells[index]!))));
+  sampled.set(index, margin);
+};
+const sampled = new Map<number, number>();
+for (const index of sample.slice(0, count / 2)) await check(index);
+const map = await time(async () => {
+  margins.push(
+    ...(await variantMargins(
+      model,
+      probe,
+      cells.map(({ edits }) => edits),
+      contest,
+    )),
+  );
+});
+for (const index of sample.slice(count / 2)) await check(index);
+for (const [index, margin] of sampled) difference = Math.max(difference, Math.abs(margin - margins[index]!));
+const forward = median(forwards);
+const base = (await variantMargins(model, probe, [[]], contest))[0]!;
+const result = { cells: cells.length, map, forward, ratio: (forward * cells.length) / map, difference, threads: model.info.threads };
+if (out >= 0) writeFileSync(process.argv[out + 1]!, JSON.stringify({ ...result, ids, other, ...contest, base, layers: nLayers, margins }));
+process.stdout.write(`${JSON.stringify(result)}\n`);
+await model.close();

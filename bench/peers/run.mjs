@@ -1,0 +1,67 @@
+// `npm run bench:peers`: the patching map against TransformerLens's, on the same weights, prompts and threads; equal within 1e-3.
+// By hand, for it needs Python: `pip install -r bench/peers/requirements.txt`, and PYTHON=path where it is not `python3`. `--full` runs
+// every cell there, not a sample. Exit 1 when a target is missed.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+import { ensureInstalled, root, say } from '../../scripts/setup.mjs';
+import { benchModel } from '../model.mjs';
+
+const TARGET = 15;
+const TOLERANCE = 1e-3;
+
+ensureInstalled();
+const out = join(root, 'dist', 'bench');
+await build({
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  packages: 'external',
+  entryPoints: { map: join(root, 'bench', 'map.ts'), flags: join(root, 'src', 'engine', 'flags.ts') },
+  outdir: out,
+  outExtension: { '.js': '.mjs' },
+});
+const { engineEnvironment, engineFlags } = await import(pathToFileURL(join(out, 'flags.mjs')).href);
+const folder = benchModel();
+const work = mkdtempSync(join(tmpdir(), 'residue-peers-'));
+const read = (program, args, env = process.env) =>
+  JSON.parse(
+    execFileSync(program, args, { encoding: 'utf8', env, stdio: ['ignore', 'pipe', 'inherit'] })
+      .trim()
+      .split('\n')
+      .at(-1),
+  );
+try {
+  say('The map here …');
+  const file = join(work, 'map.json');
+  const args = [...engineFlags(process.versions.v8), join(out, 'map.mjs'), folder, '48', '20', '--out', file];
+  const ours = read(process.execPath, args, engineEnvironment(process.env));
+  say('The map in TransformerLens …');
+  const cells = process.argv.includes('--full') ? ['--cells', '0'] : [];
+  const theirs = read(process.env.PYTHON ?? 'python3', [join(root, 'bench', 'peers', 'patching.py'), folder, file, ...cells]);
+  const met = theirs.ratio >= TARGET && theirs.difference <= TOLERANCE;
+  const text = `# Against peers
+
+Written by \`npm run bench:peers\`; do not edit. TransformerLens ${theirs.transformer_lens ?? ''} on PyTorch ${theirs.torch}, the same weights, prompts and ${theirs.threads} threads, one after the other.
+
+| what | here | TransformerLens | ratio | target | met | largest difference |
+| --- | --- | --- | --- | --- | --- | --- |
+| Patching map of the residual stream, ${ours.cells} cells (\`patching.get_act_patch_resid_pre\`) | ${(ours.map / 1000).toFixed(1)} s | ${(theirs.map / 1000).toFixed(0)} s (${theirs.cells} cells timed) | ${theirs.ratio.toFixed(1)} | ≥ ${TARGET} | ${met ? 'yes' : '**no**'} | ${theirs.difference.toExponential(1)} of margins that span ${theirs.spread.toPrecision(2)} |
+`;
+  writeFileSync(join(root, 'bench', 'peers', 'README.md'), text);
+  execFileSync(
+    process.execPath,
+    [join(root, 'node_modules', 'prettier', 'bin', 'prettier.cjs'), '--write', join(root, 'bench', 'peers', 'README.md')],
+    {
+      stdio: 'ignore',
+    },
+  );
+  say(text);
+  process.exitCode = met ? 0 : 1;
+} finally {
+  rmSync(work, { recursive: true, force: true });
+}
