@@ -74,7 +74,9 @@ export class Paraphrases {
     const wanted = new Set(except.flatMap((run) => this.of(run)).map(({ batch }) => batch));
     for (const batch of this.held.filter((one) => !wanted.has(one))) {
       for (const prompt of batch.prompts) {
-        this.known.get(promptKey(prompt))!.batch = null;
+        // One whose scoring was cancelled is held and not known.
+        const one = this.known.get(promptKey(prompt));
+        if (one) one.batch = null;
         forgetCache(this.model, prompt.ids);
       }
       batch.cache.release();
