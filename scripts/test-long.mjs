@@ -75,10 +75,19 @@ async function slurmSweep(check) {
   }
 }
 
+/** The whole of docs/validity.md, which `npm test` checks a part of. */
+async function validityIsCurrent(check) {
+  check(
+    'docs/validity.md and docs/validity.tsv are what the command writes today',
+    (await run(process.execPath, ['scripts/validity.mjs', '--check'])) === 0,
+  );
+}
+
 /** One line per long test: its name, and what it does with `check(what, held)`. */
 const STEPS = [
   ['a sweep as a Slurm array job', slurmSweep],
   ['the trainer of the bundled models', trainerTests],
+  ['the diagnosis of 1,050 models with a known cause', validityIsCurrent],
 ];
 
 const totals = { passed: 0, failed: 0 };

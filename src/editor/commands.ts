@@ -4,6 +4,7 @@ import type { Engine, RunAsk } from './engine.js';
 import { chooseModel } from './models.js';
 import { openMethods, openShell } from './navigate.js';
 import type { Panels } from './panel.js';
+import { openPlanted } from './planted.js';
 import { probeSelection } from './probe.js';
 import type { Runs } from './runs.js';
 import { saveResidue } from './save.js';
@@ -56,6 +57,7 @@ const table: Record<string, Handler> = {
     if (shell) await saveResidue(shell, store);
   },
   chooseModel: ({ extension }) => chooseModel(extension),
+  openPlanted: ({ extension }, kind) => openPlanted(extension, kind),
   openMethods: ({ extension }, anchor) => openMethods(extension, typeof anchor === 'string' ? anchor : ''),
   restartEngine: async ({ engine, runs }) => {
     runs.cancelAll();

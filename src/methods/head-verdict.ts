@@ -25,7 +25,7 @@ export const VERDICTS = {
   kept: 0.5,
   /** A write has vanished at this part of the control's or less. */
   vanished: 0.25,
-  /** Later components have cancelled a write when they take away this part of it or more. */
+  /** Later components have cancelled a write when they take away this part of it, or of the drop, or more. */
   cancelled: 0.5,
   /** Heads oppose one another when |Σ| / Σ|·| of their writes is no more than this. */
   conflict: 0.2,
@@ -34,6 +34,8 @@ export const VERDICTS = {
   lossOfDrop: 0.1,
   /** Nats below which a contribution or an effect is nothing, whatever its null. */
   nothing: 0.05,
+  /** The same as a share of all that the heads write from the span: of eight nats, a tenth of one is nothing. */
+  nothingOfAll: 0.02,
 } as const;
 
 export type HeadVerdictKind = 'qk-collapse' | 'ov-misfire' | 'trace-drop' | 'conflict' | 'ghost' | 'none';
@@ -134,6 +136,7 @@ export const leastLoss = (drop: number | null): number => Math.max(VERDICTS.loss
  * The verdict of every head that touches the span in the probe or in the control. Without a control only `conflict`, `trace-drop` (from
  * the probe's own numbers) and silence can be told.
  *
+ * @returns Also the nats that are nothing here, of a write or of an effect.
  * @param heads Every head of the model, in order.
  * @param components Every head and MLP with its whole contribution.
  */
@@ -141,14 +144,24 @@ export function headVerdicts(
   heads: readonly HeadPair[],
   components: readonly LaterComponent[],
   settings: VerdictSettings,
-): { verdicts: ObservedVerdict[]; conflict: (Opposition & { heads: [number, number][] }) | null } {
+): { verdicts: ObservedVerdict[]; conflict: (Opposition & { heads: [number, number][] }) | null; nothing: number } {
   const { drop, scaleRatio } = settings;
   const least = leastLoss(drop);
   const touching = heads.filter(({ probe, control }) => touches(probe) || (control !== null && touches(control)));
   const inProbe = touching.filter(({ probe }) => touches(probe));
+  const nothing = Math.max(VERDICTS.nothing, VERDICTS.nothingOfAll * inProbe.reduce((sum, { probe }) => sum + Math.abs(probe.write), 0));
   const against = opposition(inProbe.map(({ probe }) => probe.write));
-  const opposed = against !== null && against.ratio <= VERDICTS.conflict;
-  const sides = opposed ? inProbe.filter(({ probe }) => Math.abs(probe.write) >= VERDICTS.loss) : [];
+  // One that looks in the probe alone and writes against the others opposes them, however much it writes.
+  const intruders = against === null ? [] : inProbe.filter((pair) => intrudes(pair, least));
+  const even = against !== null && against.ratio <= VERDICTS.conflict;
+  const opposed = even || intruders.length > 0;
+  const holdsOut = (pair: HeadPair): boolean => {
+    const change = changeOf(pair, scaleRatio);
+    return pair.probe.write > 0 && (change === null || lossKind(pair, change, scaleRatio, least) === 'none');
+  };
+  const takesPart = (pair: HeadPair): boolean =>
+    Math.abs(pair.probe.write) >= VERDICTS.loss && (even || intruders.includes(pair) || holdsOut(pair));
+  const sides = opposed ? inProbe.filter(takesPart) : [];
   const verdicts = touching.map((pair): ObservedVerdict => {
     const { layer, head } = pair;
     const change = changeOf(pair, scaleRatio);
@@ -157,7 +170,7 @@ export function headVerdicts(
       : change && (drop ?? 0) >= VERDICTS.loss
         ? lossKind(pair, change, scaleRatio, least)
         : 'none';
-    return { layer, head, kind, silent: isSilent(pair.probe), ...(change ?? NO_CHANGE), cancelledBy: [] };
+    return { layer, head, kind, silent: isSilent(pair.probe, nothing), ...(change ?? NO_CHANGE), cancelledBy: [] };
   });
   // What turned against the answer has its own verdict, and is not told again as what cancels others.
   const turned = new Set(
@@ -172,7 +185,8 @@ export function headVerdicts(
     });
   return {
     verdicts,
-    conflict: opposed ? { ...against, heads: sides.map(({ layer, head }): [number, number] => [layer, head]) } : null,
+    nothing,
+    conflict: opposed ? { ...against!, heads: sides.map(({ layer, head }): [number, number] => [layer, head]) } : null,
   };
 }
 
@@ -202,16 +216,20 @@ function lossKind(
   return gone ? 'ov-misfire' : 'none';
 }
 
-/** Whether a head writes nothing from a span that it looks at: |write| is inside its null, or too small to matter. */
-function isSilent(here: HeadInPrompt): boolean {
-  return touches(here) && Math.abs(here.write) <= Math.max(VERDICTS.nothing, here.writeNull ?? 0);
+/** Whether a head does not look at the span in the control, does in the probe, and writes against the answer from it. */
+const intrudes = ({ probe, control }: HeadPair, least: number): boolean =>
+  control !== null && !touches(control) && touches(probe) && probe.write <= -least;
+
+/** Whether a head writes nothing from a span that it looks at: |write| is inside its null, or no more than `nothing` nats. */
+function isSilent(here: HeadInPrompt, nothing: number): boolean {
+  return touches(here) && Math.abs(here.write) <= Math.max(nothing, here.writeNull ?? 0);
 }
 
-/** Who takes away what a head has written, beyond what they do in the control; empty unless together they take away half of it. */
+/** Who takes away what a head has written, beyond what they do in the control; empty unless together they take away half of it, or half of the drop. */
 function cancellers(
   { layer, probe, control }: HeadPair,
   components: readonly LaterComponent[],
-  { scaleRatio, parallel }: VerdictSettings,
+  { drop, scaleRatio, parallel }: VerdictSettings,
   least: number,
 ): Canceller[] {
   const kept = control === null || probe.write * scaleRatio >= VERDICTS.kept * control.write;
@@ -220,7 +238,7 @@ function cancellers(
   const after = (c: LaterComponent): boolean => c.layer > layer || (c.layer === layer && c.head === null && !parallel);
   const against = components.filter((c) => after(c) && extra(c) >= VERDICTS.loss).sort((a, b) => extra(b) - extra(a));
   const taken = against.reduce((sum, c) => sum + extra(c), 0);
-  if (taken < VERDICTS.cancelled * probe.write) return [];
+  if (taken < VERDICTS.cancelled * Math.min(probe.write, drop ?? Infinity)) return [];
   return against.map(({ component, layer: at, head, probe: here, control: there }) => ({
     component,
     layer: at,

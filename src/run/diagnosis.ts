@@ -19,7 +19,7 @@ export const DIAGNOSIS = {
 
 /** What a diagnosis is drawn from: the run, its control's scores, and the drop between the two. */
 export interface Findings {
-  run: Pick<RunTrace, 'scores' | 'collapse' | 'headVerdicts' | 'verification'>;
+  run: Pick<RunTrace, 'scores' | 'collapse' | 'attribution' | 'headVerdicts' | 'verification'>;
   /** Null without a control. */
   control: Pick<RunTrace, 'scores'> | null;
 }
@@ -165,10 +165,9 @@ function insideInterval({ interval }: Verification, layer: number): { agrees: bo
 
 /** A component that carries the answer and would be made up for if it were gone. */
 function repairOf(run: Run): Diagnosis | null {
-  const { verification, scores } = run;
-  const margin = scores!.margin;
+  const { verification } = run;
   const found = (verification?.effects ?? [])
-    .map((effect) => ({ effect, by: madeUp(effect, margin) }))
+    .map((effect) => ({ effect, by: madeUp(effect, run) }))
     .filter((one): one is { effect: ComponentEffect; by: { component: string; change: number } } => one.by !== null)
     .sort((a, b) => b.by.change - a.by.change);
   const [first] = found;
@@ -195,13 +194,23 @@ function repairOf(run: Run): Diagnosis | null {
 
 const isMadeUp = ({ predicted }: ComponentEffect, change: number): boolean => change - predicted >= DIAGNOSIS.repaired * -predicted;
 
-/** Who makes up for a component that carries the answer, when it is taken out by zero or by its mean; null where nobody does. */
-function madeUp(effect: ComponentEffect, margin: number): { component: string; change: number } | null {
+/** Who takes over from a component that carries the answer, when it is taken out by zero or by its mean; null where nobody does. */
+function madeUp(effect: ComponentEffect, { scores, attribution }: Run): { component: string; change: number } | null {
   if (effect.head === null && !effect.component.startsWith('mlp')) return null;
-  if (-effect.predicted < Math.max(LEAST_DROP, DIAGNOSIS.carried * margin)) return null;
+  const lost = -effect.predicted;
+  if (lost < Math.max(LEAST_DROP, DIAGNOSIS.carried * scores!.margin)) return null;
   if (!isMadeUp(effect, effect.zero) || !isMadeUp(effect, effect.mean)) return null;
   const [first] = effect.repair.by;
-  return first && first.change >= DIAGNOSIS.repaired * -effect.predicted ? first : null;
+  if (!first || first.change < DIAGNOSIS.repaired * lost) return null;
+  // Who only stops taking away what is no longer there has not taken over.
+  return first.change + contributionOf(first.component, attribution) < DIAGNOSIS.repaired * lost ? null : first;
+}
+
+/** What a head (`head 3.1`) or an MLP (`mlp 3`) contributes while nothing is taken out, nats. */
+function contributionOf(component: string, attribution: Run['attribution']): number {
+  const [, part, layer = '', head = ''] = /^(head|mlp) (\d+)(?:\.(\d+))?$/.exec(component) ?? [];
+  const found = part === 'head' ? attribution?.head[Number(layer)]?.[Number(head)] : attribution?.mlp[Number(layer)];
+  return found ?? 0;
 }
 
 /** A head that looks at little else than the span, and for nothing. */

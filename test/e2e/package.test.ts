@@ -10,10 +10,11 @@ const allowed = [
   /^extension\/dist\/(extension\.cjs|engine\.cjs|webview\.js|webview\.css)$/,
   /^extension\/dist\/node_modules\/onnxruntime-node\/(package\.json|dist\/(backend|binding|index|version)\.js)$/,
   /^extension\/dist\/node_modules\/onnxruntime-common\/(package\.json|dist\/cjs\/[\w-]+\.js|dist\/cjs\/package\.json)$/,
-  /^extension\/docs\/(methods|numbers|terms)\.md$/,
+  /^extension\/docs\/(methods|numbers|terms|validity)\.md$/,
   /^extension\/media\/icons\/(icon\.svg|icon\.png|shell-light\.svg|shell-dark\.svg)$/,
   /^extension\/media\/language\/residue-shell\.(tmLanguage|language-configuration)\.json$/,
   /^extension\/media\/schemas\/(comparison|residue|shell)\.schema\.json$/,
+  /^extension\/media\/walkthrough\/[\w-]+\.md$/,
   /^extension\/media\/models\/pocket\/(README\.md|accuracy\.txt|(config|generation_config|tokenizer|tokenizer_config)\.json|model\.safetensors)$/,
   /^extension\/shells\/((more|planted)\/)?[\w-]+\.(shell\.yaml|md)$/,
 ];

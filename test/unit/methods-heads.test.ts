@@ -147,6 +147,19 @@ describe('verdict of a head', () => {
     expect(kinds([pair(here(0.8, 0.1), here(0.8, 5))])).toEqual(['ov-misfire']);
     expect(kinds([pair(here(0.8, -5), here(0.8, 5))])).toEqual(['ov-misfire']);
   });
+  it('is conflict when a head that did not look in the control writes against one that holds out, however much', () => {
+    const holdsOut = pair(here(0.9, 5), here(0.9, 5));
+    const intruder = pair(here(0.9, -9), here(0.01, -9), 1, 1);
+    expect(kinds([holdsOut, intruder])).toEqual(['conflict', 'conflict']);
+    // One that looked before and turned is a misfire, and one that stopped looking is a collapse beside the intruder.
+    expect(kinds([holdsOut, pair(here(0.9, -9), here(0.9, 5), 1, 1)])).toEqual(['none', 'ov-misfire']);
+    expect(kinds([pair(here(0.2, 5), here(0.9, 5)), intruder])).toEqual(['qk-collapse', 'conflict']);
+  });
+  it('is silent when it writes next to nothing beside what all heads write', () => {
+    const small = pair(here(0.9, 0.1), here(0.01, 0.1), 1, 1);
+    expect(kinds([pair(here(0.9, 9), here(0.9, 9)), small])).toEqual(['none', 'silent']);
+    expect(kinds([pair(here(0.9, 1), here(0.9, 1)), small])).toEqual(['none', 'none']);
+  });
   it('is trace-drop when a later component takes away what it wrote, and only then', () => {
     const mlp = (layer: number, probe: number, control = 0): LaterComponent => ({
       component: `MLP ${layer}`,
@@ -158,6 +171,9 @@ describe('verdict of a head', () => {
     const kept = pair(here(0.8, 5), here(0.8, 5));
     expect(kinds([kept], [mlp(2, -4)])).toEqual(['trace-drop']);
     expect(kinds([kept], [mlp(0, -4)])).toEqual(['none']);
+    // Half of what was lost is enough, though it is less than half of what the head wrote.
+    expect(kinds([kept], [mlp(2, -1.5)], { drop: 2 })).toEqual(['trace-drop']);
+    expect(kinds([kept], [mlp(2, -1.5)], { drop: 4 })).toEqual(['none']);
     expect(kinds([kept], [mlp(2, -4, -4)])).toEqual(['none']);
     expect(kinds([kept], [mlp(1, -4)])).toEqual(['trace-drop']);
     expect(kinds([kept], [mlp(1, -4)], { parallel: true })).toEqual(['none']);

@@ -29,7 +29,7 @@ describe('verdict', () => {
     expect(model.headline).toBe('Failed: says " blue", should say " red"');
     expect(model.chips[0]).toMatchObject({ kind: 'observed', text: `lost at layer ${layer} of 6 (observed)` });
     expect(model.chips.filter((c) => c.kind === 'caused').map((c) => c.text)).toEqual([
-      `qk-collapse: ${residue.verdict!.diagnosis!.sentence} · 1 of 2 other tests agree`,
+      `qk-collapse: ${residue.verdict!.diagnosis!.sentence.replace(/\.$/, '')} · 1 of 2 other tests agree`,
       ...residue.verdict!.confirmed.map((text) => `${text} · p = 0.030; 8 of 8 agree`),
     ]);
   });

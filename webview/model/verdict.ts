@@ -93,7 +93,7 @@ export function verdictModel(residue: Residue): VerdictModel {
     const agree = opinion ? ` · ${opinion.agree} of ${opinion.of} other tests agree` : '';
     add(
       kind === 'unexplained' ? 'unchecked' : diagnosis.evidence,
-      kind === 'unexplained' ? sentence : `${kind}: ${sentence}${agree}`,
+      kind === 'unexplained' ? sentence : `${kind}: ${sentence.replace(/\.$/, '')}${agree}`,
       [
         'What the run comes down to, from what was measured alone.',
         ...(opinion?.by ?? []).map(({ name, says, agrees }) => `${agrees ? 'Agrees' : 'Disagrees'}: ${name} ${says}.`),

@@ -39,8 +39,8 @@ export async function headsSection(model: Model, input: HeadsInput, options: Edi
   // Alone, a prompt that did not fail has lost nothing.
   const alone = scores.failed ? null : 0;
   const drop = there && input.controlMargin !== null ? input.controlMargin - scores.margin : alone;
-  const { verdicts, conflict, heads, scaleRatio } = observedVerdicts(model, here, there, drop);
-  const tests = await testVerdicts(model, here, there, verdicts, contest, drop, options);
+  const { verdicts, conflict, nothing, heads, scaleRatio } = observedVerdicts(model, here, there, drop);
+  const tests = await testVerdicts(model, here, there, verdicts, contest, { drop, nothing }, options);
   const nullOf = verdictNulls(here, there, scaleRatio);
   const all = verdicts.map((verdict): HeadVerdict => {
     const pair = heads[verdict.layer * model.spec.nHeads + verdict.head]!;

@@ -1,6 +1,6 @@
 import type { Edit, Model } from '../../engine/api.js';
 import type { Span } from '../../methods/attention.js';
-import { leastLoss, VERDICTS, type ObservedVerdict } from '../../methods/head-verdict.js';
+import { leastLoss, type ObservedVerdict } from '../../methods/head-verdict.js';
 import { quantile } from '../../methods/statistics.js';
 import type { HeadVerdict, HeadVerdictName } from '../../residue/types-heads.js';
 import { marginsAtEnd, type Contest, type EditedOptions, type Variant } from '../edited.js';
@@ -30,7 +30,7 @@ interface Plan {
  *   attention being left. The margin must rise by a tenth of the drop (at least 0.1 nats).
  * - `trace-drop`: what cancels most is given the control's output (without a control: removed). The same.
  * - `conflict`: the heads that write against the answer are cut off from the span, all at once. The same.
- * - silent heads: cut off from the span. A *ghost* is one whose margin changes by no more than when it is cut off from random spans.
+ * - silent heads: cut off from the span. A *ghost* is one whose margin changes by no more than when it is cut off from random spans, or by next to nothing.
  *
  * @returns By `layer.head`; verdicts that were not tested are absent.
  */
@@ -40,10 +40,10 @@ export async function testVerdicts(
   control: Scene | null,
   verdicts: readonly ObservedVerdict[],
   contest: Contest,
-  drop: number | null,
+  { drop, nothing }: { drop: number | null; nothing: number },
   options: EditedOptions,
 ): Promise<Map<string, { kind: HeadVerdictName; test: Tested }>> {
-  const plans = plan(model, probe, control, verdicts, leastLoss(drop));
+  const plans = plan(model, probe, control, verdicts, { least: leastLoss(drop), nothing });
   const results = new Map<string, { kind: HeadVerdictName; test: Tested }>();
   if (plans.size === 0) return results;
   const prefix = await prefixOf(model, probe.run.prompt.ids, options.signal);
@@ -57,7 +57,13 @@ export async function testVerdicts(
   return results;
 }
 
-function plan(model: Model, probe: Scene, control: Scene | null, verdicts: readonly ObservedVerdict[], least: number): Map<string, Plan> {
+function plan(
+  model: Model,
+  probe: Scene,
+  control: Scene | null,
+  verdicts: readonly ObservedVerdict[],
+  { least, nothing }: { least: number; nothing: number },
+): Map<string, Plan> {
   const plans = new Map<string, Plan>();
   const bySize = [...verdicts].sort((a, b) => Math.abs(b.loss ?? 0) - Math.abs(a.loss ?? 0));
   const causes = bySize.filter(({ kind }) => kind !== 'none').slice(0, MOST_TESTS);
@@ -68,7 +74,7 @@ function plan(model: Model, probe: Scene, control: Scene | null, verdicts: reado
   }
   const silent = verdicts.filter(({ kind, silent }) => kind === 'none' && silent && canCut(probe));
   const most = silent.sort((a, b) => spanAttention(probe, b) - spanAttention(probe, a)).slice(0, MOST_GHOSTS);
-  for (const verdict of most) plans.set(keyOf(verdict), ghost(probe, verdict));
+  for (const verdict of most) plans.set(keyOf(verdict), ghost(probe, verdict, nothing));
   return plans;
 }
 
@@ -114,13 +120,13 @@ function restored(model: Model, probe: Scene, control: Scene | null, { layer, he
   return { kind: 'replace', at: 'z', layer, head, positions, value };
 }
 
-function ghost(probe: Scene, verdict: ObservedVerdict): Plan {
+function ghost(probe: Scene, verdict: ObservedVerdict, nothing: number): Plan {
   const nulls = probe.nulls.slice(0, GHOST_NULLS);
   return {
     variants: [probe.span, ...nulls].map((span) => [cut(probe, verdict, span)]),
     conclude([effect, ...others]) {
       const null95 = others.length === 0 ? null : quantile(others.map(Math.abs), 0.95);
-      const confirmed = Math.abs(effect!) <= Math.max(VERDICTS.nothing, null95 ?? 0);
+      const confirmed = Math.abs(effect!) <= Math.max(nothing, null95 ?? 0);
       return { kind: confirmed ? 'ghost' : 'none', test: { what: 'cutting it off from the span', effect: effect!, null95, confirmed } };
     },
   };

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
-import { commands, extensions } from 'vscode';
+import { commands, extensions, Uri, window, workspace } from 'vscode';
 import { extensionId, processorTime } from './helpers.js';
 
 interface Manifest {
-  contributes: { commands: { command: string }[] };
+  contributes: {
+    commands: { command: string }[];
+    walkthroughs: { steps: { description: string; media: { markdown: string } }[] }[];
+  };
 }
 
 /** Waits until VS Code's own extensions have started: half a second in which next to nothing ran. */
@@ -33,5 +36,24 @@ describe('activation', () => {
     const registered = new Set(await commands.getCommands(true));
     const missing = contributes.commands.map(({ command }) => command).filter((command) => !registered.has(command));
     assert.deepEqual(missing, []);
+  });
+
+  it('has a walkthrough whose pages are there and whose links are commands', async () => {
+    const extension = extensions.getExtension(extensionId)!;
+    const registered = new Set(await commands.getCommands(true));
+    const [walkthrough] = (extension.packageJSON as Manifest).contributes.walkthroughs;
+    for (const { description, media } of walkthrough!.steps) {
+      await workspace.fs.stat(Uri.joinPath(extension.extensionUri, media.markdown));
+      for (const [, command] of description.matchAll(/\(command:([\w.]+)/g)) assert(registered.has(command!), command);
+    }
+  });
+
+  it('opens the shell of a planted failure', async () => {
+    await commands.executeCommand('symbolicResidue.openPlanted', 'ghost');
+    const document = window.activeTextEditor?.document;
+    assert(document, 'No editor is open.');
+    assert(document.uri.path.endsWith('/shells/planted/ghost.shell.yaml'), document.uri.path);
+    assert.equal(document.languageId, 'residue-shell');
+    await commands.executeCommand('workbench.action.closeActiveEditor');
   });
 });
