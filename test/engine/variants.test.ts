@@ -119,6 +119,15 @@ describe.each(REFERENCED)('variants of a run of %s', (name) => {
     expect(prefixed).toBeCloseTo(there!, 4);
   });
 
+  it('says when an edit overflows what is written outright', async () => {
+    const { nLayers, dModel } = model.spec;
+    const value = new Float32Array(dModel).fill(1e30);
+    for (const layer of [0, nLayers - 1]) {
+      const variants: Edit[][] = [[{ kind: 'add', at: 'mlp_out', layer, positions: [probe.length - 1], value }]];
+      await expect(model.variants(probe, variants, { tokens: [1] })).rejects.toThrow(/overflow float32.*edits/);
+    }
+  });
+
   it('stops when asked to, and refuses a run without a cache', async () => {
     const stop = new AbortController();
     const cells = layers().flatMap((layer) => pairs().map((pair) => [patch(control, 'resid_pre', layer, [pair])]));

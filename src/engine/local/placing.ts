@@ -7,6 +7,8 @@ import { vectorAt } from './stream-edits.js';
 /** A variant, placed: nothing before `layer` and `position` differs from the unchanged run. */
 export interface Placed {
   index: number;
+  /** As it was asked for. */
+  given: readonly Edit[];
   /** What is done on the way, from `layer` on. */
   edits: readonly Edit[];
   layer: number;
@@ -20,8 +22,9 @@ export function place(spec: ModelSpec, run: RunResult, edits: readonly Edit[], i
   const ordered = inOrder(edits).flatMap((edit) => reduced(spec, edit, extent.tokens - 1));
   const written = writesOnly(spec, run, ordered);
   const start = startOf(ordered, spec.nLayers, extent.tokens);
-  if (written === null) return { index, edits: ordered, added: new Map(), ...start };
-  return { index, edits: [], added: difference(spec, run, ordered, written, extent), ...start, layer: start.layer + 1 };
+  if (written === null) return { index, given: edits, edits: ordered, added: new Map(), ...start };
+  const added = difference(spec, run, ordered, written, extent);
+  return { index, given: edits, edits: [], added, ...start, layer: start.layer + 1 };
 }
 
 /** In the last layer only what the last position reads and writes counts, but for the stream that keys and values are made of. */

@@ -113,6 +113,7 @@ async function pass(
   const size = { batch: members.length, tokens, past, hooks: [], keepCache: false, logitRows: 0, edits: editNumbers(spec, edits, full) };
   checkBudget(spec, size, memoryBudget);
   const rope = ropeFeeds(spec, { rows: [ids!.subarray(past)] });
+  const given = members.flatMap((member) => member.given);
   let residual: Float32Array = new Float32Array(0);
   let entered = 0;
   /** Takes in the members whose way begins at a layer (`nLayers`: after the last), of whose streams `kept` tokens are wanted. */
@@ -147,10 +148,12 @@ async function pass(
     const next = floatsOf((await part.run(feeds, ['hook_resid_post'])).hook_resid_post!);
     giveBack([residual, stream]);
     residual = next;
-    refuseOverflow(loaded, residual, layer, own);
+    refuseOverflow(loaded, residual, layer, given);
   }
   throwIfAborted(signal);
   arrive(nLayers, 1);
+  // What was written outright behind the last layer has been looked through nowhere.
+  refuseOverflow(loaded, residual, nLayers - 1, given);
   return residual;
 }
 
