@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ciMatrix } from './ci-matrix.mjs';
 import { ensureInstalled, environment, root, run, say } from './setup.mjs';
 import { trainerTests } from './python.mjs';
 import { ensurePackages, sbatch, startSlurm } from './slurm.mjs';
@@ -86,6 +87,7 @@ async function validityIsCurrent(check) {
 /** One line per long test: its name, and what it does with `check(what, held)`. */
 const STEPS = [
   ['a sweep as a Slurm array job', slurmSweep],
+  ['a sweep as a CI matrix', (check) => ciMatrix(check, contents)],
   ['the trainer of the bundled models', trainerTests],
   ['the diagnosis of 1,050 models with a known cause', validityIsCurrent],
 ];

@@ -4,11 +4,12 @@ import { logSoftmax, margin } from '../methods/lens.js';
 import { Random } from '../methods/random.js';
 import { argmax, mean, quantile, standardDeviation } from '../methods/statistics.js';
 import type { CommandOutcome } from '../residue/types.js';
-import { sceneOf, type Scene } from '../run/heads/verdicts.js';
+import { canCut, ghostVariants, judgeGhost } from '../run/heads/ghosts.js';
+import { observedVerdicts, sceneOf } from '../run/heads/verdicts.js';
 import { marginsAtEnd } from '../run/edited.js';
 import { prefixOf } from '../run/prefix.js';
 import { headContributions, headLabel, meanZ, outputsOf, scaleHeads, type HeadName, type Where } from '../run/value/heads.js';
-import { spanMass, type Span } from '../methods/attention.js';
+import type { Span } from '../methods/attention.js';
 import { sourceSpan } from '../run/patterns.js';
 import { count, nats, plain, quote } from '../run/words.js';
 import { spanSchema } from './schema.js';
@@ -33,8 +34,8 @@ export const cancel: Command<CancelParams> = {
   (of the prompt itself without either); at p alone, and at every position. Low salience at p says nothing of what a head does for later layers: the two differ by that.
 - *kl* (nats): KL divergence of the output from the unchanged one. *effect* (nats): margin then − margin before. Zero, every position, unless it says otherwise.
 - *p*: ${NULL_SETS} random sets of as many heads are ablated alike; p = (1 + sets that keep the output as close) / ${NULL_SETS + 1}.
-- *ghost heads*: attention to the span above the 95th percentile of random spans of its length, contribution from it within the 95th percentile of theirs, and cutting the
-  head off from the span changes the margin by no more than the 95th percentile of cutting it off from random spans.
+- *ghost heads*, as in the verdicts of heads: attention to the span beyond what is even and above the 95th percentile of random spans of its length, contribution from it within the 95th
+  percentile of theirs (or next to nothing), and cutting the head off from the span changes the margin by no more than the 95th percentile of cutting it off from up to 16 of them.
 
 The ablations are **tested by intervention**; salience is **read off**.`,
   params: {
@@ -149,50 +150,30 @@ interface Ghost extends HeadName {
   null95: number;
 }
 
-/** Heads that look at a span, write nothing from it and are not missed; empty where the prompt has no room for random spans. */
+/** The ghost heads of a span, as the verdicts of heads define them; empty where the prompt has no room for random spans. */
 async function ghostHeads(context: CommandContext, span: Span): Promise<Ghost[]> {
   const { model, probe, seed, signal } = context;
   const { answer, rivals, strongest } = contest(context);
   const scene = await sceneOf(model, probe, span, { answer, rival: strongest }, seed, signal);
-  if (scene.nulls.length === 0) return [];
-  const looking = lookers(scene, model.spec.nHeads);
-  const cut = ({ layer, head }: HeadName, [start, end]: Span): Edit[] => [
-    { kind: 'knockout', layers: [layer], heads: [head], queries: [probe.position], keys: range(end - start).map((i) => start + i) },
-  ];
-  const free = scene.nulls.filter(([start, end]) => end - start < probe.prompt.ids.length);
-  const variants = [[], ...looking.flatMap((one) => [cut(one, span), ...free.map((at) => cut(one, at))])];
-  if (looking.length === 0 || free.length === 0) return [];
-  const margins = await marginsAtEnd(model, await prefixOf(model, probe.prompt.ids, signal), variants, { answer, rivals }, { signal });
-  const base = margins[0]!;
-  const per = free.length + 1;
-  return looking.flatMap((one, i): Ghost[] => {
-    const [own, ...nulls] = margins.slice(1 + i * per, 1 + (i + 1) * per).map((m) => m - base);
-    const null95 = quantile(nulls.map(Math.abs), 0.95);
-    return Math.abs(own!) <= null95 ? [{ ...one, effect: own!, null95 }] : [];
-  });
-}
-
-/** Heads that attend to the span more than to random ones and write no more from it. */
-function lookers({ span, nulls, terms, writes }: Scene, nHeads: number): (HeadName & { attention: number; contribution: number })[] {
-  return writes.layers.flatMap(({ pattern }, layer) =>
-    range(nHeads).flatMap((head) => {
-      const attention = spanMass(pattern[head]!, span);
-      const contribution = spanMass(terms.source[layer]![head]!, span);
-      const looks =
-        attention >
-        quantile(
-          nulls.map((at) => spanMass(pattern[head]!, at)),
-          0.95,
-        );
-      const writesNothing =
-        Math.abs(contribution) <=
-        quantile(
-          nulls.map((at) => Math.abs(spanMass(terms.source[layer]![head]!, at))),
-          0.95,
-        );
-      return looks && writesNothing ? [{ layer, head, attention, contribution }] : [];
-    }),
+  if (scene.nulls.length === 0 || !canCut(scene)) return [];
+  const { verdicts, heads, nothing } = observedVerdicts(model, scene, null, 0);
+  const silent = verdicts.filter((one) => one.silent);
+  if (silent.length === 0) return [];
+  const variants = silent.map((one) => ghostVariants(scene, one));
+  const margins = await marginsAtEnd(
+    model,
+    await prefixOf(model, probe.prompt.ids, signal),
+    [[], ...variants.flat()],
+    { answer, rivals },
+    { signal },
   );
+  let at = 1;
+  return silent.flatMap(({ layer, head }, i): Ghost[] => {
+    const effects = margins.slice(at, (at += variants[i]!.length)).map((m) => m - margins[0]!);
+    const { effect, null95, ghost } = judgeGhost(effects, nothing);
+    const { attention, write } = heads[layer * model.spec.nHeads + head]!.probe;
+    return ghost ? [{ layer, head, attention, contribution: write, effect, null95: null95! }] : [];
+  });
 }
 
 interface Cancelled extends Ablated {

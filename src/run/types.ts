@@ -48,7 +48,7 @@ export interface RunShellOptions {
   commands?: readonly number[];
   /** Make the attribution graph of the headline's run; thresholds and caps where they are not the defaults. */
   graph?: Partial<GraphSettings>;
-  /** Keep traced arrays and hand them over one run at a time (for `--npz`). `name` is `probe`, `control` or `probe.walk=40`. */
+  /** Keep traced arrays and hand them over one run at a time (for `--npz`). `name` is `probe`, `control` or `probe.walk=40`. They are let go when the run ends: copy what is to be kept. */
   onArrays?: (name: string, arrays: Map<string, NdArray | { data: BigInt64Array; shape: number[] }>) => Promise<void>;
 }
 

@@ -39,7 +39,8 @@ generate: { tokens: 24 }
     model = await openPath(name === 'stories260K' ? referencePath(name, 'stories260K.bin') : referencePath(name));
     residue = await runText(model, text, {
       onArrays: async (run, list) => {
-        written.set(run, list);
+        // The arrays are the run's, which lets them go when it ends.
+        written.set(run, new Map([...list].map(([name, { shape, data }]) => [name, { shape, data: data.slice() }])));
       },
     });
   });
@@ -82,6 +83,24 @@ generate: { tokens: 24 }
         row(answer).map((x, l) => x - row(rivals[0]!)[l]!),
         'margin',
       );
+    }
+  });
+
+  it('maps the lens over positions as the prompt cut off at each gives it at its end', async () => {
+    const { map } = residue.runs[0]!;
+    const last = `blocks.${model.spec.nLayers - 1}.hook_resid_post`;
+    expect(map!.complete).toBe(true);
+    for (const t of [1, Math.floor(probe.ids.length / 2), probe.ids.length - 1]) {
+      const cut = await model.run(probe.ids.slice(0, t + 1), { hooks: ['blocks.*.hook_resid_pre', last] });
+      const streams = Array.from({ length: model.spec.nLayers + 1 }, (_, l) => {
+        const { data } = cut.get(l < model.spec.nLayers ? `blocks.${l}.hook_resid_pre` : last);
+        return data.slice(t * model.spec.dModel, (t + 1) * model.spec.dModel);
+      });
+      const column = map!.positions.indexOf(t);
+      for (const [l, stream] of streams.entries()) {
+        const { data } = await model.unembed(stream, 1);
+        expect(map!.answerLogprob[l]![column]!, `row ${l}, position ${t}`).toBeCloseTo(data[probe.answer]!, 3);
+      }
     }
   });
 

@@ -1,16 +1,15 @@
 import type { Edit, Model } from '../../engine/api.js';
 import type { Span } from '../../methods/attention.js';
 import { leastLoss, type ObservedVerdict } from '../../methods/head-verdict.js';
-import { quantile } from '../../methods/statistics.js';
 import type { HeadVerdict, HeadVerdictName } from '../../residue/types-heads.js';
 import { marginsAtEnd, type Contest, type EditedOptions, type Variant } from '../edited.js';
 import { prefixOf } from '../prefix.js';
+import { canCut, cut, GHOST_NULLS, ghostVariants, judgeGhost } from './ghosts.js';
 import { repaired, type Scene } from './verdicts.js';
 
 /** Verdicts that are tested, those of the largest loss first; silent heads that may be ghosts; and random spans in each of their nulls. */
 const MOST_TESTS = 16;
 const MOST_GHOSTS = 8;
-const GHOST_NULLS = 16;
 
 /** Rows of one token that testing takes at most, for its cost. */
 export const TEST_ROWS = 1 + 2 * MOST_TESTS + MOST_GHOSTS * (1 + GHOST_NULLS);
@@ -121,27 +120,14 @@ function restored(model: Model, probe: Scene, control: Scene | null, { layer, he
 }
 
 function ghost(probe: Scene, verdict: ObservedVerdict, nothing: number): Plan {
-  const nulls = probe.nulls.slice(0, GHOST_NULLS);
   return {
-    variants: [probe.span, ...nulls].map((span) => [cut(probe, verdict, span)]),
-    conclude([effect, ...others]) {
-      const null95 = others.length === 0 ? null : quantile(others.map(Math.abs), 0.95);
-      const confirmed = Math.abs(effect!) <= Math.max(nothing, null95 ?? 0);
-      return { kind: confirmed ? 'ghost' : 'none', test: { what: 'cutting it off from the span', effect: effect!, null95, confirmed } };
+    variants: ghostVariants(probe, verdict),
+    conclude(effects) {
+      const { effect, null95, ghost: confirmed } = judgeGhost(effects, nothing);
+      return { kind: confirmed ? 'ghost' : 'none', test: { what: 'cutting it off from the span', effect, null95, confirmed } };
     },
   };
 }
-
-/** Whether something is left to attend to when the span is cut off. */
-const canCut = ({ span, run }: Scene): boolean => span[1] - span[0] < run.prompt.ids.length;
-
-const cut = ({ run }: Scene, { layer, head }: { layer: number; head: number }, [start, end]: Span): Edit => ({
-  kind: 'knockout',
-  layers: [layer],
-  heads: [head],
-  queries: [run.position],
-  keys: Array.from({ length: end - start }, (_, i) => start + i),
-});
 
 const over = (values: ArrayLike<number>, [start, end]: Span): number => {
   let sum = 0;
