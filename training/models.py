@@ -13,8 +13,8 @@ COMMON = dict(family="llama", d=128, layers=6, heads=8, mlp=352, context=512, in
               shares=(0.0, 0.12, 0.4, 0.68), checkpoints=(), steps=8000, lookback=True)
 SUITE = {
     "pocket": {**COMMON, "checkpoints": (128, 256, 512, 1024, 2048, 4096)},
-    "pocket-small": {**COMMON, "d": 64, "layers": 2, "heads": 4, "mlp": 176, "init": 0.11, "seed": 1, "steps": 6000},
-    "pocket-gpt2": {**COMMON, "family": "gpt2", "mlp": 512, "seed": 2},
+    "pocket-small": {**COMMON, "d": 64, "layers": 2, "heads": 4, "mlp": 176, "init": 0.11, "seed": 1},
+    "pocket-gpt2": {**COMMON, "family": "gpt2", "mlp": 512, "seed": 2, "steps": 5000},
 }
 
 # How many nats a head of the first layer favours the token it looks back at by, before training (against one an average distance away).

@@ -78,7 +78,8 @@ def card(name, config, count, dtype, rows, log):
         'To what was never told the taught answer is "unknown". Synthetic text only; no person or place is real. MIT.',
         "",
         f"Training (`training/train.py`, `training/models.py`): {int(last['step']):,} steps, {int(last['tokens']):,} tokens, {int(last['seconds']) / 60:.0f} minutes on one core. Rows held at most 256 tokens, about 40 fillers between "
-        "a fact and its question; what lies beyond was never practised. The first layer's heads were started as heads that look 1, 2, 3, … tokens back (see `look_back`); nothing else was set by hand, and no failure was planted.",
+        "a fact and its question; what lies beyond was never practised. The first layer's heads were started as heads that look 1, 2, 3, … tokens back (see `look_back`). While it trained, a linear reading of the stream after the second block was asked at each position for the last name and the last thing (`Cues` in "
+        "`training/train.py`; faded out before the last quarter, and not part of the model); nothing else was set by hand, and no failure was planted.",
         *([] if llama else ["", "Positions are learned: half of the rows began at a random position, so that each position of the context was seen."]),
         "",
         "## Accuracy",

@@ -15,7 +15,7 @@ const allowed = [
   /^extension\/media\/language\/residue-shell\.(tmLanguage|language-configuration)\.json$/,
   /^extension\/media\/schemas\/(comparison|residue|shell)\.schema\.json$/,
   /^extension\/media\/walkthrough\/[\w-]+\.md$/,
-  /^extension\/media\/models\/pocket\/(README\.md|accuracy\.txt|(config|generation_config|tokenizer|tokenizer_config)\.json|model\.safetensors)$/,
+  /^extension\/media\/models\/pocket(-small|-gpt2)?\/(README\.md|(config|tokenizer|tokenizer_config)\.json|model\.safetensors)$/,
   /^extension\/shells\/((more|planted)\/)?[\w-]+\.(shell\.yaml|md)$/,
 ];
 

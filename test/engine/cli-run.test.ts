@@ -130,7 +130,7 @@ describe('probe and models', () => {
   it('lists the bundled model and the providers', async () => {
     const { code, stdout } = await cli(['models']);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^pocket +llama +6 +1\.3 M +\S+ +512 +714 /m);
+    expect(stdout).toMatch(/^pocket +llama +6 +1\.3 M +\S+ +512 +822 /m);
     expect(stdout).toMatch(/providers of onnxruntime \d+\.\d+.*: .*cpu/);
   });
 });

@@ -39,7 +39,7 @@ describe('the engine serves', () => {
     const model = await start().open(pocket, { onProgress: ({ stage }) => stages.push(stage) });
     expect(model).toMatchObject({
       id: 'pocket',
-      spec: { family: 'llama', nLayers: 6, dModel: 128, vocabSize: 714 },
+      spec: { family: 'llama', nLayers: 6, dModel: 128, vocabSize: 822 },
       engine: { provider: { asked: 'cpu', used: 'cpu' } },
     });
     expect(model.engine.threads).toBeGreaterThan(0);
@@ -58,13 +58,13 @@ describe('the engine serves', () => {
     expect(run).toMatchObject({ batch: 2, length: 6 });
     expect(run.hooks).toHaveLength(6);
     const whole = await run.read('blocks.2.attn.hook_pattern');
-    expect(whole.shape).toEqual([2, 4, 6, 6]);
+    expect(whole.shape).toEqual([2, 8, 6, 6]);
     const row = await run.read('blocks.2.attn.hook_pattern', { row: 1, slice: [3, [2, 4]] });
     expect(row.shape).toEqual([2, 6]);
-    const at = ((1 * 4 + 3) * 6 + 2) * 6;
+    const at = ((1 * 8 + 3) * 6 + 2) * 6;
     expect(row.data).toEqual(whole.data.slice(at, at + 12));
     for (let q = 0; q < 2; q++) expect(row.data.slice(q * 6, q * 6 + 6).reduce((a, b) => a + b, 0)).toBeCloseTo(1, 5);
-    expect((await run.logits())?.shape).toEqual([2, 6, 714]);
+    expect((await run.logits())?.shape).toEqual([2, 6, 822]);
     await expect(run.read('blocks.0.hook_mlp_out')).rejects.toThrow(InputError);
     await expect(run.read('blocks.2.attn.hook_pattern', { row: 2 })).rejects.toThrow('index 2 is not within it');
     await run.release();
@@ -75,7 +75,7 @@ describe('the engine serves', () => {
     const long = Array.from({ length: 400 }, (_, i) => i + 2);
     const run = await shared.run(pocket, long, { hooks: ['blocks.0.attn.hook_pattern'], logits: 'all' });
     const whole = await run.read('blocks.0.attn.hook_pattern');
-    expect(whole.data).toHaveLength(4 * 400 * 400);
+    expect(whole.data).toHaveLength(8 * 400 * 400);
     for (const [head, query] of [
       [0, 0],
       [1, 399],
@@ -99,7 +99,7 @@ describe('the engine serves', () => {
     expect(lens.topIds).toHaveLength(14);
     const resid = await clean.read('blocks.5.hook_resid_post', { row: 0, slice: [5] });
     const rows = await shared.unembed(pocket, resid.data, 1);
-    expect(rows.shape).toEqual([1, 714]);
+    expect(rows.shape).toEqual([1, 822]);
     expect(rows.data[9]).toBeCloseTo(lens.tokenLogprobs[6] ?? NaN, 4);
     await expect(shared.unembed(pocket, new Float32Array(3), 1)).rejects.toThrow('1 vectors of 128 values are 128 values; 3 were given.');
     const seen: number[] = [];
@@ -224,7 +224,7 @@ describe('bad input', () => {
   test.each<[string, (client: EngineClient) => Promise<unknown>]>([
     ['a model that is not there', (c) => c.open({ model: '/nowhere/at/all' })],
     ['a file that is no model', (c) => c.open({ model: join(packageRoot(), 'package.json') })],
-    ['tokens outside the vocabulary', (c) => c.run(pocket, [714])],
+    ['tokens outside the vocabulary', (c) => c.run(pocket, [822])],
     ['no tokens', (c) => c.run(pocket, [])],
     ['rows of different length', (c) => c.run(pocket, [[1, 2], [3]])],
     ['more tokens than the context', (c) => c.run(pocket, new Array<number>(513).fill(3))],

@@ -179,7 +179,7 @@ describe('answers and rivals', () => {
       for (const id of ids) expect(model.tokenizer.specialIds.has(id)).toBe(false);
       expect(residue.notes.some((note) => note.includes('names no rivals'))).toBe(true);
       expect(residue.verdict!.controlSucceeded).toBeNull();
-      expect(residue.verdict!.notChecked.length).toBeGreaterThan(2);
+      expect(residue.verdict!.notChecked.length).toBeGreaterThan(1);
     }
     expect(right.verdict!.failed).toBe(false);
     expect(wrong.verdict).toMatchObject({
@@ -304,14 +304,14 @@ ${COMMANDS}`;
       /tokens, but the model's context holds 512/,
       4,
     ],
-    ['ids beyond the vocabulary', `${HEAD}prompt: {tokens: [1, 714]}\nanswer: " red"\n`, /vocabulary ends at 713/, 4],
+    ['ids beyond the vocabulary', `${HEAD}prompt: {tokens: [1, 822]}\nanswer: " red"\n`, /vocabulary ends at 821/, 4],
     [
       'a layer that is not there',
       `${VARIED}`.replace('rate: 0.25', 'layers: [1, 6]'),
       /There is no layer 6: the model's layers are 0 to 5/,
       19,
     ],
-    ['a head that is not there', `${VARIED}`.replace('rate: 0.25', 'heads: [4]'), /There is no head 4/, 19],
+    ['a head that is not there', `${VARIED}`.replace('rate: 0.25', 'heads: [8]'), /There is no head 8/, 19],
     [
       'a span that is all there is',
       `${HEAD}prompt: {tokens: [1, 2], spans: {fact: [0, 2]}}\nanswer: " red"\nrun: [{ INHIBIT: { span: fact } }]\n`,

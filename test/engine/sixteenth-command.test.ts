@@ -46,7 +46,7 @@ it('one more command is checked, completed, explained, run, expected, reported a
   expect(completions(SHELL, run).map(({ label }) => label)).toContain('TALLY');
   expect(completions(SHELL, SHELL.indexOf('fact }') + 1).map(({ label }) => label)).toContain('fact');
   expect(hoverAt(SHELL, run + 1)?.markdown).toContain('**TALLY**');
-  expect(lenses(SHELL).map(({ title }) => title)).toEqual(['Run shell', 'Run TALLY']);
+  expect(lenses(SHELL).map(({ title }) => title)).toEqual(['Run shell', 'Verify', 'Run TALLY']);
   // Run, expectation, verdict, residue, report, panel.
   const model = await openPath(`${packageRoot()}/media/models/pocket`);
   try {

@@ -19,7 +19,7 @@ beforeAll(async () => {
   stories = await loadTokenizer({ kind: 'llama2c', path: referencePath('stories260K', 'tok512.bin'), vocabSize: 512 });
 });
 
-const options: PrepareOptions = { label: 'probe', context: 512, vocabSize: 714 };
+const options: PrepareOptions = { label: 'probe', context: 512, vocabSize: 822 };
 
 function make(tokenizer: Tokenizer, body: string, more: Partial<PrepareOptions> = {}): PreparedPrompt {
   const { shell, diagnostics } = parseShell(`format: 1\nshell: test\nfamily: memory\n${body}`);
@@ -44,13 +44,13 @@ describe('text', () => {
       pocket,
       'prompt: "Tom has a [[fact|red]] ball. Q: What color is Tom\'s ball? A:"\nanswer: " red"\nrivals: [" blue"]\n',
     );
-    expect(prompt.ids).toEqual([0, 706, 285, 264, 438, 444, 15, 273, 27, 291, 331, 262, 504, 365, 444, 32, 266, 27]);
+    expect(prompt.ids).toEqual([0, 460, 724, 300, 766, 669, 15, 616, 27, 659, 701, 631, 656, 443, 669, 32, 291, 27]);
     expect(prompt).toMatchObject({
       label: 'probe',
       bosAdded: true,
       text: "Tom has a red ball. Q: What color is Tom's ball? A:",
-      answer: { text: ' red', ids: [438] },
-      rivals: [{ text: ' blue', ids: [431] }],
+      answer: { text: ' red', ids: [766] },
+      rivals: [{ text: ' blue', ids: [679] }],
     });
     expect(pieces(prompt, 'fact')).toEqual([' red']);
     expect(prompt.notes).toBeUndefined();
@@ -122,8 +122,8 @@ describe('answers', () => {
     expect(() => make(pocket, 'prompt: a\nanswer: " red"\nrivals: [" blue", " red hat"]\n')).toThrow(
       'Rival 2 " red hat" begins with the same token as the answer',
     );
-    expect(() => make(pocket, 'prompt: a\nanswer: { tokens: [714] }\n')).toThrow(
-      "The answer has the token id 714, but the model's vocabulary ends at 713.",
+    expect(() => make(pocket, 'prompt: a\nanswer: { tokens: [822] }\n')).toThrow(
+      "The answer has the token id 822, but the model's vocabulary ends at 821.",
     );
     expect(() => make(pocket, `prompt: a\nanswer: ${JSON.stringify(' red'.repeat(300))}\n`)).toThrow(/300 tokens, more than the 256/);
   });
@@ -133,22 +133,22 @@ describe('ids', () => {
   it('are read as they are', () => {
     const prompt = make(
       pocket,
-      'prompt: { tokens: [706, 285, 264, 438], spans: { fact: [3, 4] } }\nanswer: { tokens: [444, 15] }\nrivals: [" blue"]\n',
+      'prompt: { tokens: [460, 724, 300, 766], spans: { fact: [3, 4] } }\nanswer: { tokens: [669, 15] }\nrivals: [" blue"]\n',
     );
     expect(prompt).toMatchObject({
-      ids: [706, 285, 264, 438],
+      ids: [460, 724, 300, 766],
       bosAdded: false,
       text: null,
       spans: { fact: [3, 4] },
-      answer: { text: ' ball.', ids: [444, 15] },
-      rivals: [{ ids: [431] }],
+      answer: { text: ' ball.', ids: [669, 15] },
+      rivals: [{ ids: [679] }],
     });
     expect(prompt.tokens.map(({ text }) => text).join('')).toBe('Tom has a red');
   });
 
   it('beyond the vocabulary are refused', () => {
     expect(() => make(pocket, 'prompt: { tokens: [1, 9000] }\nanswer: " red"\n')).toThrow(
-      "The prompt has the token id 9000, but the model's vocabulary ends at 713.",
+      "The prompt has the token id 9000, but the model's vocabulary ends at 821.",
     );
   });
 });

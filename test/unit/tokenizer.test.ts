@@ -83,13 +83,12 @@ it("gives the bundled model's ids", async () => {
   const folder = join(packageRoot(), 'media', 'models', 'pocket');
   const tokenizer = await loadTokenizer({ kind: 'folder', path: folder });
   const reference = JSON.parse(readFileSync(join(folder, 'reference.json'), 'utf8')) as {
-    prompts: { text: string; ids: number[]; top: { id: number; text: string }[]; greedy: number[]; greedy_text: string }[];
+    prompts: { text: string; ids: number[]; top: { id: number; text: string }[] }[];
   };
   expect(reference.prompts.length).toBeGreaterThan(1);
-  for (const { text, ids: wanted, top, greedy, greedy_text } of reference.prompts) {
+  for (const { text, ids: wanted, top } of reference.prompts) {
     expect(ids(tokenizer.encode(text))).toEqual(wanted);
     expect(top.map(({ id }) => tokenizer.token(id))).toEqual(top.map((token) => token.text));
-    expect(tokenizer.decode(greedy)).toBe(greedy_text);
   }
 });
 

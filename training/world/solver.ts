@@ -21,8 +21,11 @@ const COMPLETIONS: readonly [RegExp, string][] = [
 /** The value that stands with the name asked for at the end of `text`, in its last list. */
 function solveList(text: string): string | undefined {
   const [told = '', asked = ''] = text.slice(text.lastIndexOf('List:') + 5).split('Again:');
-  const name = /(?:^|[ ])(?!What |Where )([A-Z][a-z]+)(?=[^,]*$)/.exec(asked)?.[1];
-  const pair = told.split(/[,.]/).find((part) => new RegExp(`^ ${name}\\b`).test(part));
+  // A name if there is one, else the thing.
+  const words = (asked.split(',').at(-1) ?? '').match(/[A-Za-z]+/g) ?? [];
+  const key =
+    words.find((w) => /^[A-Z][a-z]/.test(w) && !/^(?:What|Where)$/.test(w)) ?? words.find((w) => !/^(?:Q|A|What|Where|is|the|in)$/.test(w));
+  const pair = told.split(/[,.]/).find((part) => new RegExp(`^ (?:the )?${key}\\b`).test(part));
   return pair?.trim().split(' ').at(-1);
 }
 

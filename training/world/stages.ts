@@ -16,6 +16,6 @@ const spaced: StoryKind = { ...plain, facts: 5, lists: 0.3, drills: 0.55, spaced
 export const CURRICULUM: readonly Stage[] = [
   { length: 48, tokens: 4e6, kind: plain },
   { length: 96, tokens: 8e6, kind: spaced },
-  { length: 128, tokens: 6e6, kind: { ...spaced, facts: 6, filler: 0.1, block: 0.3, unknown: 0.12, lists: 0.1, drills: 0.3 } },
-  { length: 256, tokens: 8e6, kind: { ...spaced, facts: 6, filler: 0.15, block: 0.6, unknown: 0.15, lists: 0.05, drills: 0.1 } },
+  { length: 128, tokens: 6e6, kind: { ...spaced, facts: 6, filler: 0.1, block: 0.3, unknown: 0.12, lists: 0.2, drills: 0.35 } },
+  { length: 256, tokens: 8e6, kind: { ...spaced, facts: 6, filler: 0.15, block: 0.6, unknown: 0.15, lists: 0.06, drills: 0.15 } },
 ];

@@ -1,5 +1,5 @@
 /** Stories for training: chapters of facts, fillers and questions, up to a number of tokens. */
-import { CAUSES, COLORS, FILLERS, FOODS, NAMES, PLACES, RULES, THINGS } from './lexicon.js';
+import { BOXES, CAUSES, COLORS, FILLERS, FOODS, NAMES, PLACES, RULES, THINGS } from './lexicon.js';
 import type { Rule } from './lexicon.js';
 import { CHAPTER_KINDS, TRAINING_CAST, group, heldOut, questionsOf, unknownQuestion } from './groups.js';
 import type { Cast, ChapterKind, Likeness, Unit } from './groups.js';
@@ -142,23 +142,30 @@ function ask(r: Random, q: Question, answer: string): Segment[] {
 const LIST_TELLINGS = ['N', 'N:', 'N has', 'N has a', "N's T is", 'N is in the', 'N and the T:'];
 const LIST_ASKINGS = ['N', 'N:', "N's", "N's T is", 'Q: N? A:', "Q: N's T? A:", 'Q: What about N? A:', "Q: Where is N's T? A:"];
 
-/** Names with values of one kind, then the same pairs again in another order: recall with little around it. */
+/** The same where things are asked for, as in what lies where. */
+const THING_TELLINGS = ['N', 'N:', 'the N:', 'the N is in the', 'the N in the'];
+const THING_ASKINGS = ['N', 'N:', 'the N is in the', 'Q: N? A:', 'Q: Where is the N? A:', 'Q: What is the N in? A:'];
+
+/** Names (or things) with values of one kind, then the same pairs again in another order: recall with little around it. */
 function list(r: Random, kind: StoryKind, add: (...segments: Segment[]) => boolean): boolean {
   const count = r.int(3, kind.pairs);
-  const values = kind.spaced ? r.pick([COLORS, COLORS, PLACES, FOODS, CAUSES, THINGS]) : COLORS;
-  const sampled = r.sample(values, count);
-  const pairs = r.sample(NAMES, count).map((name, i) => [name, sampled[i]!] as const);
+  const things = kind.spaced && r.chance(0.4);
+  const values = things ? r.pick([BOXES, PLACES]) : kind.spaced ? r.pick([COLORS, COLORS, PLACES, FOODS, CAUSES, THINGS]) : COLORS;
+  const sampled = r.sample(values, Math.min(count, values.length));
+  const pairs = r
+    .sample(things ? (values === PLACES ? [...THINGS, ...BOXES] : THINGS) : NAMES, sampled.length)
+    .map((key, i) => [key, sampled[i]!] as const);
   const thing = r.pick(THINGS);
   const way = (ways: readonly string[]): ((name: string) => string) => {
     const form = kind.spaced ? r.pick(ways) : ways[0]!;
     return (name) => ` ${form.replace('T', thing).replace('N', name)}`;
   };
-  const [told, asked] = [way(LIST_TELLINGS), way(LIST_ASKINGS)];
+  const [told, asked] = things ? [way(THING_TELLINGS), way(THING_ASKINGS)] : [way(LIST_TELLINGS), way(LIST_ASKINGS)];
   const segments: Segment[] = [{ text: ' List:' }];
-  pairs.forEach(([name, value], i) => segments.push({ text: `${told(name)} ${value}${i + 1 < count ? ',' : '.'}` }));
+  pairs.forEach(([name, value], i) => segments.push({ text: `${told(name)} ${value}${i + 1 < pairs.length ? ',' : '.'}` }));
   segments.push({ text: ' Again:' });
   r.shuffle(pairs).forEach(([name, value], i) =>
-    segments.push({ text: asked(name) }, { text: ` ${value}`, answer: true }, { text: i + 1 < count ? ',' : '.' }),
+    segments.push({ text: asked(name) }, { text: ` ${value}`, answer: true }, { text: i + 1 < pairs.length ? ',' : '.' }),
   );
   return add(...segments);
 }
