@@ -10,6 +10,7 @@ import argparse
 import json
 import sys
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 
@@ -23,7 +24,6 @@ def main() -> None:
 
     import pandas as pd
     import torch
-    import transformer_lens
     from transformer_lens import patching
     from transformer_lens.model_bridge import TransformerBridge
     from transformers import AutoModelForCausalLM
@@ -46,7 +46,10 @@ def main() -> None:
     chosen = [int((i + 0.5) * len(cells) / count) for i in range(count)]
     frame = pd.DataFrame([cells[i] for i in chosen], columns=["layer", "pos"])
 
-    patched = lambda rows: patching.get_act_patch_resid_pre(model, probe, cache, margin, index_df=rows)
+    # What `get_act_patch_resid_pre` is, of some of the cells: that function itself takes no others than all.
+    patched = lambda rows: patching.generic_activation_patch(
+        model, probe, cache, margin, patch_setter=patching.layer_pos_patch_setter, activation_name="resid_pre", index_df=rows
+    )
     patched(frame[:1])
     start = time.perf_counter()
     values = patched(frame)
@@ -55,7 +58,7 @@ def main() -> None:
     spread = max(ours["margins"]) - min(ours["margins"])
     json.dump(
         {
-            "transformer_lens": getattr(transformer_lens, "__version__", None),
+            "transformer_lens": version("transformer_lens"),
             "torch": torch.__version__,
             "threads": torch.get_num_threads(),
             "cells": count,
