@@ -50,8 +50,8 @@ describe('resolveModel', () => {
   it.each([
     ['pockets', 'No model is called "pockets"; did you mean pocket?'],
     ['Pokcet', 'No model is called "Pokcet"; did you mean pocket?'],
-    ['mistral-7b', 'No model is called "mistral-7b"; give pocket or the path of a model\'s folder or file.'],
-    ['', "The model's name is empty; give pocket or the path of a model."],
+    ['mistral-7b', 'No model is called "mistral-7b"; give pocket, pocket-gpt2, pocket-small or the path of a model\'s folder or file.'],
+    ['', "The model's name is empty; give pocket, pocket-gpt2, pocket-small or the path of a model."],
     ['models/none', 'There is no model at /base/models/none: no such file or folder.'],
     ['none.gguf', 'There is no model at /base/none.gguf: no such file or folder.'],
     ['a\0b', "The model's path has a NUL character in it."],
