@@ -58,7 +58,7 @@ describe('the packaged extension in a real browser', () => {
     await window.screenshot('panel-while-running');
     await window.runsEnded();
     expect(await headline()).toMatch(/^Failed: says ".+", should say " red"/);
-    expect(await panel.locator('.chips').innerText()).toMatch(/layer \d of 6 \(observed\)/);
+    expect(await panel.locator('.chips').innerText()).toMatch(/layer \d of 6 \(observed(, unstable)?\)/);
     // The collapse point stands in the chart of the margin, which says so to who cannot see it.
     const labels = await panel.locator('canvas').evaluateAll((all) => all.map((canvas) => canvas.getAttribute('aria-label')));
     expect(labels.find((label) => /^margin/i.test(label ?? ''))).toMatch(/never formed|lost at layer \d/);
