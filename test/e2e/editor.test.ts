@@ -57,7 +57,7 @@ describe('the packaged extension in a real browser', () => {
     await panel.locator('.headline').waitFor({ timeout: 60_000 });
     await window.screenshot('panel-while-running');
     await window.runsEnded();
-    expect(await headline()).toMatch(/^Failed: says ".+", should say " red"/);
+    expect(await headline()).toMatch(/^Failed: says ".+", should say " yellow"/);
     expect(await panel.locator('.chips').innerText()).toMatch(/layer \d of 6 \(observed(, unstable)?\)/);
     // The collapse point stands in the chart of the margin, which says so to who cannot see it.
     const labels = await panel.locator('canvas').evaluateAll((all) => all.map((canvas) => canvas.getAttribute('aria-label')));
