@@ -55,10 +55,11 @@ def store(run, out, rows):
 
 def table(rows):
     """Skill × facts × fillers as Markdown."""
-    lines = ["| skill | " + " | ".join(f"{f} / {d}" for f, d in COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
+    columns = [c for c in COLUMNS if any((r["facts"], r["fillers"]) == c and not r["heldOutWords"] for r in rows)]
+    lines = ["| skill | " + " | ".join(f"{f} / {d}" for f, d in columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for skill in dict.fromkeys(r["skill"] for r in rows):
         cells = []
-        for facts, fillers in COLUMNS:
+        for facts, fillers in columns:
             r = next((r for r in rows if (r["skill"], r["facts"], r["fillers"], r["heldOutWords"]) == (skill, facts, fillers, False)), None)
             cells.append("—" if r is None else f"{100 * r['right'] / r['items']:.1f} ({100 * r['interval'][0]:.0f}–{100 * r['interval'][1]:.0f})")
         lines.append(f"| {skill} | " + " | ".join(cells) + " |")
