@@ -10,6 +10,8 @@ import { alongX, axis, drawChart } from './chart.js';
 import type { Context } from './context.js';
 import { figure } from './figure.js';
 import { patchingView } from './patching.js';
+import { key } from './legend.js';
+import { tableBox } from './table-box.js';
 
 /** What interventions showed: recovery by layer, the map of patches, and the components taken out. */
 export function causeView(context: Context): HTMLElement[] {
@@ -87,16 +89,7 @@ function recoveryFigure(context: Context, run: RunTrace): HTMLElement | null {
     method: { name: 'activation patching', anchor: METHODS.patching },
     table: curves.table,
     canvas: () => canvas,
-    body: [
-      box,
-      h(
-        'div',
-        { class: 'legend' },
-        ...curves.series.map((s, i) =>
-          h('span', { class: 'key' }, h('i', { class: `swatch series-${i} caused` }), h('bdi', null, s.label)),
-        ),
-      ),
-    ],
+    body: [box, h('div', { class: 'legend' }, ...curves.series.map((s, i) => key(`series-${i} caused`, h('bdi', null, s.label))))],
   });
 }
 
@@ -127,7 +120,7 @@ function effectsFigure(context: Context, run: RunTrace): HTMLElement {
       typeof repair === 'string' ? h('tr', { class: 'repair' }, h('td', { attrs: { colspan: 5 } }, `made up by ${repair}`)) : null,
     );
   });
-  const heads = ['taken out', 'predicted', 'zero', 'mean', 'resample'];
+  const columns = ['taken out', 'predicted', 'zero', 'mean', 'resample'];
   return figure(context, {
     id: 'effects',
     title: 'Predicted and observed effect',
@@ -135,16 +128,7 @@ function effectsFigure(context: Context, run: RunTrace): HTMLElement {
     method: { name: 'ablation', anchor: METHODS.ablation },
     table,
     body: [
-      h(
-        'div',
-        { class: 'table-box whole', attrs: { tabindex: 0, role: 'region', 'aria-label': 'Predicted and observed effect' } },
-        h(
-          'table',
-          { class: 'table effects' },
-          h('thead', null, h('tr', null, ...heads.map((text, i) => h('th', { class: i > 0 ? 'num' : '', attrs: { scope: 'col' } }, text)))),
-          ...rows,
-        ),
-      ),
+      tableBox({ label: 'Predicted and observed effect', box: 'whole', table: 'effects', columns, bodies: rows }),
       h(
         'p',
         { class: 'note' },

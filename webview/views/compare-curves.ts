@@ -7,6 +7,7 @@ import { dropdown } from '../ui.js';
 import { axis, drawChart, type Items } from './chart.js';
 import type { Context } from './context.js';
 import { figure } from './figure.js';
+import { key } from './legend.js';
 
 /** A curve of both sides over relative depth, so that models of different depth share an axis. */
 export function compareCurves(context: Context, comparison: Comparison): HTMLElement | null {
@@ -80,9 +81,7 @@ export function compareCurves(context: Context, comparison: Comparison): HTMLEle
       h(
         'div',
         { class: 'legend' },
-        ...[comparison.a, comparison.b].map(({ label }, i) =>
-          h('span', { class: 'key' }, h('i', { class: `swatch series-${i}${caused}` }), h('bdi', null, `${'AB'[i]}: ${label}`)),
-        ),
+        ...[comparison.a, comparison.b].map(({ label }, i) => key(`series-${i}${caused}`, h('bdi', null, `${'AB'[i]}: ${label}`))),
       ),
     ],
   });

@@ -4,6 +4,7 @@ import { change, differencesModel, inUnit, type DifferenceRow } from '../model/c
 import { METHODS } from '../model/methods.js';
 import type { Context } from './context.js';
 import { evidenceMark, figure } from './figure.js';
+import { tableBox } from './table-box.js';
 
 /** Every difference with its test and with what rewording alone does; what does not clear its null is greyed. */
 export function compareDifferences(context: Context, comparison: Comparison): HTMLElement {
@@ -15,24 +16,13 @@ export function compareDifferences(context: Context, comparison: Comparison): HT
     method: { name: 'permutation test', anchor: METHODS.comparison },
     table,
     body: [
-      h(
-        'div',
-        { class: 'table-box tall', attrs: { tabindex: 0, role: 'region', 'aria-label': 'Differences: table' } },
-        h(
-          'table',
-          { class: 'table effects differences' },
-          h(
-            'thead',
-            null,
-            h(
-              'tr',
-              null,
-              ...['what', 'A', 'B', 'B − A'].map((text, i) => h('th', { class: i > 0 ? 'num' : '', attrs: { scope: 'col' } }, text)),
-            ),
-          ),
-          ...rows.map(rowElement),
-        ),
-      ),
+      tableBox({
+        label: 'Differences: table',
+        box: 'tall',
+        table: 'effects differences',
+        columns: ['what', 'A', 'B', 'B − A'],
+        bodies: rows.map(rowElement),
+      }),
       h(
         'p',
         { class: 'note' },

@@ -9,6 +9,7 @@ import { compareDifferences } from './compare-differences.js';
 import { compareTokens } from './compare-tokens.js';
 import type { Context } from './context.js';
 import { dataTable, figure } from './figure.js';
+import { tableBox } from './table-box.js';
 
 /** The residue beside another: what it comes to, curves over relative depth, differences with their nulls, tokens, heads, doses. */
 export function compareView(context: Context): (HTMLElement | null)[] {
@@ -104,16 +105,14 @@ function headsFigure(context: Context, comparison: Comparison): HTMLElement | nu
     method: { name: 'comparison', anchor: METHODS.comparison },
     table,
     body: [
-      h(
-        'div',
-        { class: 'table-box whole', attrs: { tabindex: 0, role: 'region', 'aria-label': 'Heads compared: table' } },
-        h(
-          'table',
-          { class: 'table effects' },
-          h('thead', null, h('tr', null, ...columns.map((c, i) => h('th', { class: i > 1 ? 'num' : '', attrs: { scope: 'col' } }, c)))),
-          h('tbody', null, ...rows),
-        ),
-      ),
+      tableBox({
+        label: 'Heads compared: table',
+        box: 'whole',
+        table: 'effects',
+        columns,
+        numericFrom: 2,
+        bodies: [h('tbody', null, ...rows)],
+      }),
       h(
         'p',
         { class: 'note' },

@@ -3,6 +3,7 @@ import { disruptionModel } from '../model/disruption.js';
 import { METHODS } from '../model/methods.js';
 import type { Context } from './context.js';
 import { figure, missing } from './figure.js';
+import { tableBox } from './table-box.js';
 
 /** Attention disruption: means over heads in probe and control, and the head that changed most. */
 export function disruptionView(context: Context): HTMLElement {
@@ -10,7 +11,6 @@ export function disruptionView(context: Context): HTMLElement {
   const model = run ? disruptionModel(run) : null;
   if (!model) return missing(context, 'Attention disruption', 160);
   const { link } = context;
-  const heading = (text: string, numeric = true): HTMLElement => h('th', { class: numeric ? 'num' : '', attrs: { scope: 'col' } }, text);
   const rows = model.rows.map((row) =>
     h(
       'tbody',
@@ -52,16 +52,13 @@ export function disruptionView(context: Context): HTMLElement {
     method: { name: 'attention at the answer position', anchor: METHODS.disruption },
     table: model.table,
     body: [
-      h(
-        'div',
-        { class: 'table-box whole', attrs: { tabindex: 0, role: 'region', 'aria-label': 'Attention disruption, means over heads' } },
-        h(
-          'table',
-          { class: 'table effects' },
-          h('thead', null, h('tr', null, heading('mean over heads', false), heading('here'), heading('control'), heading('difference'))),
-          ...rows,
-        ),
-      ),
+      tableBox({
+        label: 'Attention disruption, means over heads',
+        box: 'whole',
+        table: 'effects',
+        columns: ['mean over heads', 'here', 'control', 'difference'],
+        bodies: rows,
+      }),
       model.trapped === null ? null : h('p', { class: 'note' }, `Heads trapped near the answer position: ${model.trapped}.`),
     ],
   });

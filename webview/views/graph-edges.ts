@@ -3,6 +3,7 @@ import { h } from '../dom.js';
 import { contradicted, edgesAt, edgeTip, nameOf, type GraphModel } from '../model/graph.js';
 import { nats } from '../model/format.js';
 import type { GraphDrawing } from './graph-drawing.js';
+import { tableBox } from './table-box.js';
 
 /** Edges listed when no node is pinned, and at most for one. */
 const LISTED = 8;
@@ -44,24 +45,7 @@ export function edgeList(drawing: GraphDrawing, model: GraphModel, run: RunTrace
       { class: 'note' },
       `${what}, nats: predicted is read off, observed tested by intervention.${pinned ? '' : ' Select a node for its own.'}`,
     ),
-    h(
-      'div',
-      { class: 'table-box', attrs: { tabindex: 0, role: 'region', 'aria-label': `${what}: table` } },
-      h(
-        'table',
-        { class: 'table edges' },
-        h(
-          'thead',
-          null,
-          h(
-            'tr',
-            null,
-            ...['edge', 'predicted', 'observed'].map((text, i) => h('th', { class: i > 0 ? 'num' : '', attrs: { scope: 'col' } }, text)),
-          ),
-        ),
-        h('tbody', null, ...rows),
-      ),
-    ),
+    tableBox({ label: `${what}: table`, table: 'edges', columns: ['edge', 'predicted', 'observed'], bodies: [h('tbody', null, ...rows)] }),
     all.length > listed.length ? h('p', { class: 'note' }, `${all.length - listed.length} more are in the table.`) : null,
   );
 }

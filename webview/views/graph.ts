@@ -10,6 +10,7 @@ import type { Context } from './context.js';
 import { figure } from './figure.js';
 import { GraphDrawing } from './graph-drawing.js';
 import { edgeList } from './graph-edges.js';
+import { key } from './legend.js';
 
 /** Edges drawn at first: more are a tangle. */
 const READABLE = 60;
@@ -110,8 +111,6 @@ function exportGraph({ residue, send }: Context, run: RunTrace): void {
 }
 
 function legend(): HTMLElement {
-  const key = (swatch: string, text: string): HTMLElement =>
-    h('span', { class: 'key' }, h('i', { class: `swatch ${swatch}`, attrs: { 'aria-hidden': 'true' } }), text);
   return h(
     'div',
     { class: 'legend' },

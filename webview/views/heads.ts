@@ -10,6 +10,7 @@ import { alpha } from '../theme.js';
 import { axis, drawChart, setFont, type Items } from './chart.js';
 import type { Context } from './context.js';
 import { figure, methodLink, missing } from './figure.js';
+import { key } from './legend.js';
 
 const SHOWN = 12;
 
@@ -110,13 +111,9 @@ function scatter(context: Context, model: HeadsModel, picker: HTMLElement | null
       h(
         'div',
         { class: 'legend' },
-        h('span', { class: 'key' }, h('i', { class: 'swatch dot-positive' }), 'toward the answer'),
-        h('span', { class: 'key' }, h('i', { class: 'swatch dot-negative' }), 'toward the rival'),
-        h(
-          'span',
-          { class: 'key' },
-          ...(model.nullOf ? [h('i', { class: 'swatch dot-faint' }), FAINT[model.nullOf]] : ['nulls of heads: not checked']),
-        ),
+        key('dot-positive', 'toward the answer'),
+        key('dot-negative', 'toward the rival'),
+        model.nullOf ? key('dot-faint', FAINT[model.nullOf]) : h('span', { class: 'key' }, 'nulls of heads: not checked'),
         h('span', { class: 'key' }, model.tested ? 'effect of cutting a head off: in the table' : 'effect of removing a head: not checked'),
       ),
     ],

@@ -7,6 +7,7 @@ import { place } from '../model/place.js';
 import { alongX, axis, drawChart, setFont, type Items } from './chart.js';
 import type { Context } from './context.js';
 import { figure, missing } from './figure.js';
+import { key } from './legend.js';
 import { lineBoxes, sweep } from './margin.js';
 
 /** Dose-response, paraphrases, densities: does it hold? */
@@ -154,8 +155,8 @@ function doseFigure(context: Context, model: DoseModel): HTMLElement {
       h(
         'div',
         { class: 'legend' },
-        h('span', { class: 'key' }, h('i', { class: 'swatch dot-positive' }), 'does not fail'),
-        h('span', { class: 'key' }, h('i', { class: 'swatch dot-negative' }), 'fails'),
+        key('dot-positive', 'does not fail'),
+        key('dot-negative', 'fails'),
         h('span', { class: 'key' }, 'larger: the run shown above'),
       ),
     ],

@@ -7,6 +7,7 @@ import { alpha } from '../theme.js';
 import { alongX, axis, drawChart, setFont } from './chart.js';
 import type { Context } from './context.js';
 import { figure, missing } from './figure.js';
+import { key } from './legend.js';
 
 const ZERO = 'answer and rival equal';
 
@@ -82,8 +83,6 @@ export function marginView(context: Context): HTMLElement {
       (i) => model.tips[i] ?? [],
     ),
   });
-  const swatch = (name: string, text: string): HTMLElement =>
-    h('span', { class: 'key' }, h('i', { class: `swatch ${name}`, attrs: { 'aria-hidden': 'true' } }), text);
   return figure(context, {
     id: 'margin',
     title: 'Margin by layer',
@@ -96,9 +95,9 @@ export function marginView(context: Context): HTMLElement {
       h(
         'div',
         { class: 'legend' },
-        swatch('probe', 'probe'),
-        model.control ? swatch('control', 'control') : h('span', { class: 'key unchecked' }, 'control: not checked'),
-        model.collapse ? swatch('collapse', 'collapse point (read off)') : null,
+        key('probe', 'probe'),
+        model.control ? key('control', 'control') : h('span', { class: 'key unchecked' }, 'control: not checked'),
+        model.collapse ? key('collapse', 'collapse point (read off)') : null,
         model.caused
           ? h(
               'span',

@@ -5,6 +5,7 @@ import type { Palette } from '../theme.js';
 import { alongX, axis, drawChart } from './chart.js';
 import type { Context } from './context.js';
 import { figure, missing } from './figure.js';
+import { key } from './legend.js';
 
 /** How an error grows from layer to layer, one curve for each layer at which it was made. */
 export function propagationView(context: Context): HTMLElement | null {
@@ -50,10 +51,8 @@ export function propagationView(context: Context): HTMLElement | null {
       h(
         'div',
         { class: 'legend' },
-        h('span', { class: 'key' }, h('i', { class: 'swatch series-0 caused' }), `noise, mean of ${model.seeds}`),
-        model.curves.some(({ kind }) => kind === 'difference')
-          ? h('span', { class: 'key' }, h('i', { class: 'swatch series-1 caused' }), 'toward the control')
-          : null,
+        key('series-0 caused', `noise, mean of ${model.seeds}`),
+        model.curves.some(({ kind }) => kind === 'difference') ? key('series-1 caused', 'toward the control') : null,
         h('span', { class: 'key' }, `each curve begins where it was made, at ${model.epsilon} of the residual’s length`),
       ),
     ],

@@ -4,6 +4,7 @@ import type { Palette } from '../theme.js';
 import { alongX, axis, drawChart } from './chart.js';
 import type { Context } from './context.js';
 import { evidenceMark, figure, methodLink, missing } from './figure.js';
+import { key } from './legend.js';
 
 /** Layer salience: three small charts over one axis of blocks. */
 export function salienceView(context: Context): HTMLElement {
@@ -70,8 +71,8 @@ export function salienceView(context: Context): HTMLElement {
       h(
         'div',
         { class: 'legend' },
-        h('span', { class: 'key' }, h('i', { class: 'swatch series-0' }), 'attention'),
-        h('span', { class: 'key' }, h('i', { class: 'swatch series-1' }), 'MLP'),
+        key('series-0', 'attention'),
+        key('series-1', 'MLP'),
         h('span', { class: 'key' }, 'hollow, dashed: read off; filled, solid: tested by intervention'),
         model.multiples.some((m) => m.evidence === 'caused') ? null : h('span', { class: 'key unchecked' }, 'causal: not checked'),
       ),
