@@ -80,7 +80,7 @@ function causeOf(run: Run, drop: number): Diagnosis {
     .filter((one) => one.verdict !== 'conflict' || one.write.probe < 0)
     .sort((a, b) => b.test.effect - a.test.effect || a.write.probe - b.write.probe || a.layer - b.layer || a.head - b.head);
   const [first, ...rest] = named;
-  const others = rest.map(({ verdict, layer, head, test }) => ({ kind: verdict, layer, head, effect: test.effect }));
+  const others = rest.map(asOther);
   if (!first || first.test.effect < DIAGNOSIS.cause * drop) {
     const most = first ? `; head ${first.layer}.${first.head} (${first.verdict}) accounts for ${share(first.test.effect, drop)}` : '';
     const sentence = `The failure is not explained by one head: none gives back half of the drop${most}.`;
@@ -173,7 +173,7 @@ function repairOf(run: Run): Diagnosis | null {
   const [first] = found;
   if (!first) return null;
   const { effect, by } = first;
-  const [, part, layer, head] = /^(head|mlp) (\d+)(?:\.(\d+))?$/.exec(by.component) ?? [];
+  const { part, layer, head } = placeOf(by.component);
   const lost = -effect.predicted;
   const ways = [
     { name: 'removed by zero', change: effect.zero },
@@ -182,8 +182,8 @@ function repairOf(run: Run): Diagnosis | null {
   ].map(({ name, change }) => ({ name, agrees: isMadeUp(effect, change), says: `changes the margin by ${nats(change)}` }));
   return {
     ...nothing('self-repair', '', run),
-    layer: layer === undefined ? null : Number(layer),
-    head: part === 'head' && head !== undefined ? Number(head) : null,
+    layer,
+    head: part === 'head' ? head : null,
     partner: effect.component,
     sentence: `${capital(by.component)} takes over from ${effect.component}: without it ${nats(lost)} should be lost, and the margin changes by ${nats(effect.zero)}, ${by.component} making up ${nats(by.change)}.`,
     evidence: 'caused',
@@ -208,9 +208,16 @@ function madeUp(effect: ComponentEffect, { scores, attribution }: Run): { compon
 
 /** What a head (`head 3.1`) or an MLP (`mlp 3`) contributes while nothing is taken out, nats. */
 function contributionOf(component: string, attribution: Run['attribution']): number {
-  const [, part, layer = '', head = ''] = /^(head|mlp) (\d+)(?:\.(\d+))?$/.exec(component) ?? [];
-  const found = part === 'head' ? attribution?.head[Number(layer)]?.[Number(head)] : attribution?.mlp[Number(layer)];
-  return found ?? 0;
+  const { part, layer, head } = placeOf(component);
+  if (layer === null) return 0;
+  return (part === 'head' ? attribution?.head[layer]?.[head ?? -1] : attribution?.mlp[layer]) ?? 0;
+}
+
+/** The part, layer and head that a component's name (`head 3.1`, `mlp 3`) stands for; nulls for another name. */
+function placeOf(component: string): { part: string | null; layer: number | null; head: number | null } {
+  const [, part, layer, head] = /^(head|mlp) (\d+)(?:\.(\d+))?$/.exec(component) ?? [];
+  const numberOf = (text: string | undefined): number | null => (text === undefined ? null : Number(text));
+  return { part: part ?? null, layer: numberOf(layer), head: numberOf(head) };
 }
 
 /** A head that looks at little else than the span, and for nothing. */

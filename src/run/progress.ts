@@ -24,7 +24,12 @@ export class Progress {
         this.done = start + steps;
         return;
       }
-      this.tell?.({ stage: `${stage} (${done} of ${total})`, done: start + (steps * done) / Math.max(1, total), total: this.total });
+      // Work that is told in shares may be at a fraction: words have whole numbers, the bar has it all.
+      this.tell?.({
+        stage: `${stage} (${Math.round(done)} of ${total})`,
+        done: start + (steps * done) / Math.max(1, total),
+        total: this.total,
+      });
     };
   }
 

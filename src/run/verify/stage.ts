@@ -81,8 +81,7 @@ async function verify(context: StageContext, runs: Runs): Promise<Verification> 
   const source = sourceSpan(shell, prompt.spans);
   const span = source === null ? null : prompt.spans[source]!;
   let done = 0;
-  const within = (share: number) => (part: number, total: number) =>
-    context.progress(Math.round(done + (share * part) / Math.max(1, total)), 100);
+  const within = (share: number) => (part: number, total: number) => context.progress(done + (share * part) / Math.max(1, total), 100);
 
   const others: PatchableParaphrase[] = [];
   for (const [i, { index, prompt: one }] of planned.paraphrases.slice(0, POOL).entries()) {
