@@ -5,11 +5,11 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { build } from 'esbuild';
 import { ensureInstalled, root, say } from '../scripts/setup.mjs';
 import { activation } from './activation.mjs';
 import { idleNeighbour, inFreshNode, median, time } from './measure.mjs';
 import { benchModel, floatBytes, parameters, shape } from './model.mjs';
+import { buildPrograms } from './programs.mjs';
 
 const TOKENS = 128;
 const MAP_TOKENS = 48;
@@ -69,26 +69,11 @@ row(
   `float32 weights ${Math.round(mb(floatBytes))} MB × 1.5 + traces ${Math.round(mb(traces))} MB; after a run with every hook and all logits`,
 );
 
-// A traced forward against the same graphs without hook points, in one process like the engine's.
-await build({
-  bundle: true,
-  platform: 'node',
-  target: 'node20',
-  format: 'esm',
-  packages: 'external',
-  entryPoints: {
-    forward: join(root, 'bench', 'forward.ts'),
-    map: join(root, 'bench', 'map.ts'),
-    flags: join(root, 'src', 'engine', 'flags.ts'),
-  },
-  outdir: join(root, 'dist', 'bench'),
-  outExtension: { '.js': '.mjs' },
-});
-// With the flags and the environment that the engine's process has.
-const { engineEnvironment, engineFlags } = await import(pathToFileURL(join(root, 'dist', 'bench', 'flags.mjs')).href);
+// A traced forward against the same graphs without hook points, in one process started like the engine's.
+const { folder: programs, engineEnvironment, engineFlags } = await buildPrograms('forward', 'map');
 const asEngine = (program, ...args) =>
   JSON.parse(
-    execFileSync(process.execPath, [...engineFlags(process.versions.v8), join(root, 'dist', 'bench', `${program}.mjs`), folder, ...args], {
+    execFileSync(process.execPath, [...engineFlags(process.versions.v8), join(programs, `${program}.mjs`), folder, ...args], {
       encoding: 'utf8',
       env: engineEnvironment(process.env),
     }),

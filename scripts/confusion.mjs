@@ -4,28 +4,21 @@ import { execFile } from 'node:child_process';
 import { readdirSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import prettier from 'prettier';
 import { parse } from 'yaml';
+import { readmeWith } from './readme.mjs';
 import { root, say } from './setup.mjs';
+import { importSources } from './sources.mjs';
 
 const folder = join(root, 'test', 'patterns');
 const labels = parse(readFileSync(join(folder, 'labels.yaml'), 'utf8'));
 const models = readdirSync(join(root, 'media', 'models')).filter((id) => existsSync(join(root, 'media', 'models', id, 'config.json')));
 
-/** Wilson's 95 % interval of a share. */
-function wilson(k, n) {
-  if (n === 0) return null;
-  const z = 1.959964;
-  const p = k / n;
-  const centre = (p + (z * z) / (2 * n)) / (1 + (z * z) / n);
-  const half = (z * Math.sqrt((p * (1 - p)) / n + (z * z) / (4 * n * n))) / (1 + (z * z) / n);
-  return [Math.max(0, centre - half), Math.min(1, centre + half)];
-}
-
+const { wilson } = await importSources('statistics', ['src/methods/statistics.js']);
 const percent = (x) => `${Math.round(100 * x)} %`;
 const share = (k, n) => {
-  const interval = wilson(k, n);
-  return interval ? `${percent(k / n)} (${percent(interval[0])} to ${percent(interval[1])})` : 'none';
+  if (n === 0) return 'none';
+  const [low, high] = wilson(k, n);
+  return `${percent(k / n)} (${percent(low)} to ${percent(high)})`;
 };
 
 /** The residues of all shells on one model. Exit 1 only says that an expectation fails. */
@@ -65,12 +58,6 @@ const rows = [...counts].map(([name, { TP, FP, FN, TN, NM, clear }]) => [
 const head = ['pattern', 'TP', 'FP', 'FN', 'TN', 'not measured', 'precision (Wilson 95 %)', 'recall (Wilson 95 %)', 'clear their null'];
 const table = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 const words = `${Object.keys(labels).length} shells on ${models.join(', ')}, seed 0. TP: built to show the pattern and it is detected. Misses: ${misses.join(', ') || 'none'}.`;
-const path = join(root, 'README.md');
-const readme = readFileSync(path, 'utf8');
-const text = readme.replace(
-  /(<!-- confusion -->)[\s\S]*?(<!-- \/confusion -->)/,
-  (_, open, close) => `${open}\n\n${table}\n\n${words}\n\n${close}`,
-);
-if (!/<!-- confusion -->/.test(readme)) throw new Error('README.md has no <!-- confusion --> … <!-- /confusion --> to write between.');
-writeFileSync(path, await prettier.format(text, { ...(await prettier.resolveConfig(path)), filepath: path }));
+const { path, text } = await readmeWith('confusion', `${table}\n\n${words}`);
+writeFileSync(path, text);
 console.log(`${table}\n\n${words}`);

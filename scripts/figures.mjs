@@ -3,12 +3,10 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import prettier from 'prettier';
+import { readmeWith } from './readme.mjs';
 import { root } from './setup.mjs';
 
 const shell = 'shells/v1-memtrace.shell.yaml';
-const readme = join(root, 'README.md');
-const [open, close] = ['<!-- figures:v1 -->', '<!-- /figures:v1 -->'];
 
 const signed = (x) => `${x < 0 ? '−' : ''}${Math.abs(x).toFixed(1)}`;
 const percent = (x) => `${Math.round(x * 100)} %`;
@@ -59,13 +57,9 @@ const json = from
 const figures = tableOf(JSON.parse(json));
 console.log(figures);
 if (!process.argv.includes('--print')) {
-  const old = readFileSync(readme, 'utf8');
-  const [start, end] = [old.indexOf(open), old.indexOf(close)];
-  if (start < 0 || end < start) throw new Error(`README.md has no ${open} … ${close} to write the figures between.`);
-  const draft = `${old.slice(0, start + open.length)}\n\n${figures}\n\n${old.slice(end)}`;
-  const text = await prettier.format(draft, { ...(await prettier.resolveConfig(readme)), parser: 'markdown' });
+  const { path, old, text } = await readmeWith('figures:v1', figures);
   if (text !== old && process.argv.includes('--check')) {
     console.error('The figures in README.md are not those of this run: run `npm run figures`.');
     process.exitCode = 1;
-  } else if (text !== old) writeFileSync(readme, text);
+  } else if (text !== old) writeFileSync(path, text);
 }

@@ -1,26 +1,16 @@
 // `npm run validity`: plants causes in models, has them looked for blind, and writes docs/validity.md and docs/validity.tsv. `--check` only
 // compares, and ends with 1 where they differ.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
 import prettier from 'prettier';
 import { ensureInstalled, root, say } from './setup.mjs';
+import { importSources } from './sources.mjs';
 
 ensureInstalled();
-const outfile = join(root, 'dist', 'validity.mjs');
-mkdirSync(join(root, 'dist'), { recursive: true });
-const modules = ['validity', 'validity-report', 'blind'].map((name) => `export * from './src/planted/${name}.js';`);
-await build({
-  stdin: { contents: modules.join('\n'), resolveDir: root },
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  packages: 'external',
-  outfile,
-  logLevel: 'warning',
-});
-const { lookBlind, missed, reportOf, settingsOf, tableOf, tryAll } = await import(pathToFileURL(outfile).href);
+const { lookBlind, missed, reportOf, settingsOf, tableOf, tryAll } = await importSources(
+  'validity',
+  ['validity', 'validity-report', 'blind'].map((name) => `src/planted/${name}.js`),
+);
 
 const started = Date.now();
 let told = started;

@@ -5,27 +5,15 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
 import { ensureInstalled, root, say } from '../../scripts/setup.mjs';
 import { benchModel } from '../model.mjs';
+import { buildPrograms } from '../programs.mjs';
 
 const TARGET = 15;
 const TOLERANCE = 1e-3;
 
 ensureInstalled();
-const out = join(root, 'dist', 'bench');
-await build({
-  bundle: true,
-  platform: 'node',
-  target: 'node20',
-  format: 'esm',
-  packages: 'external',
-  entryPoints: { map: join(root, 'bench', 'map.ts'), flags: join(root, 'src', 'engine', 'flags.ts') },
-  outdir: out,
-  outExtension: { '.js': '.mjs' },
-});
-const { engineEnvironment, engineFlags } = await import(pathToFileURL(join(out, 'flags.mjs')).href);
+const { folder: out, engineEnvironment, engineFlags } = await buildPrograms('map');
 const folder = benchModel();
 const work = mkdtempSync(join(tmpdir(), 'residue-peers-'));
 const read = (program, args, env = process.env) =>
