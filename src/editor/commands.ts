@@ -7,6 +7,7 @@ import type { Panels } from './panel.js';
 import { openPlanted } from './planted.js';
 import { probeSelection } from './probe.js';
 import type { Runs } from './runs.js';
+import { openSample } from './sample.js';
 import { saveResidue } from './save.js';
 import { isShell, isShellUri } from './selector.js';
 import { shellInView } from './status.js';
@@ -58,6 +59,7 @@ const table: Record<string, Handler> = {
   },
   chooseModel: ({ extension }) => chooseModel(extension),
   openPlanted: ({ extension }, kind) => openPlanted(extension, kind),
+  openSample: ({ extension }, parent, open) => openSample(extension, parent, open !== false),
   openMethods: ({ extension }, anchor) => openMethods(extension, typeof anchor === 'string' ? anchor : ''),
   restartEngine: async ({ engine, runs }) => {
     runs.cancelAll();

@@ -11,6 +11,7 @@ export async function run(): Promise<void> {
   await import('./activation.js');
   await import('./language.js');
   await import('./running.js');
+  await import('./starting.js');
   const counts = { passed: 0, failed: 0 };
   await new Promise<void>((done) => {
     mocha
