@@ -6,21 +6,26 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { ensureInstalled, root, say } from './setup.mjs';
 
-const cli = join(root, 'dist', 'cli.cjs');
-const engine = join(root, 'dist', 'engine.cjs');
+const bundles = ['cli.cjs', 'engine.cjs', 'webview.js', 'report.js'].map((name) => join(root, 'dist', name));
+const [cli] = bundles;
 
-/** True when both bundles are there and no source is newer. */
+/** True when every bundle is there and no source is newer. */
 function current() {
-  if (!existsSync(cli) || !existsSync(engine)) return false;
-  const built = Math.min(statSync(cli).mtimeMs, statSync(engine).mtimeMs);
-  const sources = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  if (!bundles.every((bundle) => existsSync(bundle))) return false;
+  const built = Math.min(...bundles.map((bundle) => statSync(bundle).mtimeMs));
+  const sources = ['src', 'webview']
+    .flatMap((folder) => readdirSync(join(root, folder), { recursive: true, withFileTypes: true }))
+    .filter((entry) => entry.isFile());
   return sources.every((entry) => statSync(join(entry.parentPath ?? entry.path, entry.name)).mtimeMs <= built);
 }
 
 ensureInstalled();
 if (!current()) {
   say('Building …');
-  execFileSync(process.execPath, ['esbuild.mjs', '--only=engine,cli'], { cwd: root, stdio: ['ignore', process.stderr, process.stderr] });
+  execFileSync(process.execPath, ['esbuild.mjs', '--only=engine,cli,webview,report'], {
+    cwd: root,
+    stdio: ['ignore', process.stderr, process.stderr],
+  });
 }
 process.argv.splice(1, 1, cli);
 createRequire(import.meta.url)(cli);

@@ -4,6 +4,7 @@ import { checkCommand } from './check.js';
 import { compareCommand, type CompareCommandOptions } from './compare.js';
 import { graphCommand, type GraphCommandOptions } from './graph.js';
 import { modelsCommand } from './models.js';
+import { reportCommand, type ReportCommandOptions } from './report.js';
 import { probeCommand, runCommand, type ProbeCommandOptions, type RunCommandOptions } from './run.js';
 import { EXIT } from './session.js';
 import { selftestCommand, type SelftestCommandOptions } from './selftest.js';
@@ -182,6 +183,25 @@ export function program(end: (code: number) => void): Command {
       ),
     )
     .action(async (subject: string, options: GraphCommandOptions) => end(await graphCommand(subject, options)));
+
+  withModel(residue.command('report'))
+    .description('a residue as one HTML file, as Markdown, or as the report that `run` prints; a shell is run first')
+    .argument('<file>', 'a *.residue.json, or a shell')
+    .addOption(new Option('--html <file>', 'write one HTML file there, which opens anywhere with no network').argParser(text('file')))
+    .addOption(
+      new Option('--markdown [file]', 'write a Markdown summary there, for a paper or an issue; without a file: print it').argParser(
+        text('file'),
+      ),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'residue report my.residue.json --html my.html',
+        'residue report my.residue.json --markdown | pbcopy',
+        'residue report shells/v1-memtrace.shell.yaml --html v1.html --markdown v1.md',
+      ),
+    )
+    .action(async (file: string, options: ReportCommandOptions) => end(await reportCommand(file, options)));
 
   residue
     .command('merge')

@@ -4,10 +4,12 @@ import stringWidth from 'string-width';
 import { describe, expect, it } from 'vitest';
 import { formatJUnit } from '../../src/residue/junit.js';
 import { formatMarkdown } from '../../src/residue/markdown.js';
+import { REFERENCES } from '../../src/residue/references.js';
 import { formatReport, MIN_WIDTH } from '../../src/residue/report.js';
 import { marginChart, sparkline } from '../../src/residue/report/chart.js';
 import { cut, nats, paintOf, printable, table, wrap } from '../../src/residue/report/text.js';
 import type { Residue, RunTrace } from '../../src/residue/types.js';
+import { generateResidue } from '../helpers/residue-generator.js';
 import { residueFixture, runTrace } from './residue-fixture.js';
 
 const ESC = '\u001b';
@@ -256,10 +258,43 @@ describe('Markdown', () => {
     if (run?.scores) run.scores = { ...run.scores, top: [{ id: 1, text: '`|<script>', prob: 0.5, logprob: -0.7 }] };
     const text = formatMarkdown(residue);
     expect(text).toContain('**Failed: says " blue", should say " red".**');
-    expect(text).toContain('| walk = 40 | −2.25 | 0.030 | ``"`\\|<script>"`` |');
+    expect(text).toContain('| walk = 40 | 69 | −2.25 | 0.030 | ``"`\\|<script>"`` | lost at layer 2 |');
     expect(text).toContain('- INHIBIT (tested by intervention): Cutting fact off takes 1.5 nats from the margin.');
-    expect(text).toContain('✗ INHIBIT.effect is \\-1.5 \\<nats\\>');
+    expect(text).toContain('✗ INHIBIT.effect is -1.5 \\<nats\\>');
     expect(formatMarkdown(residueFixture({ shell: { ...residue.shell, title: '<img src=x onerror=alert(1)>' } }))).not.toMatch(/[^\\]</);
     expect(runTrace().name).toBe('probe.walk=40');
+  });
+
+  it('gives each dose its interval, each head its test, each claim its null, and a command to get it again', () => {
+    const residue = generateResidue({ runs: 4, paraphrases: 7 });
+    const text = formatMarkdown(residue);
+    const { failing, total, interval } = residue.density!.byRun[2]!;
+    expect(text).toContain(`| ${failing} of ${total} | ${Math.round(interval[0] * 100)} % to ${Math.round(interval[1] * 100)} % |`);
+    const heads = residue.runs[residue.primary]!.attribution!.head.flatMap((row, l) => row.map((c, h) => ({ name: `${l}.${h}`, c })));
+    const largest = heads.reduce((a, b) => (Math.abs(b.c) > Math.abs(a.c) ? b : a));
+    expect(text).toMatch(new RegExp(`^\\| ${largest.name} \\| [+−]${Math.abs(largest.c).toFixed(2)} \\|`, 'm'));
+    for (const { opinion } of residue.claims ?? []) if (opinion) expect(text).toContain(`| ${opinion.agree} of ${opinion.of} |`);
+    expect(text).toContain(`\`\`\`sh\n${residue.provenance.command}\n\`\`\``);
+    // Every row of a table has as many cells as its head.
+    for (const table of text.split('\n\n').filter((part) => part.startsWith('| '))) {
+      const widths = table.split('\n').map((line) => line.split(/(?<!\\)\|/).length);
+      expect(new Set(widths).size, table).toBe(1);
+    }
+  });
+
+  it('names the publications of what was measured and of nothing else', () => {
+    const residue = generateResidue({});
+    const keys = (one: Residue): string[] => [...formatMarkdown(one).matchAll(/^@\w+\{([\w]+),/gm)].map((match) => match[1]!);
+    expect(keys(residue)).toContain('meng2022rome');
+    const bare = residueFixture();
+    for (const run of bare.runs) for (const part of ['lens', 'attention', 'commands'] as const) delete run[part];
+    expect(keys(bare)).not.toContain('nostalgebraist2020logitlens');
+    expect(keys(bare)).not.toContain('geva2023recall');
+    expect(keys(bare).at(-1)).toBe('symbolicresidue');
+    for (const { bibtex, key } of REFERENCES) {
+      expect(bibtex.split('{').length, key).toBe(bibtex.split('}').length);
+      expect(bibtex).toMatch(/^@(article|inproceedings|misc)\{\w+,\n {2}author = \{.+\},\n {2}title = \{.+\},\n {2}year = \{\d{4}\},\n/);
+    }
+    expect(new Set(REFERENCES.map(({ key }) => key)).size).toBe(REFERENCES.length);
   });
 });
