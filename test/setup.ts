@@ -12,6 +12,7 @@ export default function setup(): () => void {
   process.env.TMPDIR = folder;
   process.env.TEMP = folder;
   process.env.XDG_CACHE_HOME = folder;
-  if (!process.env.RESIDUE_SKIP_BUILD) execFileSync(process.execPath, ['esbuild.mjs', '--only=engine,cli'], { stdio: 'ignore' });
+  if (!process.env.RESIDUE_SKIP_BUILD)
+    execFileSync(process.execPath, ['esbuild.mjs', '--only=engine,cli,webview,report'], { stdio: 'ignore' });
   return () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 }

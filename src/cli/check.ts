@@ -1,7 +1,8 @@
 import { InputError } from '../errors.js';
 import { printable } from '../residue/report/text.js';
+import type { ShellFinding } from '../residue/sarif.js';
 import { parseShell } from '../shell/parse.js';
-import type { Diagnostic } from '../shell/types.js';
+import type { Diagnostic, Shell } from '../shell/types.js';
 import { expandFiles, readShell } from './files.js';
 import { EXIT, sentenceOf } from './session.js';
 
@@ -9,6 +10,10 @@ import { EXIT, sentenceOf } from './session.js';
 export interface Checked {
   file: string;
   text: string | null;
+  /** Null where `text` is. */
+  shell: Shell | null;
+  /** What is wrong with it or doubtful in it, with its range; a file that cannot be read has one without. */
+  findings: ShellFinding[];
   /** `file:line:column: sentence`; warnings and informations say so. */
   lines: string[];
 }
@@ -24,10 +29,10 @@ export function diagnose(file: string): Checked {
     text = readShell(file);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    return { file, text: null, lines: [sentenceOf(error)] };
+    return { file, text: null, shell: null, findings: [{ severity: 'error', message: error.message }], lines: [sentenceOf(error)] };
   }
   const { shell, diagnostics } = parseShell(text);
-  return { file, text: shell ? text : null, lines: diagnostics.map((d) => lineOf(file, d)) };
+  return { file, text: shell ? text : null, shell, findings: diagnostics, lines: diagnostics.map((d) => lineOf(file, d)) };
 }
 
 /** `residue check FILES…`: the schema only, no model. Returns the exit code: 0 when every file can be run, 2 otherwise. */

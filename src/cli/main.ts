@@ -35,6 +35,13 @@ function names(value: string, former: string[] = []): string[] {
   return [...new Set([...former, ...more])];
 }
 
+/** `INHIBIT,RECALL`, each once. */
+function commandNames(value: string, former: string[] = []): string[] {
+  const more = value.split(',').map((name) => name.trim());
+  if (more.includes('')) throw new InvalidArgumentError('It must name commands of the shell, separated by commas, none of them empty.');
+  return [...new Set([...former, ...more])];
+}
+
 /** A share from 0 to 1, or commander's own sentence about it. */
 function fraction(text: string): number {
   const value = text.trim() === '' ? NaN : Number(text);
@@ -103,7 +110,11 @@ export function program(end: (code: number) => void): Command {
       new Option('--verify [full]', 'test causes by intervention though nothing fails; full: every position on its own').argParser(how),
     )
     .option('--no-verify', 'leave the interventions that test causes out')
+    .addOption(new Option('--commands <A,B,…>', "run only these of the shells' commands, by name").argParser(commandNames))
     .addOption(new Option('--junit <file>', 'write the expectations as JUnit test cases there').argParser(text('file')))
+    .addOption(
+      new Option('--sarif <file>', 'write failed expectations, wrong files and patterns as SARIF 2.1.0 there').argParser(text('file')),
+    )
     .addOption(new Option('--models <a,b,…>', 'run every shell on each of these models and print the shell × model table').argParser(names))
     .addOption(tables())
     .addOption(

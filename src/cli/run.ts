@@ -1,12 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { CancelledError, InputError } from '../errors.js';
+import { CancelledError, InputError, type Place } from '../errors.js';
 import { DEFAULT_MODEL } from '../model/catalog.js';
 import { formatJUnit, type JUnitEntry } from '../residue/junit.js';
+import { packageVersion } from '../paths.js';
 import { formatReport } from '../residue/report.js';
+import { formatSarif, type SarifEntry } from '../residue/sarif.js';
 import type { Residue } from '../residue/types.js';
 import { serializeResidue, writeFailure, writeFileAtomic, writeResidue } from '../residue/write.js';
+import { placeOf } from '../run/place.js';
+import { suggestion } from '../shell/suggest.js';
+import type { Range, Shell } from '../shell/types.js';
 import { diagnose } from './check.js';
 import { expandFiles, outputNames } from './files.js';
 import { EXIT, inSession, sentenceOf, settingsOf, type ModelOptions, type Session } from './session.js';
@@ -14,6 +19,9 @@ import { EXIT, inSession, sentenceOf, settingsOf, type ModelOptions, type Sessio
 export interface RunCommandOptions extends ModelOptions {
   json?: boolean;
   junit?: string;
+  sarif?: string;
+  /** Only these of the shells' commands, by their names. */
+  commands?: string[];
   /** Causal verification, as `RunShellOptions.verify`. */
   verify?: boolean | 'full';
   npz?: string;
@@ -101,16 +109,20 @@ export function runCommand(args: readonly string[], options: RunCommandOptions):
     for (const { lines } of checked) for (const line of lines) terminal.err(line);
     const broken = checked.some((c) => c.text === null);
     const entries: JUnitEntry[] = [];
+    const scan: SarifEntry[] = [];
     const residues: Residue[] = [];
     const names = outputNames(files);
     let failed = broken;
     for (const [i, file] of files.entries()) {
-      const { text, lines } = checked[i] ?? { text: null, lines: [] };
+      const { text, shell, lines, findings } = checked[i]!;
       const start = performance.now();
       const seconds = () => (performance.now() - start) / 1000;
+      const found: SarifEntry = { file, findings };
       if (text === null) entries.push({ file, error: lines.join('\n'), seconds: 0 });
-      if (text === null || broken) continue;
+      if (text === null || !broken) scan.push(found);
+      if (text === null || shell === null || broken) continue;
       try {
+        const commands = options.commands && chosenCommands(shell, options.commands);
         const label = files.length > 1 ? basename(file) : '';
         const residue = await withArrays(session, options.npz, files.length > 1 ? (names[i] ?? null) : null, async (npz) =>
           completed(
@@ -123,6 +135,7 @@ export function runCommand(args: readonly string[], options: RunCommandOptions):
                 settings: settingsOf(options),
                 seed: options.seed,
                 verify: options.verify,
+                ...(commands ? { commands } : {}),
                 npz,
               },
               { signal: session.signal, onProgress: (event) => terminal.progress.update(event, label) },
@@ -138,11 +151,14 @@ export function runCommand(args: readonly string[], options: RunCommandOptions):
         if (!options.json) await terminal.out((residues.length ? '\n' : '') + formatReport(residue, terminal));
         residues.push(residue);
         entries.push({ file, residue, seconds: seconds() });
+        Object.assign(found, { residue, places: placesOf(shell, { text, file }, residue) });
       } catch (error) {
         if (session.signal.aborted) throw new CancelledError();
         const line = sentenceOf(inFile(error, file));
         terminal.err(line);
         entries.push({ file, error: line, seconds: seconds() });
+        const { message, place = {} } = error instanceof InputError ? error : { message: line };
+        found.error = { message, ...place };
         failed = true;
       }
     }
@@ -150,10 +166,38 @@ export function runCommand(args: readonly string[], options: RunCommandOptions):
       writeFileAtomic(options.junit, formatJUnit(entries));
       terminal.err(`wrote ${options.junit}`);
     }
+    if (options.sarif !== undefined) {
+      writeFileAtomic(options.sarif, formatSarif(scan, { version: packageVersion() }));
+      terminal.err(`wrote ${options.sarif}`);
+    }
     const [only] = residues;
     if (options.json && only) await terminal.out(serializeResidue(files.length > 1 ? residues : only));
     if (failed) return EXIT.badInput;
     return residues.every((r) => r.expectations.every((e) => e.passed)) ? EXIT.ok : EXIT.expectationsFailed;
+  });
+}
+
+/** Indexes of a shell's commands by their names, in any case. Throws InputError for one that it does not call. */
+function chosenCommands({ run }: Shell, names: readonly string[]): number[] {
+  const own = [...new Set(run.map(({ name }) => name))];
+  for (const name of names)
+    if (!own.includes(name.toUpperCase()))
+      throw new InputError(
+        own.length === 0
+          ? `it calls no command, and --commands names ${JSON.stringify(name)}.`
+          : `it calls no command ${JSON.stringify(name)}: ${suggestion(name, own).text}`,
+      );
+  const wanted = new Set(names.map((name) => name.toUpperCase()));
+  return run.flatMap(({ name }, i) => (wanted.has(name) ? [i] : []));
+}
+
+/** Range in the file of each of a residue's expectations. */
+function placesOf({ expect }: Shell, source: { text: string; file: string }, { expectations }: Residue): (Place | undefined)[] {
+  const whole = ({ start, end }: Range): Range => ({ start, end: start + source.text.slice(start, end).trimEnd().length });
+  const left = expect.map(({ path, range }) => ({ path, place: placeOf(source, whole(range)) }));
+  return expectations.map(({ path, line }) => {
+    const at = left.findIndex((one) => one.path === path && one.place.line === line);
+    return at < 0 ? undefined : left.splice(at, 1)[0]?.place;
   });
 }
 

@@ -85,10 +85,7 @@ function verdictLines(residue: Residue, run: RunTrace | undefined): string[] {
   const collapse = run && collapseWords(run, residue.provenance.model.layers);
   if (collapse) lines.push(`- ${literal(collapse)}`);
   const interval = run?.verification?.interval;
-  if (interval)
-    lines.push(
-      `- Lost between layer ${interval.from ?? '?'} and layer ${interval.to ?? '?'} (tested by intervention: activation patching)`,
-    );
+  if (interval) lines.push(`- Collapse interval (tested by intervention: activation patching): ${intervalWords(interval)}`);
   lines.push(verdict.confirmed.length ? `- Tested by intervention: ${verdict.confirmed.map(literal).join('; ')}` : '- Cause: not checked');
   const { diagnosis } = verdict;
   if (diagnosis && diagnosis.kind !== 'none') {
