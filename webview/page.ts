@@ -1,5 +1,5 @@
 import { comparisonIn } from '../src/residue/guards.js';
-import type { ToHost, ToPage } from '../src/residue/messages.js';
+import type { KeptStanding, ToHost, ToPage } from '../src/residue/messages.js';
 import type { Comparison } from '../src/residue/types-comparison.js';
 import type { Residue } from '../src/residue/types.js';
 import { h } from './dom.js';
@@ -28,6 +28,7 @@ export class Page {
   empty = false;
   /** Why nothing can be run; null where it can. */
   off: string | null = null;
+  standing: KeptStanding | null = null;
   private palette = readPalette();
   private readonly tip = new Tip();
   private readonly link = new Link(({ row, head, token }) => this.set({ row, head: head && head.join('.'), token }));
@@ -120,6 +121,9 @@ export class Page {
         this.save(false);
         // Asked for just now: to be seen without looking for it.
         this.unseen = this.comparison !== null;
+        break;
+      case 'standing':
+        this.standing = message.standing;
         break;
       case 'off':
         this.off = message.reason;

@@ -1,7 +1,8 @@
-import type { ToHost, ToPage } from '../src/residue/messages.js';
+import type { KeptStanding, ToHost, ToPage } from '../src/residue/messages.js';
 import type { Residue } from '../src/residue/types.js';
 import { h } from './dom.js';
 import { button, runButton } from './ui.js';
+import { standingElements } from './views/standing.js';
 
 export type Progress = Extract<ToPage, { type: 'progress' }>;
 export type Failure = Extract<ToPage, { type: 'error' }>;
@@ -14,6 +15,8 @@ export interface Standing {
   empty: boolean;
   /** Why nothing can be run; null where it can. */
   off: string | null;
+  /** Whether what is shown was kept, and still holds. */
+  standing: KeptStanding | null;
   send(message: ToHost): void;
 }
 
@@ -32,6 +35,7 @@ export function statusElements(standing: Standing): HTMLElement[] {
         '. What had arrived is kept below.',
       ),
     );
+  if (residue && !progress && !failure) lines.push(...standingElements(standing.standing, standing));
   if (empty)
     lines.push(
       h(

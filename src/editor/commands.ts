@@ -2,16 +2,16 @@ import { commands, Uri, window, workspace, type Disposable, type LogOutputChanne
 import { isResidueFile } from './compare.js';
 import type { Engine, RunAsk } from './engine.js';
 import { chooseModel } from './models.js';
-import { openMethods, openShell } from './navigate.js';
+import { openMethods, openShell, revealInShell } from './navigate.js';
 import type { Panels } from './panel.js';
 import { openPlanted } from './planted.js';
 import { probeSelection } from './probe.js';
-import type { Runs } from './runs.js';
+import type { Results } from './results.js';
+import type { Runs, RunWay } from './runs.js';
 import { openSample } from './sample.js';
 import { saveResidue } from './save.js';
 import { isShell, isShellUri } from './selector.js';
 import { shellInView } from './status.js';
-import type { ResidueStore } from './store.js';
 import { mayRun } from './trust.js';
 
 export interface CommandParts {
@@ -19,7 +19,7 @@ export interface CommandParts {
   engine: Engine;
   runs: Runs;
   panels: Panels;
-  store: ResidueStore;
+  results: Results;
   log: LogOutputChannel;
 }
 
@@ -30,6 +30,10 @@ const table: Record<string, Handler> = {
   runShell: async (parts, target) => {
     const document = await shellOf(target);
     if (document) return run(parts, document);
+  },
+  runAgain: async (parts, target) => {
+    const document = await shellOf(target, parts.panels.active());
+    if (document) return run(parts, document, {}, { fresh: true });
   },
   verify: async (parts, target) => {
     const document = await shellOf(target, parts.panels.active());
@@ -53,13 +57,15 @@ const table: Record<string, Handler> = {
     return shown && panels.show(shown).chooseOther();
   },
   probeSelection: (parts) => probeSelection((document) => run(parts, document)),
-  saveResidue: async ({ panels, store }) => {
+  saveResidue: async ({ panels, results }) => {
     const shell = panels.active() ?? (await shellOf(undefined))?.uri;
-    if (shell) await saveResidue(shell, store);
+    if (shell) await saveResidue(shell, results);
   },
+  clearResults: ({ results }) => clearResults(results),
   chooseModel: ({ extension }) => chooseModel(extension),
   openPlanted: ({ extension }, kind) => openPlanted(extension, kind),
   openSample: ({ extension }, parent, open) => openSample(extension, parent, open !== false),
+  revealLine: (_, target, line) => (target instanceof Uri && typeof line === 'number' ? revealInShell(target, line, 1) : undefined),
   openMethods: ({ extension }, anchor) => openMethods(extension, typeof anchor === 'string' ? anchor : ''),
   restartEngine: async ({ engine, runs }) => {
     runs.cancelAll();
@@ -84,9 +90,9 @@ export function registerCommands(parts: CommandParts): Disposable[] {
   );
 }
 
-function run({ panels, runs }: CommandParts, document: TextDocument, ask?: RunAsk): Promise<unknown> {
+function run({ panels, runs }: CommandParts, document: TextDocument, ask?: RunAsk, way?: RunWay): Promise<unknown> {
   if (workspace.isTrusted) panels.show(document.uri);
-  return runs.run(document, ask);
+  return runs.run(document, ask, way);
 }
 
 /** The shell meant: the one named by a menu or lens, or by the panel in front, else the one in view. Says so when there is none. */
@@ -96,6 +102,22 @@ async function shellOf(target: unknown, panel?: Uri): Promise<TextDocument | und
   if (document && (isShell(document) || isShellUri(document.uri))) return document;
   if (!uri) void window.showInformationMessage('Open a shell (a *.shell.yaml file) first.');
   return undefined;
+}
+
+/** Asks how much of what is kept is to go, and clears it. */
+async function clearResults(results: Results): Promise<void> {
+  const kept = 'Clear Cached Results';
+  const all = 'Clear Results and History';
+  const choice = await window.showWarningMessage(
+    'Clear what is kept of this workspace’s runs?',
+    {
+      modal: true,
+      detail: 'Without its cached result a shell is computed when it is next run. The history also has the numbers of each run.',
+    },
+    kept,
+    all,
+  );
+  if (choice) await results.clear(choice === all);
 }
 
 /** Asks for one of the shell's commands. */

@@ -76,7 +76,7 @@ export function diagnostics(runs: Runs): Disposable {
           event.uri,
           failure(event.uri, event.failure).filter(({ message }) => !marked.has(message)),
         );
-      } else if (event.type === 'residue') ran.set(event.uri, unmet(event.uri, event.residue));
+      } else if (event.type === 'residue' || event.type === 'cached') ran.set(event.uri, unmet(event.uri, event.residue));
     }),
   ];
   for (const document of workspace.textDocuments) later(document, 0);

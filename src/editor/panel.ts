@@ -19,9 +19,9 @@ import { panelHtml } from '../../webview/html.js';
 import { chooseOther, isResidueFile, readResidueFile } from './compare.js';
 import type { Engine } from './engine.js';
 import { openMethods, openShell, revealInShell } from './navigate.js';
+import type { Results } from './results.js';
 import type { RunEvent, RunFailure, Runs } from './runs.js';
 import { savePanelFile } from './save.js';
-import type { ResidueStore } from './store.js';
 import { restrictedMessage } from './trust.js';
 
 export const panelType = 'symbolicResidue.panel';
@@ -72,6 +72,7 @@ class Panel {
       case 'started':
         this.#failure = undefined;
         this.#settled = false;
+        this.#send({ type: 'standing', standing: null });
         this.#send({ type: 'progress', stage: 'Starting', done: 0, total: 0 });
         break;
       case 'progress':
@@ -80,11 +81,14 @@ class Panel {
       case 'partial':
         this.#sendResidue(event.json);
         break;
+      case 'cached':
       case 'residue':
+        this.#failure = undefined;
         this.#settled = true;
         // It came as the last part already, unless the run's end was told by the host itself.
         if (event.json !== this.#sent) this.#sendResidue(event.json);
         if (this.#other) void this.compare(this.#other);
+        void this.standing();
         break;
       case 'failed':
         this.#failure = event.failure;
@@ -96,6 +100,19 @@ class Panel {
         if (!this.#settled) void this.#sendState();
         break;
     }
+  }
+
+  /** Tells the page whether what it shows was kept, and still holds; and gives it what holds where it shows something else. */
+  async standing(): Promise<void> {
+    if (this.file || !this.#ready || this.parts.runs.isRunning(this.shell)) return;
+    const shown = await this.parts.results.shown(this.shell);
+    const { changeWords } = await import('./results/fingerprint.js');
+    if (!shown || this.parts.runs.isRunning(this.shell)) return;
+    const { at, cached, changes } = shown.standing;
+    // A text that was put back has the result back that it had.
+    const json = await this.parts.results.store.text(shown.entry.key);
+    if (json !== undefined && json !== this.#sent) this.#sendResidue(json);
+    this.#send({ type: 'standing', standing: { at, cached, stale: changes.length > 0 ? changeWords(changes) : null } });
   }
 
   async #receive(message: ToHost): Promise<void> {
@@ -111,7 +128,7 @@ class Panel {
         if (this.file) return void window.showInformationMessage(fileMessage);
         const document = await openShell(this.shell);
         const ask = { ...(message.verify ? { verify: 'full' as const } : {}), ...(message.graph ? { graph: true as const } : {}) };
-        if (document) await this.parts.runs.run(document, ask);
+        if (document) await this.parts.runs.run(document, ask, { fresh: !message.verify && !message.graph });
         return;
       }
       case 'cancel':
@@ -144,12 +161,13 @@ class Panel {
     if (progress) this.#send({ type: 'progress', ...progress });
     else if (this.#failure) this.#sendFailure(this.#failure);
     else if (!residue) this.#send({ type: 'empty' });
+    await this.standing();
   }
 
   /** What the page shows: the file's text, what has arrived of a run, or what the last one left. */
   async #residue(): Promise<string | undefined> {
     if (this.file) return readResidueFile(this.shell);
-    return this.parts.runs.latest(this.shell) ?? (await this.parts.store.text(this.shell));
+    return this.parts.runs.latest(this.shell) ?? (await this.parts.results.text(this.shell));
   }
 
   /** Asks what to compare the residue with, and does so. Gives the comparison's JSON text; undefined when there is none. */
@@ -216,7 +234,7 @@ interface PanelParts {
   extension: ExtensionContext;
   engine: Engine;
   runs: Runs;
-  store: ResidueStore;
+  results: Results;
   log: LogOutputChannel;
 }
 
@@ -232,6 +250,9 @@ export class Panels implements Disposable {
   constructor(private readonly parts: PanelParts) {
     this.#disposables = [
       parts.runs.onDidChange((event) => this.#panels.get(event.uri.toString())?.follow(event)),
+      parts.results.onDidChange((shell) => {
+        for (const panel of shell ? [this.#panels.get(shell.toString())] : this.#panels.values()) void panel?.standing();
+      }),
       workspace.onDidGrantWorkspaceTrust(() => this.#panels.forEach((panel) => panel.trust())),
       window.registerWebviewPanelSerializer(panelType, {
         deserializeWebviewPanel: (view, state: unknown) => {

@@ -12,8 +12,10 @@ import {
 import { CancelledError, InputError, type Place } from '../errors.js';
 import type { Residue } from '../residue/types.js';
 import type { RunProgress } from '../run/types.js';
-import type { Engine, RunAsk } from './engine.js';
+import type { Engine, RunAsk, ShellRequest } from './engine.js';
 import { revealInShell } from './navigate.js';
+import type { Results } from './results.js';
+import type { RunEntry } from './results/store.js';
 import { settings } from './settings.js';
 import { mayRun } from './trust.js';
 
@@ -29,10 +31,22 @@ export type RunEvent = { uri: Uri } & (
   | { type: 'started' }
   | { type: 'progress'; progress: RunProgress }
   | { type: 'partial'; json: string }
-  | { type: 'residue'; residue: Residue; json: string }
+  | { type: 'residue'; residue: Residue; json: string; seconds: number }
+  /** Nothing was computed: this is what an earlier run left. */
+  | { type: 'cached'; residue: Residue; json: string; at: string }
   | { type: 'failed'; failure: RunFailure }
   | { type: 'ended' }
 );
+
+/** How a run is made, beyond what is asked of it. */
+export interface RunWay {
+  /** Compute it although what it depends on is unchanged. */
+  fresh?: boolean;
+  /** No message over the window: whoever asked tells how it went. */
+  quiet?: boolean;
+  /** Fires when it is to stop. */
+  signal?: AbortSignal;
+}
 
 interface Running {
   controller: AbortController;
@@ -50,6 +64,7 @@ export class Runs implements Disposable {
 
   constructor(
     private readonly engine: Engine,
+    private readonly results: Results,
     private readonly log: LogOutputChannel,
   ) {}
 
@@ -69,10 +84,11 @@ export class Runs implements Disposable {
   }
 
   /**
-   * Runs a shell as it stands in its editor, saved or not. A run of the same shell that is under way is cancelled first.
+   * Runs a shell as it stands in its editor, saved or not. A run of the same shell that is under way is cancelled first. Where
+   * nothing has changed since an earlier run, that one's residue is opened in its place, unless a `fresh` one is asked for.
    * Resolves with the residue, also of a cancelled run when there is one; undefined when it failed (shown and told to listeners).
    */
-  async run(document: TextDocument, ask: RunAsk = {}): Promise<Residue | undefined> {
+  async run(document: TextDocument, ask: RunAsk = {}, way: RunWay = {}): Promise<Residue | undefined> {
     if (!mayRun()) return undefined;
     const key = document.uri.toString();
     const former = this.#running.get(key);
@@ -82,9 +98,11 @@ export class Runs implements Disposable {
     const other = this.#running.get(key);
     if (other) return other.done;
     const controller = new AbortController();
+    if (way.signal?.aborted) return undefined;
+    way.signal?.addEventListener('abort', () => controller.abort(), { once: true });
     const running: Running = { controller, done: Promise.resolve(undefined) };
     this.#running.set(key, running);
-    running.done = this.#run(document, ask, running).finally(() => {
+    running.done = this.#run(document, ask, way, running).finally(() => {
       this.#running.delete(key);
       this.#tell();
       this.#changes.fire({ uri: document.uri, type: 'ended' });
@@ -110,72 +128,97 @@ export class Runs implements Disposable {
     void commands.executeCommand('setContext', 'symbolicResidue.running', this.#running.size > 0);
   }
 
-  async #run(document: TextDocument, ask: RunAsk, running: Running): Promise<Residue | undefined> {
+  async #run(document: TextDocument, ask: RunAsk, way: RunWay, running: Running): Promise<Residue | undefined> {
     const { controller } = running;
     const { uri } = document;
-    const name = basename(uri.path);
+    const text = document.getText();
     const chosen = settings(uri);
+    const print = await this.results.fingerprint(uri, text, ask);
+    if (!way.fresh && print) {
+      const kept = await this.results.cached(uri, print);
+      if (kept) return this.#open(uri, kept, way);
+    }
     this.#changes.fire({ uri, type: 'started' });
+    const began = performance.now();
+    const finish = async (residue: Residue, json: string): Promise<Residue> => {
+      const seconds = (performance.now() - began) / 1000;
+      // Kept in memory before listeners hear of it; on the disk a little later.
+      const kept = this.results.record({ uri, residue, json, ask, seconds, print });
+      this.#changes.fire({ uri, type: 'residue', residue, json, seconds });
+      await kept;
+      return residue;
+    };
     try {
-      return await window.withProgress(
-        { location: ProgressLocation.Notification, title: `Running ${name}`, cancellable: true },
-        async (notification, token) => {
-          const listener = token.onCancellationRequested(() => controller.abort());
-          let shown = 0;
-          try {
-            const residue = await this.engine.run(
-              { text: document.getText(), file: uri.scheme === 'file' ? uri.fsPath : null, ...chosen, ...ask },
-              {
-                signal: controller.signal,
-                onProgress: (progress) => {
-                  const share = progress.total > 0 ? Math.min(100, (100 * progress.done) / progress.total) : shown;
-                  notification.report({ message: progress.stage, increment: Math.max(0, share - shown) });
-                  shown = Math.max(shown, share);
-                  running.progress = progress;
-                  this.#changes.fire({ uri, type: 'progress', progress });
-                },
-                onJson: (json) => {
-                  running.json = json;
-                  this.#changes.fire({ uri, type: 'partial', json });
-                },
-              },
-            );
-            this.log.info(`${name}: ${residue.status}${residue.verdict ? `, ${residue.verdict.sentence}` : ''}`);
-            this.#changes.fire({ uri, type: 'residue', residue, json: running.json ?? JSON.stringify(residue) });
-            return residue;
-          } finally {
-            listener.dispose();
-          }
-        },
-      );
+      const request = { text, file: uri.scheme === 'file' ? uri.fsPath : null, ...chosen, ...ask };
+      const residue = await this.#compute(uri, request, way, running);
+      this.log.info(`${basename(uri.path)}: ${residue.status}${residue.verdict ? `, ${residue.verdict.sentence}` : ''}`);
+      return await finish(residue, running.json ?? JSON.stringify(residue));
     } catch (error) {
       // Whatever ends a run that the user has stopped (its engine being closed, say), it was stopped.
       if (error instanceof CancelledError || controller.signal.aborted) {
-        this.log.info(`${name}: cancelled.`);
+        this.log.info(`${basename(uri.path)}: cancelled.`);
         if (!running.json) return undefined;
         // The engine was too busy to end its residue: what had arrived is kept and says where it stopped.
         const arrived = JSON.parse(running.json) as Residue;
         const residue: Residue = { ...arrived, status: 'cancelled', cancelledAt: running.progress?.stage ?? 'the start' };
-        this.#changes.fire({ uri, type: 'residue', residue, json: JSON.stringify(residue) });
-        return residue;
+        return finish(residue, JSON.stringify(residue));
       }
-      this.#fail(document, ask, error);
+      this.#fail(document, text, ask, way, error);
       return undefined;
     }
   }
 
-  #fail(document: TextDocument, ask: RunAsk, error: unknown): void {
+  /** Shows how far the run is, in a notification (in the status bar for a quiet one) that can cancel it. */
+  #compute(uri: Uri, request: ShellRequest, { quiet }: RunWay, running: Running): Thenable<Residue> {
+    const { controller } = running;
+    const location = quiet ? ProgressLocation.Window : ProgressLocation.Notification;
+    const options = { location, title: `Running ${basename(uri.path)}`, cancellable: true };
+    return window.withProgress(options, async (notification, token) => {
+      const listener = token.onCancellationRequested(() => controller.abort());
+      let shown = 0;
+      try {
+        return await this.engine.run(request, {
+          signal: controller.signal,
+          onProgress: (progress) => {
+            const share = progress.total > 0 ? Math.min(100, (100 * progress.done) / progress.total) : shown;
+            notification.report({ message: progress.stage, increment: Math.max(0, share - shown) });
+            shown = Math.max(shown, share);
+            running.progress = progress;
+            this.#changes.fire({ uri, type: 'progress', progress });
+          },
+          onJson: (json) => {
+            running.json = json;
+            this.#changes.fire({ uri, type: 'partial', json });
+          },
+        });
+      } finally {
+        listener.dispose();
+      }
+    });
+  }
+
+  #open(uri: Uri, { json, entry }: { json: string; entry: RunEntry }, { quiet }: RunWay): Residue {
+    const residue = JSON.parse(json) as Residue;
+    this.log.info(`${basename(uri.path)}: nothing has changed since the run of ${entry.at}, which is shown.`);
+    this.#changes.fire({ uri, type: 'cached', residue, json, at: entry.at });
+    if (!quiet) void window.setStatusBarMessage(`$(history) ${basename(uri.path)}: cached, nothing has changed since its run.`, 5000);
+    return residue;
+  }
+
+  #fail(document: TextDocument, text: string, ask: RunAsk, way: RunWay, error: unknown): void {
     const input = error instanceof InputError;
     const message = error instanceof Error ? error.message : String(error);
     this.log.error(error instanceof Error && !input ? error : message);
+    this.results.failed(document.uri, message, text);
     this.#changes.fire({ uri: document.uri, type: 'failed', failure: { message, place: input ? error.place : null } });
+    if (way.quiet) return;
     const again = 'Run Again';
     const log = 'Show Log';
     const show = 'Show Place';
     const line = input && (!error.place.file || error.place.file === document.uri.fsPath) ? error.place.line : undefined;
     const choices = !input ? [again, log] : line === undefined ? [log] : [show, log];
     void window.showErrorMessage(message, ...choices).then((choice) => {
-      if (choice === again) void this.run(document, ask);
+      if (choice === again) void this.run(document, ask, { ...way, signal: undefined });
       if (choice === show && line !== undefined) void revealInShell(document.uri, line, (input && error.place.column) || 1);
       if (choice === log) this.log.show();
     });

@@ -1,7 +1,7 @@
 import { Uri, window, workspace } from 'vscode';
 import type { ToHost } from '../residue/messages.js';
 import type { Residue } from '../residue/types.js';
-import type { ResidueStore } from './store.js';
+import type { Results } from './results.js';
 
 type PanelFile = Extract<ToHost, { type: 'save' }>;
 
@@ -19,8 +19,8 @@ export async function savePanelFile(shell: Uri, { name, mime, data }: PanelFile)
 }
 
 /** Saves the last residue of a shell as `<shell>.residue.json`, in the one form that the command line writes too. */
-export async function saveResidue(shell: Uri, store: ResidueStore): Promise<void> {
-  const residue = await store.get(shell);
+export async function saveResidue(shell: Uri, results: Results): Promise<void> {
+  const residue = await results.residue(shell);
   if (!residue) {
     void window.showInformationMessage('There is no residue to save yet: run the shell first.');
     return;

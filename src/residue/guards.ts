@@ -264,6 +264,7 @@ const toPage: Record<string, Check> = {
   progress: shape({ stage: isString, done: Number.isFinite, total: Number.isFinite }),
   error: shape({ message: isString, place: orNull(shape({ file: isString, line: isNumber, column: isNumber })) }),
   empty: () => true,
+  standing: shape({ standing: orNull(shape({ at: isString, cached: isBoolean, stale: orNull(isString) })) }),
   comparison: shape({ json: isString }),
   off: shape({ reason: orNull(isString) }),
   view: shape({ view: record(isScalar) }),

@@ -11,6 +11,16 @@ export interface PanelState {
   view: Record<string, string | number | boolean | null>;
 }
 
+/** How the shell's residue that is shown stands to what would be run now. */
+export interface KeptStanding {
+  /** When it was run, ISO 8601. */
+  at: string;
+  /** It was opened from what is kept, not computed just now. */
+  cached: boolean;
+  /** What has changed since, in words; null: it still holds. */
+  stale: string | null;
+}
+
 /** Host → page. */
 export type ToPage =
   | { type: 'residue'; residue: Residue; shellUri: string }
@@ -19,6 +29,8 @@ export type ToPage =
   | { type: 'progress'; stage: string; done: number; total: number }
   | { type: 'error'; message: string; place: { file: string; line: number; column: number } | null }
   | { type: 'empty' }
+  /** Null while a run is under way. */
+  | { type: 'standing'; standing: KeptStanding | null }
   /** What the page's residue was compared with: JSON text of a comparison (types-comparison.ts). */
   | { type: 'comparison'; json: string }
   /** Why nothing can be run (the workspace is not trusted); null where it can. */

@@ -171,7 +171,7 @@ describe('the packaged extension in a real browser', () => {
   it('tells that its engine was killed in mid-run, and runs again at a click', async () => {
     await window.openFile(shell);
     await window.goToLine(1);
-    await window.lens('Run shell').click();
+    await window.lens('Run again').click();
     await window.toast('Running v1-memtrace').waitFor();
     await window.lens('Cancel').waitFor();
     const [pid] = window.engines();
@@ -191,7 +191,7 @@ describe('the packaged extension in a real browser', () => {
   it('cancels a run from its notification and keeps what had arrived', async () => {
     await window.openFile(shell);
     await window.goToLine(1);
-    await window.lens('Run shell').click();
+    await window.lens('Run again').click();
     const toast = window.toast('Running v1-memtrace');
     await toast.waitFor();
     await window

@@ -1,5 +1,5 @@
 // Runs test/editor/suite inside a real extension host: `node test/editor/run.mjs` in VS Code's server and a headless browser,
-// `--desktop` in a VS Code that @vscode/test-electron downloads. The suite is the same. Exit code 1 when a test fails.
+// `--desktop` in a VS Code that @vscode/test-electron downloads. The suite is the same; `--grep=PATTERN` runs the tests whose titles match. Exit code 1 when a test fails.
 import { build } from 'esbuild';
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { runTests } from '@vscode/test-electron';
 import { ensureCodeServer } from '../../scripts/code-server.mjs';
 import { ensureInstalled, root, say } from '../../scripts/setup.mjs';
 
+const grep = process.argv.find((argument) => argument.startsWith('--grep='))?.slice('--grep='.length);
 const desktop = process.argv.includes('--desktop');
 const results = join(root, 'test-results');
 const report = join(results, 'extension-host.log');
@@ -38,7 +39,7 @@ try {
     extensionDevelopmentPath: root,
     extensionTestsPath: bundle,
     launchArgs: [folder, `--user-data-dir=${join(scratch, 'user')}`, ...(desktop ? ['--disable-extensions'] : [])],
-    extensionTestsEnv: { RESIDUE_HOST_REPORT: report, RESIDUE_ROOT: root },
+    extensionTestsEnv: { RESIDUE_HOST_REPORT: report, RESIDUE_ROOT: root, ...(grep ? { RESIDUE_HOST_GREP: grep } : {}) },
   });
 } catch (error) {
   if (error?.name !== 'Error' || !/^Test run/.test(error.message))

@@ -7,11 +7,14 @@ export async function run(): Promise<void> {
   const say = (line: string): void => appendFileSync(report, `${line}\n`);
   const { default: Mocha } = await import('mocha');
   const mocha = new Mocha({ ui: 'bdd', timeout: 120_000, color: false, reporter: 'min' });
+  // `node test/editor/run.mjs --grep=PATTERN`: the tests whose full titles match.
+  if (process.env.RESIDUE_HOST_GREP) mocha.grep(new RegExp(process.env.RESIDUE_HOST_GREP));
   mocha.suite.emit('pre-require', globalThis, null, mocha);
   await import('./activation.js');
   await import('./language.js');
   await import('./running.js');
   await import('./starting.js');
+  await import('./results.js');
   const counts = { passed: 0, failed: 0 };
   await new Promise<void>((done) => {
     mocha

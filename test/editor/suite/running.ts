@@ -34,6 +34,10 @@ run:
 const runShell = (document: TextDocument): Thenable<Residue | undefined> =>
   commands.executeCommand('symbolicResidue.runShell', document.uri);
 
+/** Computes it although an earlier test has run the same. */
+const runAgain = (document: TextDocument): Thenable<Residue | undefined> =>
+  commands.executeCommand('symbolicResidue.runAgain', document.uri);
+
 function panelTabs(): string[] {
   return window.tabGroups.all
     .flatMap(({ tabs }) => tabs)
@@ -93,7 +97,7 @@ describe('running a shell', () => {
 
   it('cancels, and says so', async () => {
     const document = await openBundled('v1-memtrace.shell.yaml');
-    const pending = runShell(document);
+    const pending = runAgain(document);
     await untilRunning(document);
     const asked = Date.now();
     await commands.executeCommand('symbolicResidue.cancel', document.uri);
@@ -104,7 +108,7 @@ describe('running a shell', () => {
 
   it('takes an engine that is restarted in mid-run for a stop, and runs again', async () => {
     const document = await openBundled('v1-memtrace.shell.yaml');
-    const pending = runShell(document);
+    const pending = runAgain(document);
     await untilRunning(document);
     await commands.executeCommand('symbolicResidue.restartEngine');
     const residue = await pending;
@@ -116,7 +120,7 @@ describe('running a shell', () => {
 
   it('tells that the engine was killed, and runs again', async () => {
     const document = await openBundled('v1-memtrace.shell.yaml');
-    const pending = runShell(document);
+    const pending = runAgain(document);
     await untilRunning(document);
     const [pid] = await until('the engine', () => enginePids().length > 0 && enginePids());
     assert(pid);
