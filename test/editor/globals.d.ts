@@ -18,6 +18,7 @@ declare module 'mocha' {
   export default class Mocha {
     constructor(options: { ui: 'bdd'; timeout: number; color: boolean; reporter: string });
     suite: { emit(event: 'pre-require', context: object, file: null, mocha: Mocha): void };
+    grep(titles: RegExp): this;
     run(done: (failures: number) => void): Runner;
   }
 }
