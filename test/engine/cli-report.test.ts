@@ -76,10 +76,13 @@ describe('reports of the command line', () => {
     });
     const broken = await cli(['run', bad, wrong, '--sarif', sarif]);
     expect(broken.code).toBe(2);
-    expect(results(sarif)[0]).toMatchObject({
-      ruleId: 'shell/error',
-      locations: [{ physicalLocation: { region: { startLine: 4, startColumn: 1 } } }],
-    });
+    const place = { startLine: 4, startColumn: 1, endLine: 4, endColumn: 6 };
+    expect(results(sarif)).toContainEqual(
+      expect.objectContaining({
+        ruleId: 'shell/error',
+        locations: [{ physicalLocation: { artifactLocation: expect.objectContaining({ index: 0 }) as unknown, region: place } }],
+      }),
+    );
     const unknown = await cli(['run', wrong, '--commands', 'RECAL']);
     expect(unknown.code).toBe(2);
     expect(unknown.stderr).toMatch(/wrong\.shell\.yaml: it calls no command "RECAL": did you mean "RECALL"\?/);

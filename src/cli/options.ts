@@ -1,0 +1,80 @@
+import { InvalidArgumentError, Option, type Command } from 'commander';
+
+/** A whole number between two bounds, or commander's own sentence about it. */
+export function integer(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = /^-?\d+$/.test(text) ? Number(text) : NaN;
+    if (!(value >= low && value <= high)) throw new InvalidArgumentError(`It must be a whole number from ${low} to ${high}.`);
+    return value;
+  };
+}
+
+export function text(name: string): (value: string) => string {
+  return (value) => {
+    if (value === '') throw new InvalidArgumentError(`It must name a ${name}, not be empty.`);
+    if (value.includes('\0')) throw new InvalidArgumentError('It must not hold a NUL character.');
+    return value;
+  };
+}
+
+/** `a,b` and `a b` alike, each once. */
+export function names(value: string, former: string[] = []): string[] {
+  const more = value.split(',').map((name) => name.trim());
+  if (more.includes('')) throw new InvalidArgumentError('It must name models, separated by commas, none of them empty.');
+  if (value.includes('\0')) throw new InvalidArgumentError('It must not hold a NUL character.');
+  return [...new Set([...former, ...more])];
+}
+
+/** `INHIBIT,RECALL`, each once. */
+export function commandNames(value: string, former: string[] = []): string[] {
+  const more = value.split(',').map((name) => name.trim());
+  if (more.includes('')) throw new InvalidArgumentError('It must name commands of the shell, separated by commas, none of them empty.');
+  return [...new Set([...former, ...more])];
+}
+
+/** A share from 0 to 1, or commander's own sentence about it. */
+export function fraction(text: string): number {
+  const value = text.trim() === '' ? NaN : Number(text);
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError('It must be a number from 0 to 1.');
+  return value;
+}
+
+/** The table of a sweep; may be given twice. */
+export const tables = (): Option =>
+  new Option('--table <file>', 'write the shell × model table there, as its name ends: .csv or .md; may be given twice').argParser(
+    (value: string, former: string[] = []) => [...former, text('file')(value)],
+  );
+/** The value of `--verify=full`. */
+export function how(value: string): 'full' {
+  if (value !== 'full') throw new InvalidArgumentError('It must be full, or nothing: --verify, --verify=full.');
+  return value;
+}
+
+const SEEDS = 0xffff_ffff;
+
+export const threads = (): Option =>
+  new Option('--threads <n>', 'threads of onnxruntime (default: physical cores, at most 8)').argParser(integer(1, 256));
+export const provider = (): Option =>
+  new Option('--provider <name>', 'execution provider that `residue models` lists (default: cpu)').argParser(text('provider'));
+
+export function withModel(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--model <path|id>', 'a model folder, a .safetensors, .gguf or .bin file, or an id that `residue models` lists').argParser(
+        text('model'),
+      ),
+    )
+    .addOption(new Option('--seed <n>', 'seed of everything that is drawn (default: 0)').argParser(integer(0, SEEDS)))
+    .addOption(threads())
+    .addOption(provider())
+    .option('--no-color', 'no colour, even on a terminal; NO_COLOR does the same');
+}
+
+export function withOutputs(command: Command): Command {
+  return command
+    .option('--json', 'print the residue as JSON, and nothing else, on stdout')
+    .addOption(new Option('--npz <dir>', "write each run's traced arrays as one .npz there").argParser(text('folder')))
+    .addOption(new Option('--out <dir>', 'write <shell>.residue.json there').argParser(text('folder')));
+}
+
+export const examples = (...lines: string[]) => `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`;
