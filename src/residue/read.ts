@@ -104,8 +104,11 @@ function inconsistencyOf(run: RunTrace, layers: number, heads: number): string |
     for (const matrix of [mass, valueWeighted, contribution])
       if (matrix.length !== layers || matrix.some((row) => row.length !== heads))
         return `attention.spans.${span} is not ${layers} layers of ${heads} heads.`;
-  if (map && (map.answerLogprob.length !== layers + 1 || map.answerLogprob.some((row) => row.length !== map.positions.length)))
-    return `map.answerLogprob is not ${layers + 1} rows of ${map.positions.length} positions.`;
+  for (const name of ['answerLogprob', 'answerRank', 'entropy', 'norm', 'nullShare'] as const) {
+    const cells = map?.[name];
+    if (map && cells && (cells.length !== layers + 1 || cells.some((row) => row.length !== map.positions.length)))
+      return `map.${name} is not ${layers + 1} rows of ${map.positions.length} positions.`;
+  }
   return null;
 }
 

@@ -2,6 +2,7 @@ import { graphSections } from './schema-graph.js';
 import { claimSections } from './schema-claims.js';
 import { diagnosisSections } from './schema-diagnosis.js';
 import { headSections } from './schema-heads.js';
+import { mapSections } from './schema-map.js';
 import { verifySections } from './schema-verify.js';
 import {
   boolean,
@@ -188,7 +189,6 @@ const sections: Record<string, Schema> = {
     flow: nullable(object({ span: string, share: list(share) })),
     causal: nullable(object({ attention: list(nats), mlp: list(nats) })),
   }),
-  LensMap: object({ positions: list(count), complete: boolean, answerLogprob: matrix }),
   AlmostSaid: object({
     id: count,
     text: string,
@@ -284,6 +284,7 @@ const sections: Record<string, Schema> = {
   ...diagnosisSections,
   ...headSections,
   ...graphSections,
+  ...mapSections,
   ...verifySections,
 };
 

@@ -2,9 +2,11 @@ import type { AttributionGraph } from './types-graph.js';
 import type { Claim, NullBand, NullSection, Opinion, PatternFound } from './types-claims.js';
 import type { Diagnosis } from './types-diagnosis.js';
 import type { AttentionDisruption, ErrorPropagation, HeadVerdicts, NullAttribution, NullSpace, TraceShape } from './types-heads.js';
+import type { LensMap } from './types-map.js';
 import type { Verification } from './types-verify.js';
 
 export type { Diagnosis, DiagnosisKind } from './types-diagnosis.js';
+export type { LensMap } from './types-map.js';
 export type { Claim, HeadNulls, NullBand, NullSection, Opinion, PatternFound, SpanNulls } from './types-claims.js';
 
 /**
@@ -217,15 +219,6 @@ export interface Salience {
   flow: { span: string; share: number[] } | null;
   /** Margin lost when the layer's attention / MLP is mean-ablated, per layer. Tested by intervention; null where it was not (yet) done. */
   causal: { attention: number[]; mlp: number[] } | null;
-}
-
-/** Lens log-probability of the answer's first token by residual row and position. */
-export interface LensMap {
-  /** Positions covered (all, or a stated subset for long prompts or large vocabularies). */
-  positions: number[];
-  complete: boolean;
-  /** [L + 1][positions] */
-  answerLogprob: number[][];
 }
 
 export interface AlmostSaid {

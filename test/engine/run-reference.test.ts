@@ -104,6 +104,27 @@ generate: { tokens: 24 }
     }
   });
 
+  it('keeps rank, entropy, norm and null share of every cell of the map, which agree with the arrays and with the other sections', () => {
+    for (const [prompt, trace] of traces()) {
+      const { map, lens, shape, position } = trace;
+      const column = map!.positions.indexOf(position);
+      const at = (cells: number[][] | null | undefined): number[] => cells!.map((row) => row[column]!);
+      expect(at(map!.answerRank)).toEqual(lens!.answerRank);
+      expectAgree(at(map!.entropy), lens!.entropy, 'entropy', 1e-4);
+      expect(at(map!.nullShare).at(-1)).toBeCloseTo(shape!.logitNull!, 5);
+      map!.norm!.forEach((row, l) => {
+        const last = l === model.spec.nLayers;
+        const { shape: size, data } = written.get(prompt)!.get(`blocks.${last ? l - 1 : l}.hook_resid_${last ? 'post' : 'pre'}`)!;
+        const width = size.at(-1)!;
+        const expected = map!.positions.map((p) => Math.hypot(...Array.from(data.slice(p * width, (p + 1) * width), Number)));
+        expectAgree(row, expected, `norm, row ${l}`, 1e-4);
+      });
+      for (const share of map!.nullShare!.flat()) expect(share).toBeLessThanOrEqual(1);
+      const best = Math.max(...map!.answerRank!.flat());
+      expect(best).toBeLessThan(model.spec.vocabSize);
+    }
+  });
+
   it('attributes the margin', () => {
     for (const [prompt, { attribution, attention }] of traces()) {
       const dla = (part: string): Float32Array => want(`${prompt}/dla.${part}`);

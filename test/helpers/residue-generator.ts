@@ -2,7 +2,7 @@ import type { Residue, RunTrace, TokenInfo } from '../../src/residue/types.js';
 import { generateDiagnosis } from './residue-diagnosis.js';
 import { generateGraph } from './residue-graph.js';
 import { generateHeadSections } from './residue-heads.js';
-import { generateAttention, generateAttribution, generateClaims, generateCommands, generateNulls, round } from './residue-parts.js';
+import { generateAttention, generateAttribution, generateClaims, generateCommands, generateMapMeasures, generateNulls, round } from './residue-parts.js';
 import { generateVerification } from './residue-verify.js';
 
 /** Size and features of a generated residue. */
@@ -289,6 +289,7 @@ function generateRun({ next, name, label, T, fails, vary, x, whole, layers, head
       answerLogprob: Array.from({ length: layers + 1 }, (_, l) =>
         tokens.map((_, p) => round(p === T - 1 ? answerLogprob[l]! : -1 - 14 * next() * (1 - l / (layers + 4)))),
       ),
+      ...generateMapMeasures(random(T + 13), layers, T),
     },
     almostSaid: [
       {

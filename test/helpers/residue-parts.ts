@@ -1,4 +1,4 @@
-import type { Attribution, AttentionSection, CommandOutcome } from '../../src/residue/types.js';
+import type { Attribution, AttentionSection, CommandOutcome, LensMap } from '../../src/residue/types.js';
 import type { Claim, HeadNulls, NullBand, NullSection } from '../../src/residue/types-claims.js';
 
 // Sections of generated residues. `next` is a seeded random number in [0, 1).
@@ -27,6 +27,22 @@ export function generateAttribution(next: () => number, layers: number, heads: n
     unembedBias: 0,
     residual: 1e-6,
     byToken: weights.map((w) => round(w * scale)),
+  };
+}
+
+/** Rank, entropy, norm and null share of every cell of a map: sharper, longer and less null the higher the row. */
+export function generateMapMeasures(
+  next: () => number,
+  layers: number,
+  T: number,
+): Required<Pick<LensMap, 'answerRank' | 'entropy' | 'norm' | 'nullShare'>> {
+  const cells = (f: (l: number) => number): number[][] =>
+    Array.from({ length: layers + 1 }, (_, l) => Array.from({ length: T }, () => f(l)));
+  return {
+    answerRank: cells((l) => Math.floor(1000 ** (next() * (1 - l / (layers + 2))) - 0.5)),
+    entropy: cells((l) => round((0.3 + next()) * 4 * (1 - l / (layers + 3)))),
+    norm: cells((l) => round((1 + next()) * 1.4 ** l)),
+    nullShare: cells((l) => round(next() * 0.4 * (1 - l / (layers + 2)))),
   };
 }
 

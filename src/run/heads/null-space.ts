@@ -22,8 +22,13 @@ export function weakDirectionsOf(model: Model, signal?: AbortSignal): Promise<We
   return found;
 }
 
+/** Reads the logit-null share of any residual vector, [d_model]; the final norm's weights are read once. */
+export function nullShareReader(model: Model, weak: WeakDirections): (residual: ArrayLike<number>) => number {
+  const { w, b } = model.weights.readLnFinal();
+  return (residual) => logitNullShare(finalNorm(residual, { ...model.spec.norm, weight: w, bias: b }), weak);
+}
+
 /** Logit-null share of a last residual at p, [d_model]. */
 export function nullShareOf(model: Model, residual: ArrayLike<number>, weak: WeakDirections): number {
-  const { w, b } = model.weights.readLnFinal();
-  return logitNullShare(finalNorm(residual, { ...model.spec.norm, weight: w, bias: b }), weak);
+  return nullShareReader(model, weak)(residual);
 }
