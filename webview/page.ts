@@ -42,6 +42,8 @@ export class Page {
   private unseen = false;
   private generation = 0;
   private restoreScroll: number | null = null;
+  /** Id of the part that a link leads to, until it has been scrolled to. */
+  private goal: string | null = null;
 
   constructor(
     app: HTMLElement,
@@ -75,6 +77,12 @@ export class Page {
       if (event.key !== 'Escape') return;
       this.tip.hide();
       this.link.unpin();
+    });
+    // What a mouse reads by resting on something, the keyboard reads by coming to it.
+    addEventListener('focusin', ({ target }) => {
+      if (!(target instanceof HTMLElement) || !target.title || !target.matches(':focus-visible')) return;
+      this.tip.beside(target, target.title.split('\n'));
+      target.addEventListener('blur', () => this.tip.hide(), { once: true });
     });
     addEventListener('scroll', () => {
       this.tip.hide();
@@ -128,10 +136,16 @@ export class Page {
       case 'off':
         this.off = message.reason;
         break;
-      case 'view':
-        this.view = { ...this.view, ...message.view };
+      case 'view': {
+        const { section, ...view } = message.view;
+        this.view = { ...this.view, ...view };
+        if (typeof section === 'string') this.goal = section;
         this.save(false);
         break;
+      }
+      case 'copyLink':
+        this.copyLink(this.inSight());
+        return;
     }
     this.schedule();
   }
@@ -187,6 +201,7 @@ export class Page {
       tip: this.tip,
       set: (change) => this.set(change),
       send: this.send,
+      copyLink: (section) => this.copyLink(section),
       off: this.off,
       onDispose: () => undefined,
     };
@@ -199,7 +214,9 @@ export class Page {
     const rest = (i: number): void => {
       if (mine !== this.generation) return;
       if (i >= SECTIONS.length) {
+        if (this.goal !== null) this.restoreScroll = null;
         if (this.restoreScroll !== null) scrollTo(0, this.restoreScroll);
+        this.reachGoal();
         this.restoreScroll = null;
         if (this.unseen) this.sections[SECTIONS.findIndex(({ id }) => id === 'compare')]?.scrollIntoView();
         this.unseen = false;
@@ -210,6 +227,33 @@ export class Page {
       setTimeout(() => rest(i + 1));
     };
     setTimeout(() => rest(FIRST));
+  }
+
+  /** Scrolls to what a link leads to, and puts the focus there, so that the keyboard goes on from it. */
+  private reachGoal(): void {
+    const { goal } = this;
+    this.goal = null;
+    const element = goal === null ? null : document.getElementById(goal);
+    if (!element || !this.main.contains(element)) return;
+    element.scrollIntoView();
+    element.tabIndex = -1;
+    element.focus({ preventScroll: true });
+  }
+
+  /** Id of the figure, or else the section, at the top of the window. */
+  private inSight(): string {
+    const at = (elements: Iterable<Element>): Element | undefined =>
+      [...elements].find((element) => element.getBoundingClientRect().bottom > Math.min(120, innerHeight / 4));
+    if (scrollY === 0) return this.sections[0]!.id;
+    return (at(this.main.querySelectorAll('.figure[id]')) ?? at(this.main.children))?.id ?? this.sections[0]!.id;
+  }
+
+  private copyLink(section: string): void {
+    if (!this.residue) return;
+    const { run, prompt, shading, span, pinned } = select(this.residue, this.view);
+    const { row, head, token } = pinned;
+    const seen = { run: run?.name ?? null, prompt, shading, span, row, head: head && head.join('.'), token };
+    this.send({ type: 'link', view: { ...this.view, ...seen, section } });
   }
 
   private closeComparison(): void {

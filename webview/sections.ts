@@ -104,7 +104,9 @@ export const SECTIONS: Section[] = [
           c.selection.run?.collapse,
           c.selection.run?.verification?.interval,
           c.selection.run?.scores?.tau,
+          c.selection.run?.scores?.rivals,
           c.residue.control?.lens,
+          c.view.lines ?? null,
           ...open(c, 'margin'),
         ],
         draw: (c) => [marginView(c)],
@@ -132,6 +134,7 @@ export const SECTIONS: Section[] = [
           c.selection.shown?.nulls,
           c.residue.claims,
           c.selection.span,
+          c.view.writes ?? null,
           c.view.sort ?? null,
           c.view.ascending ?? null,
           c.view.allHeads ?? null,
@@ -210,7 +213,7 @@ export const SECTIONS: Section[] = [
     slots: [
       {
         id: 'map',
-        depends: (c) => [...always(c), c.selection.shown?.map, c.selection.shown?.tokens, ...open(c, 'map')],
+        depends: (c) => [...always(c), c.selection.shown?.map, c.selection.shown?.tokens, c.view.measure ?? null, ...open(c, 'map')],
         draw: (c) => [mapView(c)],
       },
       {

@@ -80,8 +80,19 @@ export function onThemeChange(changed: () => void): () => void {
 
 const probe = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
 
+const known = new Map<string, [number, number, number, number]>();
+
 /** Red, green, blue and alpha of any CSS colour, 0 … 255. */
 export function rgba(colour: string): [number, number, number, number] {
+  const before = known.get(colour);
+  if (before) return before;
+  if (known.size > 2000) known.clear();
+  const now = probed(colour);
+  known.set(colour, now);
+  return now;
+}
+
+function probed(colour: string): [number, number, number, number] {
   if (!probe) return [128, 128, 128, 255];
   probe.canvas.width = probe.canvas.height = 1;
   probe.fillStyle = '#808080';

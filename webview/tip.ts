@@ -17,6 +17,12 @@ export class Tip {
     if (announce) this.live.textContent = lines.join(', ');
   }
 
+  /** Shows lines at an element's corner. */
+  beside(element: Element, lines: readonly string[]): void {
+    const { left, top } = element.getBoundingClientRect();
+    this.show(left, top, lines);
+  }
+
   hide(): void {
     this.element.hidden = true;
   }

@@ -1,4 +1,5 @@
 import { commands, Uri, window, workspace, type Disposable, type LogOutputChannel, type TextDocument } from 'vscode';
+import { openAddress } from './address.js';
 import { isResidueFile } from './compare.js';
 import type { Engine, RunAsk } from './engine.js';
 import { chooseModel } from './models.js';
@@ -72,6 +73,8 @@ const table: Record<string, Handler> = {
     await engine.restart();
     void window.setStatusBarMessage('The engine was ended; the next run starts it again.', 3000);
   },
+  copyLink: ({ panels }) => panels.copyLink(),
+  openLink: ({ panels }, link) => openAddress(panels, link),
   showLog: ({ log }) => log.show(),
 };
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { window, type ExtensionContext } from 'vscode';
+import { addressHandler } from './address.js';
 import { registerCommands } from './commands.js';
 import { diagnostics } from './diagnostics.js';
 import { Engine } from './engine.js';
@@ -24,6 +25,7 @@ export function activate(context: ExtensionContext): void {
     results,
     runs,
     panels,
+    addressHandler(panels),
     modelStatus(),
     codeLenses(runs, results),
     diagnostics(runs),

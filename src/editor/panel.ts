@@ -16,6 +16,7 @@ import type { ComparedText } from '../engine/protocol.js';
 import { isToHost } from '../residue/guards.js';
 import type { PanelState, ToHost, ToPage } from '../residue/messages.js';
 import { panelHtml } from '../../webview/html.js';
+import { copyAddress } from './address.js';
 import { chooseOther, isResidueFile, readResidueFile } from './compare.js';
 import type { Engine } from './engine.js';
 import { openMethods, openShell, revealInShell } from './navigate.js';
@@ -37,6 +38,8 @@ class Panel {
   /** What it is compared with, and the comparison. */
   #other: ComparedText | undefined;
   #comparison: string | undefined;
+  /** What to look at when the page listens. */
+  #look: PanelState['view'] | undefined;
 
   constructor(
     readonly shell: Uri,
@@ -141,6 +144,8 @@ class Panel {
       case 'copy':
         await env.clipboard.writeText(message.text);
         return void window.setStatusBarMessage('Copied.', 2000);
+      case 'link':
+        return copyAddress(this.shell, message.view);
       case 'save':
         return savePanelFile(this.shell, message);
       case 'openMethods':
@@ -153,6 +158,8 @@ class Panel {
     const saved = this.fresh ? this.parts.extension.workspaceState.get<PanelState['view']>(viewKey(this.shell)) : undefined;
     this.fresh = false;
     if (saved) this.#send({ type: 'view', view: saved });
+    if (this.#look) this.#send({ type: 'view', view: this.#look });
+    this.#look = undefined;
     this.trust();
     const residue = await this.#residue();
     if (residue) this.#sendResidue(residue);
@@ -168,6 +175,17 @@ class Panel {
   async #residue(): Promise<string | undefined> {
     if (this.file) return readResidueFile(this.shell);
     return this.parts.runs.latest(this.shell) ?? (await this.parts.results.text(this.shell));
+  }
+
+  /** Shows what an address leads to, now or as soon as the page listens. */
+  look(view: PanelState['view']): void {
+    if (this.#ready) this.#send({ type: 'view', view });
+    else this.#look = view;
+  }
+
+  /** Has the page give the address of what it shows. */
+  copyLink(): void {
+    this.#send({ type: 'copyLink' });
   }
 
   /** Asks what to compare the residue with, and does so. Gives the comparison's JSON text; undefined when there is none. */
@@ -279,6 +297,13 @@ export class Panels implements Disposable {
   /** The shell of the panel that has the focus. */
   active(): Uri | undefined {
     return [...this.#panels.values()].find((panel) => panel.view.active)?.shell;
+  }
+
+  /** Has the panel in front give its address; says so when there is none. */
+  copyLink(): void {
+    const panel = [...this.#panels.values()].find(({ view }) => view.active);
+    if (panel) panel.copyLink();
+    else void window.showInformationMessage('Open a residue panel first: the link is to what it shows.');
   }
 
   dispose(): void {

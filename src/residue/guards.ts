@@ -276,6 +276,7 @@ const toPage: Record<string, Check> = {
   comparison: shape({ json: isString }),
   off: shape({ reason: orNull(isString) }),
   view: shape({ view: record(isScalar) }),
+  copyLink: () => true,
 };
 
 const toHost: Record<string, Check> = {
@@ -286,6 +287,7 @@ const toHost: Record<string, Check> = {
   view: shape({ view: record(isScalar) }),
   reveal: shape({ line: Number.isInteger, column: Number.isInteger }),
   copy: shape({ text: isString }),
+  link: shape({ view: record(isScalar) }),
   save: shape({ name: isString, mime: one('text/csv', 'image/png', 'image/svg+xml', 'application/json'), data: isString }),
   openMethods: shape({ anchor: isString }),
 };

@@ -35,7 +35,10 @@ export type ToPage =
   | { type: 'comparison'; json: string }
   /** Why nothing can be run (the workspace is not trusted); null where it can. */
   | { type: 'off'; reason: string | null }
-  | { type: 'view'; view: PanelState['view'] };
+  /** What to look at; `section` names the part of the page that is scrolled to, once. */
+  | { type: 'view'; view: PanelState['view'] }
+  /** Asks for a `link` to what is seen now. */
+  | { type: 'copyLink' };
 
 /**
  * Page → host. `ready` is the first message; the host sends nothing before it. `save.data` is the text to write, or for
@@ -51,5 +54,7 @@ export type ToHost =
   | { type: 'view'; view: PanelState['view'] }
   | { type: 'reveal'; line: number; column: number }
   | { type: 'copy'; text: string }
+  /** Copy the address of this view (address.ts). */
+  | { type: 'link'; view: PanelState['view'] }
   | { type: 'save'; name: string; mime: 'text/csv' | 'image/png' | 'image/svg+xml' | 'application/json'; data: string }
   | { type: 'openMethods'; anchor: string };

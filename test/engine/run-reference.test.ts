@@ -116,7 +116,7 @@ generate: { tokens: 24 }
         const last = l === model.spec.nLayers;
         const { shape: size, data } = written.get(prompt)!.get(`blocks.${last ? l - 1 : l}.hook_resid_${last ? 'post' : 'pre'}`)!;
         const width = size.at(-1)!;
-        const expected = map!.positions.map((p) => Math.hypot(...Array.from(data.slice(p * width, (p + 1) * width), Number)));
+        const expected = map!.positions.map((p) => Math.hypot(...Array.from({ length: width }, (_, i) => Number(data[p * width + i]))));
         expectAgree(row, expected, `norm, row ${l}`, 1e-4);
       });
       for (const share of map!.nullShare!.flat()) expect(share).toBeLessThanOrEqual(1);

@@ -2,7 +2,15 @@ import type { Residue, RunTrace, TokenInfo } from '../../src/residue/types.js';
 import { generateDiagnosis } from './residue-diagnosis.js';
 import { generateGraph } from './residue-graph.js';
 import { generateHeadSections } from './residue-heads.js';
-import { generateAttention, generateAttribution, generateClaims, generateCommands, generateMapMeasures, generateNulls, round } from './residue-parts.js';
+import {
+  generateAttention,
+  generateAttribution,
+  generateClaims,
+  generateCommands,
+  generateMapMeasures,
+  generateNulls,
+  round,
+} from './residue-parts.js';
 import { generateVerification } from './residue-verify.js';
 
 /** Size and features of a generated residue. */

@@ -8,7 +8,7 @@ import { headsModel, labelled, patternOf, sortHeads, verdictText } from '../../w
 import { propagationModel } from '../../webview/model/propagation.js';
 import { shapeModel } from '../../webview/model/shape.js';
 import { densityText, doseModel, dotModel } from '../../webview/model/hold.js';
-import { cellTip, FLOOR, mapModel, ramp } from '../../webview/model/map.js';
+import { FLOOR, mapModel, MEASURES } from '../../webview/model/map.js';
 import { marginModel } from '../../webview/model/margin.js';
 import { METHODS, patternAnchor } from '../../webview/model/methods.js';
 import { salienceModel } from '../../webview/model/salience.js';
@@ -230,6 +230,13 @@ describe('margin', () => {
   it('marks no collapse where there was none, and is null before the lens', () => {
     const residue = generateResidue({ failed: false, control: false });
     expect(marginModel(residue.runs[0]!, null, 6)).toMatchObject({ collapse: null, control: null });
+    // A line for each rival, the strongest first; the margin is the least of them.
+    const { candidates, probe } = marginModel(residue.runs[0]!, null, 6)!;
+    expect(candidates.map(({ label, strongest }) => [label, strongest])).toEqual([
+      ['“·blue”', true],
+      ['“·green”', false],
+    ]);
+    probe.forEach((m, l) => expect(Math.min(...candidates.map(({ y }) => y[l]!))).toBeCloseTo(m!, 4));
     residue.runs[0]!.lens!.margin = [];
     expect(marginModel(residue.runs[0]!, null, 6)).toBeNull();
     delete residue.runs[0]!.lens;
@@ -323,13 +330,46 @@ describe('parts', () => {
 });
 
 describe('map', () => {
+  const cells = (f: (row: number, column: number) => number): number[][] => [0, 1, 2].map((row) => [0, 1].map((column) => f(row, column)));
+  const mapped = (map: Partial<NonNullable<RunTrace['map']>>): RunTrace => ({
+    ...generateResidue({ length: 20, layers: 2 }).runs[0]!,
+    map: { positions: [3, 19], complete: true, answerLogprob: cells(() => -1), ...map },
+  });
+
   it('puts log-probabilities on one log ramp with a floor', () => {
-    expect(ramp(0)).toBe(1);
-    expect(ramp(FLOOR)).toBe(0);
-    expect(ramp(FLOOR * 2)).toBe(0);
-    expect(ramp(FLOOR / 2)).toBeCloseTo(0.5);
-    expect(ramp(null)).toBe(0);
-    expect(ramp(NaN)).toBe(0);
+    const values = [0, FLOOR, FLOOR * 2, FLOOR / 2, NaN, -Infinity];
+    const model = mapModel(mapped({ answerLogprob: cells((row, column) => values[2 * row + column]!) }))!;
+    [1, 0, 0, 0.5, 0, 0].forEach((want, i) => expect(model.at(i >> 1, i % 2), `${values[i]}`).toBeCloseTo(want));
+    expect(model.at(7, 7)).toBe(0);
+  });
+
+  it('shows the measure that is asked for where the residue has it, else the probability', () => {
+    const run = mapped({
+      answerRank: cells((row) => [999, 9, 0][row]!),
+      entropy: cells((row, column) => 2 * row + column),
+      norm: cells((row) => 10 ** row),
+      nullShare: null,
+    });
+    expect(mapModel(run)!.measures.map(({ value }) => value)).toEqual(['probability', 'rank', 'entropy', 'norm']);
+    const rank = mapModel(run, 'rank')!;
+    // First in full colour, whatever the last is; of what is best the latest row's.
+    expect([0, 1, 2].map((row) => rank.at(row, 0))).toEqual([0, expect.closeTo(1 - Math.log(10) / Math.log(1000)), 1]);
+    expect(rank.aria).toContain('best at layer 2');
+    expect(rank.tip(0, 1).join(' ')).toContain('999 more probable');
+    const norm = mapModel(run, 'norm')!;
+    expect([0, 1, 2].map((row) => norm.at(row, 0))).toEqual([0, expect.closeTo(0.5), 1]);
+    expect(norm.hue).toBe('none');
+    expect(mapModel(run, 'entropy')!.at(2, 1)).toBe(1);
+    for (const wanted of ['nullShare', 'constructor', 7, null]) expect(mapModel(run, wanted)!.measure).toBe('probability');
+    expect(mapModel(mapped({}), 'rank')!.measures).toHaveLength(1);
+  });
+
+  it('keeps every measure of equal cells on the ramp', () => {
+    const run = mapped({ answerRank: cells(() => 0), entropy: cells(() => 0), norm: cells(() => 0), nullShare: cells(() => 0) });
+    for (const measure of MEASURES) {
+      const value = mapModel(run, measure)!.at(1, 1);
+      expect(value >= 0 && value <= 1, `${measure}: ${value}`).toBe(true);
+    }
   });
 
   it('labels columns by token and knows the answer position', () => {
@@ -347,7 +387,7 @@ describe('map', () => {
     const model = mapModel(run)!;
     expect(model).toMatchObject({ rows: 4, answerColumn: 1, complete: false });
     expect(model.aria).toContain('at layer 3, position 19');
-    expect(cellTip(model, run, 3, 1).join(' ')).toContain('60.7 %');
+    expect(model.tip(3, 1).join(' ')).toContain('60.7 %');
   });
 });
 

@@ -18,6 +18,8 @@ export interface HeadPoint {
   fromSpan: number | null;
   /** What it writes for answer − rival from all tokens, nats. */
   contribution: number;
+  /** Which of the two the chart shows. */
+  written: number;
   /** Change of the margin when the head alone is cut off from the span, nats; null where no command has tested it. */
   effect: number | null;
   /** What became of what it carried from the span; null where it does not touch it, or nobody looked. */
@@ -31,8 +33,12 @@ export interface HeadPoint {
 /** Columns, and `strength`: the size of the contribution whichever way it goes. */
 export type HeadKey = 'strength' | 'head' | 'attention' | 'flow' | 'fromSpan' | 'contribution' | 'effect' | 'verdict';
 
+/** What a head's height in the chart is: what it writes from the span's tokens (the QK/OV plane), or from all tokens. */
+export type Writes = 'span' | 'all';
+
 export interface HeadsModel {
   span: string | null;
+  writes: Writes;
   /** Whether any head's effect has been tested by intervention. */
   tested: boolean;
   /** Whether heads have verdicts for this span. */
@@ -70,14 +76,17 @@ const inNull = (nulls: HeadNulls | null | undefined, layer: number, head: number
 const telling = (nulls: HeadNulls | null | undefined): boolean => nulls != null && 1 / (1 + nulls.n) <= ALPHA;
 
 /** Every head with its attention to the span and what it writes for the answer; null until the attribution is there. */
-export function headsModel(run: RunTrace, span: string | null, claims: readonly Claim[] = []): HeadsModel | null {
+export function headsModel(run: RunTrace, span: string | null, claims: readonly Claim[] = [], wanted: Writes = 'all'): HeadsModel | null {
   const dla = run.attribution;
   if (!dla) return null;
   const s = span === null ? undefined : run.attention?.spans[span];
   const tested = span === null ? new Map<string, number>() : effectsOf(run, span);
   const judged = run.headVerdicts?.span === span ? run.headVerdicts.heads : null;
   const spanNulls = span === null ? undefined : run.nulls?.spans[span];
-  const nullOf = telling(run.nulls?.contribution) ? 'contribution' : telling(spanNulls?.headContribution) ? 'span' : null;
+  const writes = s ? wanted : 'all';
+  const nulls = { contribution: telling(run.nulls?.contribution), span: telling(spanNulls?.headContribution) };
+  const nullOf =
+    (writes === 'span' ? (['span', 'contribution'] as const) : (['contribution', 'span'] as const)).find((name) => nulls[name]) ?? null;
   const points: HeadPoint[] = [];
   dla.head.forEach((row, layer) =>
     row.forEach((contribution, head) => {
@@ -104,6 +113,7 @@ export function headsModel(run: RunTrace, span: string | null, claims: readonly 
         flow,
         fromSpan,
         contribution,
+        written: writes === 'span' ? (fromSpan ?? 0) : contribution,
         effect: tested.get(name) ?? null,
         verdict,
         within,
@@ -120,17 +130,16 @@ export function headsModel(run: RunTrace, span: string | null, claims: readonly 
       });
     }),
   );
-  const top = points.reduce<HeadPoint | null>(
-    (best, p) => (!best || Math.abs(p.contribution) > Math.abs(best.contribution) ? p : best),
-    null,
-  );
+  const top = points.reduce<HeadPoint | null>((best, p) => (!best || Math.abs(p.written) > Math.abs(best.written) ? p : best), null);
+  const ghosts = points.filter((p) => p.verdict?.verdict === 'ghost').length;
   return {
     span,
+    writes,
     tested: tested.size > 0,
     judged: judged !== null,
     nullOf,
     points,
-    aria: `${points.length} heads${span === null ? '' : `, attention to ${span} against contribution`}; the largest contribution is ${top?.name ?? 'none'} with ${nats(top?.contribution)}. Read off.`,
+    aria: `${points.length} heads${span === null ? '' : `, attention to ${span} against ${writes === 'span' ? 'what they write from it' : 'contribution'}`}; the largest ${writes === 'span' ? 'write' : 'contribution'} is ${top?.name ?? 'none'} with ${nats(top?.written)}${ghosts > 0 ? `; ghosts: ${ghosts}` : ''}. Read off.`,
     table: {
       columns: [
         'layer',
@@ -208,8 +217,8 @@ export function labelled(points: readonly HeadPoint[], n: number): HeadPoint[] {
   const by = (score: (p: HeadPoint) => number, k: number): void => {
     for (const p of [...points].sort((a, b) => score(b) - score(a)).slice(0, k)) if (score(p) > 0) chosen.add(p);
   };
-  by((p) => p.contribution, n);
-  by((p) => -p.contribution, n);
+  by((p) => p.written, n);
+  by((p) => -p.written, n);
   by((p) => p.attention ?? 0, n);
   // Those with a verdict came first, and go on the chart before others.
   return [...chosen].slice(0, 3 * n);

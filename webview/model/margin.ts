@@ -9,6 +9,8 @@ export interface MarginModel {
   rows: number[];
   probe: (number | null)[];
   control: (number | null)[] | null;
+  /** The probe's margin over each rival, the strongest at the output first; the margin is the least of them at every row. */
+  candidates: { label: string; strongest: boolean; y: number[] }[];
   /** The margin under which the shell counts as failed. */
   tau: number;
   collapse: { row: number; margin: number; label: string } | null;
@@ -37,6 +39,7 @@ export function marginModel(run: RunTrace, control: RunTrace | null, layers: num
           label: kind === 'lost' ? `lost at layer ${layer}` : 'never formed',
         }
       : null;
+  const candidates = candidateLines(run);
   const tips = rows.map((l) => {
     const leads = run.lens?.top[l]?.[0];
     return [
@@ -44,6 +47,7 @@ export function marginModel(run: RunTrace, control: RunTrace | null, layers: num
       `probe margin: ${nats(probe[l])}`,
       ...(other ? [`control margin: ${nats(other[l])}`] : []),
       `log p(answer) = ${number(run.lens?.answerLogprob[l])}, p = ${probability(fromLog(run.lens?.answerLogprob[l]))}, rank ${number((run.lens?.answerRank[l] ?? NaN) + 1)}`,
+      ...(candidates.length > 1 ? [`over ${candidates.map(({ label, y }) => `${label}: ${nats(y[l])}`).join(', ')}`] : []),
       ...(leads ? [`leads: “${visible(leads.text)}” ${probability(leads.prob)}`] : []),
       'margin = log p(answer) − max log p(rival), logit lens',
     ];
@@ -56,6 +60,7 @@ export function marginModel(run: RunTrace, control: RunTrace | null, layers: num
     rows,
     probe,
     control: other,
+    candidates,
     tau: run.scores?.tau ?? 0,
     collapse,
     caused: causedRows(run),
@@ -71,6 +76,7 @@ export function marginModel(run: RunTrace, control: RunTrace | null, layers: num
         'entropy (nats)',
         'leading token',
         'its p',
+        ...candidates.map(({ label }) => `over ${label} (nats)`),
       ],
       rows: rows.map((l) => [
         l,
@@ -81,7 +87,22 @@ export function marginModel(run: RunTrace, control: RunTrace | null, layers: num
         run.lens?.entropy[l] ?? null,
         run.lens?.top[l]?.[0]?.text ?? null,
         run.lens?.top[l]?.[0]?.prob ?? null,
+        ...candidates.map(({ y }) => y[l] ?? null),
       ]),
     },
   };
+}
+
+/** log p(answer) − log p(rival) along the rows, one line for each rival. */
+function candidateLines({ lens, scores }: RunTrace): MarginModel['candidates'] {
+  if (!lens || !scores) return [];
+  return scores.rivals
+    .map((rival, i) => ({ rival, strongest: i === scores.strongest, line: lens.rivalLogprob[i] }))
+    .filter((one): one is typeof one & { line: number[] } => one.line !== undefined)
+    .sort((a, b) => Number(b.strongest) - Number(a.strongest) || b.rival.logprob - a.rival.logprob)
+    .map(({ rival, strongest, line }) => ({
+      label: `“${visible(rival.text, 16)}”`,
+      strongest,
+      y: line.map((logprob, l) => lens.answerLogprob[l]! - logprob),
+    }));
 }

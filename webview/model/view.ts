@@ -35,7 +35,9 @@ const integer = (value: View[string] | undefined, limit: number): number | null 
 /** Reads a view; anything that does not fit the residue falls back to its default. */
 export function select(residue: Residue, view: View): Selection {
   const fallback = integer(residue.primary, residue.runs.length) ?? 0;
-  const index = integer(view.run, residue.runs.length) ?? fallback;
+  // Addresses name a run, for its index may change with the values of vary.
+  const named = typeof view.run === 'string' ? residue.runs.findIndex(({ name }) => name === view.run) : -1;
+  const index = named >= 0 ? named : (integer(view.run, residue.runs.length) ?? fallback);
   const run = residue.runs[index] ?? null;
   const prompt = view.prompt === 'control' && residue.control ? 'control' : 'probe';
   const shown = prompt === 'control' ? residue.control : run;

@@ -32,7 +32,7 @@ export function attentionView(context: Context): HTMLElement | null {
   const inSpan = (i: number): number => Object.values(run.spans).findIndex(([from, to]) => i >= from && i < to);
   const colour = (i: number): string => (inSpan(i) < 0 ? palette.foreground : palette.spans[inSpan(i) % palette.spans.length]!);
   const aria = `Attention of ${name} from the answer position over ${n} tokens; most on token ${top} “${text(top)}” (${probability(pattern[top])}). Read off.`;
-  const { canvas, chart } = drawChart(context, {
+  const { chart } = drawChart(context, {
     key: 'attention',
     height: 190,
     aria,
@@ -87,7 +87,6 @@ export function attentionView(context: Context): HTMLElement | null {
     title: `Head ${head.join('.')}: attention from the answer position`,
     evidence: 'observed',
     method: { name: 'attention pattern', anchor: METHODS.attention },
-    canvas: () => canvas,
     table: { columns: ['position', 'token', 'attention (share)'], rows: pattern.map((v, i) => [i, run.tokens[i]?.text ?? '', v]) },
     body: [view.box, view.note],
   });

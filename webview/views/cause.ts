@@ -44,7 +44,7 @@ function recoveryFigure(context: Context, run: RunTrace): HTMLElement | null {
   if (!curves) return null;
   const { palette } = context;
   const colour = (i: number): string => (i === 0 ? palette.foreground : palette.spans[0]!);
-  const { box, canvas } = drawChart(context, {
+  const { box } = drawChart(context, {
     key: 'recovery',
     height: 180,
     aria: curves.aria,
@@ -88,7 +88,6 @@ function recoveryFigure(context: Context, run: RunTrace): HTMLElement | null {
     evidence: 'caused',
     method: { name: 'activation patching', anchor: METHODS.patching },
     table: curves.table,
-    canvas: () => canvas,
     body: [box, h('div', { class: 'legend' }, ...curves.series.map((s, i) => key(`series-${i} caused`, h('bdi', null, s.label))))],
   });
 }

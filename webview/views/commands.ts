@@ -94,7 +94,7 @@ function curveElement(
   const colours = [palette.foreground, ...palette.spans.slice(0, 3), palette.muted];
   const caused = evidence === 'caused';
   const shapes = ['circle', 'triangle', 'rect', 'rectRot', 'star'] as const;
-  const { box, canvas } = drawChart(context, {
+  const { box } = drawChart(context, {
     key: `curve.${id}`,
     height: 180,
     aria: `${curve.title}: ${curve.yLabel} by ${curve.xLabel}, ${curve.series.length} series. ${caused ? 'Tested by intervention.' : 'Read off.'}`,
@@ -140,7 +140,6 @@ function curveElement(
     id: `command-${id.replace('.', '-')}`,
     title: curve.title,
     evidence: mixed ? evidence : null,
-    canvas: () => canvas,
     table: {
       columns: [curve.xLabel, ...curve.series.flatMap((s) => (s.spread ? [s.label, `${s.label} ±`] : [s.label]))],
       rows: curve.x.map((x, i) => [

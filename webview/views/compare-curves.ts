@@ -32,7 +32,7 @@ export function compareCurves(context: Context, comparison: Comparison): HTMLEle
     },
     step: (i, key) => (key === 'ArrowLeft' ? Math.max(0, i - 1) : key === 'ArrowRight' ? Math.min(xs.length - 1, i + 1) : null),
   };
-  const { box, canvas } = drawChart(context, {
+  const { box } = drawChart(context, {
     key: 'curves',
     height: 220,
     aria: model.aria,
@@ -66,7 +66,6 @@ export function compareCurves(context: Context, comparison: Comparison): HTMLEle
     evidence: curve.evidence,
     method: { name: 'comparison', anchor: METHODS.comparison },
     table: model.table,
-    canvas: () => canvas,
     body: [
       comparison.curves.length > 1
         ? dropdown(

@@ -21,6 +21,8 @@ export interface Context {
   /** Changes the reader's choices and redraws what depends on them. */
   set(change: View): void;
   send(message: ToHost): void;
+  /** Copies the address of what is seen now; `section` is the id of the part that it leads to. */
+  copyLink(section: string): void;
   /** Why nothing can be run; null where it can. */
   off: string | null;
   /** Registers what is to be undone when the section is drawn anew. */

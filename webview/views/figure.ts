@@ -1,5 +1,7 @@
 import { h, type Child } from '../dom.js';
+import { Picture } from '../export/picture.js';
 import { toCsv, type Table } from '../model/csv.js';
+import { formulaOf } from '../model/formulas.js';
 import { number, visible } from '../model/format.js';
 import { tool } from '../ui.js';
 import type { Context } from './context.js';
@@ -14,10 +16,6 @@ export interface FigureOptions {
   method?: { name: string; anchor: string };
   body: Child[];
   table?: Table;
-  /** The canvas to save as PNG. */
-  canvas?: () => HTMLCanvasElement | null;
-  /** The drawing to save as SVG. */
-  svg?: () => SVGSVGElement | null;
 }
 
 /** The mark and words by which evidence is told apart everywhere. */
@@ -36,12 +34,12 @@ export function evidenceMark(evidence: 'observed' | 'caused'): HTMLElement {
   );
 }
 
-/** A titled chart or list with its evidence, the method's page, its table behind a toggle, and its exports. */
+/** A titled chart or list with its evidence, the method's page, its table behind a toggle, its exports and its address. */
 export function figure(context: Context, options: FigureOptions): HTMLElement {
-  const { id, title, evidence, method, body, table, canvas, svg } = options;
+  const { id, title, evidence, method, body, table } = options;
   const tableKey = `table.${id}`;
   const open = context.view[tableKey] === true;
-  const base = `${context.residue.shell.id}-${id}`.replace(/[^\w.-]+/g, '-');
+  const element = h('figure', { class: 'figure', id: `figure-${id}`, attrs: { 'aria-label': title } });
   const tools = [
     table &&
       tool('Table', () => context.set({ [tableKey]: !open }), {
@@ -54,59 +52,62 @@ export function figure(context: Context, options: FigureOptions): HTMLElement {
         title: `Copy the numbers of “${title}” as CSV`,
         key: `csv.${id}`,
       }),
-    canvas &&
-      tool(
-        'PNG',
-        () => {
-          const data = png(canvas(), context.palette.background);
-          if (data) context.send({ type: 'save', name: `${base}.png`, mime: 'image/png', data });
-        },
-        { title: `Save “${title}” as PNG`, key: `png.${id}` },
-      ),
-    svg &&
-      tool(
-        'SVG',
-        () => {
-          const drawing = svg();
-          if (drawing)
-            context.send({
-              type: 'save',
-              name: `${base}.svg`,
-              mime: 'image/svg+xml',
-              data: new XMLSerializer().serializeToString(drawing),
-            });
-        },
-        { title: `Save “${title}” as SVG`, key: `svg.${id}` },
-      ),
+    ...(['png', 'svg'] as const).map((kind) =>
+      tool(kind.toUpperCase(), () => savePicture(context, element, options, kind), {
+        title: `Save “${title}” as ${kind.toUpperCase()}`,
+        key: `${kind}.${id}`,
+      }),
+    ),
+    tool('Link', () => context.copyLink(element.id), {
+      title: `Copy a link to “${title}” as it is seen now, with what is pinned`,
+      key: `link.${id}`,
+    }),
   ].filter((t): t is HTMLElement => Boolean(t));
-  return h(
-    'figure',
-    { class: 'figure', id: `figure-${id}` },
+  element.append(
     h(
       'figcaption',
       { class: 'caption' },
       h('span', { class: 'caption-title' }, title),
       evidence && evidenceMark(evidence),
       method && methodLink(context, method.name, method.anchor),
-      tools.length > 0 && h('span', { class: 'tools' }, ...tools),
+      h('span', { class: 'tools' }, ...tools),
     ),
-    ...body,
-    open && table ? dataTable(table, title) : null,
+    ...body.filter((child) => child instanceof Node || typeof child === 'string'),
+  );
+  if (open && table) element.append(dataTable(table, title));
+  return element;
+}
+
+function savePicture(context: Context, element: HTMLElement, { id, title }: FigureOptions, kind: 'png' | 'svg'): void {
+  const name = `${`${context.residue.shell.id}-${id}`.replace(/[^\w.-]+/g, '-')}.${kind}`;
+  const picture = new Picture(element, title, context.palette.background);
+  context.send(
+    kind === 'png'
+      ? { type: 'save', name, mime: 'image/png', data: picture.png() }
+      : { type: 'save', name, mime: 'image/svg+xml', data: picture.svg() },
   );
 }
 
-/** The formula's name as a link to its page. */
-export function methodLink(context: Context, name: string, anchor: string): HTMLElement {
-  return h(
+/** The formula's name as a link to its page; the formula itself when it is pointed at or focused. */
+export function methodLink({ send, tip }: Context, name: string, anchor: string): HTMLElement {
+  const formula = formulaOf(anchor);
+  const lines = [name, ...(formula === null ? [] : [formula]), 'Click for how it is measured.'];
+  const link = h(
     'button',
     {
       class: 'link method',
-      title: `How it is measured: ${name}`,
-      attrs: { type: 'button' },
-      on: { click: () => context.send({ type: 'openMethods', anchor }) },
+      attrs: { type: 'button', 'aria-label': `${name}${formula === null ? '' : `: ${formula}`}. Opens how it is measured.` },
+      on: {
+        click: () => send({ type: 'openMethods', anchor }),
+        pointerenter: () => tip.beside(link, lines),
+        focus: () => tip.beside(link, lines),
+        pointerleave: () => tip.hide(),
+        blur: () => tip.hide(),
+      },
     },
     name,
   );
+  return link;
 }
 
 /** A plain table in its own scroll box. At most `limit` rows; the CSV has them all. */
@@ -145,20 +146,6 @@ export function dataTable(table: Table, label: string, limit = 1200): HTMLElemen
 }
 
 const title = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
-
-/** base64 PNG of a canvas on the theme's background. */
-function png(canvas: HTMLCanvasElement | null, background: string): string | null {
-  if (!canvas || canvas.width === 0) return null;
-  const copy = document.createElement('canvas');
-  copy.width = canvas.width;
-  copy.height = canvas.height;
-  const context = copy.getContext('2d');
-  if (!context) return null;
-  context.fillStyle = background;
-  context.fillRect(0, 0, copy.width, copy.height);
-  context.drawImage(canvas, 0, 0);
-  return copy.toDataURL('image/png').replace(/^data:image\/png;base64,/, '');
-}
 
 /** A grey stand-in of a section's size while it is being computed, or a line that says why it is absent. */
 export function missing(context: Context, what: string, height: number): HTMLElement {

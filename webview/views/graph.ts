@@ -83,7 +83,6 @@ function drawn(context: Context, run: RunTrace, model: GraphModel): HTMLElement 
     evidence: 'observed',
     method: { name: 'attribution graph', anchor: METHODS.graph },
     table: model.table,
-    svg: () => drawing.picture(),
     body: [
       ...model.summary.map((text) => h('p', { class: 'note' }, text)),
       h(

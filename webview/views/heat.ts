@@ -37,12 +37,6 @@ export interface HeatOptions {
   plugins?: Plugin[];
 }
 
-export interface Heat {
-  /** The scroll box and the line that says which columns are in sight. */
-  body: HTMLElement[];
-  canvas: HTMLCanvasElement;
-}
-
 /** Width and height of a cell, px. */
 export function cellSize(chart: Chart, rows: number): { w: number; h: number } {
   const { right, left, bottom, top } = chart.chartArea ?? { right: 0, left: 0, bottom: 0, top: 0 };
@@ -50,8 +44,11 @@ export function cellSize(chart: Chart, rows: number): { w: number; h: number } {
   return { w: (right - left) / Math.max(1, max - min), h: (bottom - top) / rows };
 }
 
-/** Draws a map on a canvas as wide as its box; what does not fit is scrolled to, the axes staying put. */
-export function heatMap(context: Context, options: HeatOptions): Heat {
+/**
+ * Draws a map on a canvas as wide as its box; what does not fit is scrolled to, the axes staying put. Gives the scroll box and the line
+ * that says which columns are in sight.
+ */
+export function heatMap(context: Context, options: HeatOptions): HTMLElement[] {
   const { palette, link } = context;
   const { rows, columns, labels, labelHeight, top = 4, home } = options;
   const height = Math.max(labelHeight > 40 ? 124 : 140, Math.min(376, rows * (rows > 16 ? 9 : 16))) + labelHeight + 8 + top;
@@ -68,7 +65,7 @@ export function heatMap(context: Context, options: HeatOptions): Heat {
     return drawn;
   });
   const gap = palette.kind === 'contrast' ? 1 : 0.5;
-  const { canvas, chart } = drawChart(context, {
+  const { chart } = drawChart(context, {
     key: options.key,
     height,
     aria: options.aria,
@@ -133,7 +130,7 @@ export function heatMap(context: Context, options: HeatOptions): Heat {
   });
   drawn = chart;
   view.start(context.onDispose, options.columnOf(link.pinned) ?? home);
-  return { body: [view.box, view.note], canvas };
+  return [view.box, view.note];
 }
 
 function cellItems({ rows, columns: n, tip, mark, rowOf, columnOf, home }: HeatOptions, view: Columns): Items {

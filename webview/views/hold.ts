@@ -101,7 +101,7 @@ function doseFigure(context: Context, model: DoseModel): HTMLElement {
   const chosen = context.selection.index;
   const all = model.margin.filter((m): m is number => m !== null).concat(0);
   const pad = Math.max(0.5, (Math.max(...all) - Math.min(...all)) * 0.12);
-  const { box, canvas } = drawChart(context, {
+  const { box } = drawChart(context, {
     key: 'dose',
     height: 190,
     aria: model.aria,
@@ -149,7 +149,6 @@ function doseFigure(context: Context, model: DoseModel): HTMLElement {
     evidence: 'observed',
     method: { name: 'margin', anchor: METHODS.margin },
     table: model.table,
-    canvas: () => canvas,
     body: [
       box,
       h(
@@ -188,7 +187,7 @@ function densityFigure(context: Context, model: DoseModel): HTMLElement {
       ctx.restore();
     },
   };
-  const { box, canvas } = drawChart(context, {
+  const { box } = drawChart(context, {
     key: 'density',
     height: 170,
     aria: `Failing share at ${model.x.length} values of ${model.xLabel}, from ${probability(density[0]?.share)} to ${probability(density[density.length - 1]?.share)}, with Wilson 95 % intervals. Read off.`,
@@ -233,7 +232,6 @@ function densityFigure(context: Context, model: DoseModel): HTMLElement {
       columns: ['run', 'failing', 'of', 'share', 'from', 'to'],
       rows: density.map((d, i) => [model.labels[i] ?? '', d.failing, d.total, d.share, d.interval[0], d.interval[1]]),
     },
-    canvas: () => canvas,
     body: [box],
   });
 }
@@ -267,7 +265,7 @@ function dotFigure(context: Context, model: DotModel): HTMLElement {
       ctx.restore();
     },
   };
-  const { box, canvas } = drawChart(context, {
+  const { box } = drawChart(context, {
     key: 'paraphrases',
     height: 84 + top * 14,
     aria: model.aria,
@@ -320,7 +318,6 @@ function dotFigure(context: Context, model: DotModel): HTMLElement {
     evidence: 'observed',
     method: { name: 'second opinion', anchor: METHODS.density },
     table: model.table,
-    canvas: () => canvas,
     body: [box],
   });
 }

@@ -1,8 +1,7 @@
-import { METHODS } from '../model/methods.js';
 import { h } from '../dom.js';
-import { cellTip, mapModel, ramp, FLOOR } from '../model/map.js';
-import { probability } from '../model/format.js';
+import { mapModel } from '../model/map.js';
 import { rampColours } from '../theme.js';
+import { choice } from '../ui.js';
 import type { Context } from './context.js';
 import { figure, missing } from './figure.js';
 import { heatMap } from './heat.js';
@@ -10,15 +9,15 @@ import { rampBar } from './ramp.js';
 
 const STEPS = 64;
 
-/** The layer × position map of the answer's lens probability. */
+/** The trace map: layer × position, of the answer's lens probability or another measure of the stream. */
 export function mapView(context: Context): HTMLElement {
   const run = context.selection.shown;
-  const model = run ? mapModel(run) : null;
+  const model = run ? mapModel(run, context.view.measure) : null;
   if (!run || !model || model.positions.length === 0 || model.rows === 0) return missing(context, 'Layer × position map', 260);
   const { palette } = context;
-  const colours = rampColours(palette.background, palette.positive, STEPS);
+  const colours = rampColours(palette.background, model.hue === 'answer' ? palette.positive : palette.foreground, STEPS);
   const columns = model.positions.length;
-  const { body, canvas } = heatMap(context, {
+  const body = heatMap(context, {
     key: 'map',
     label: 'Layer by position map',
     aria: model.aria,
@@ -27,8 +26,8 @@ export function mapView(context: Context): HTMLElement {
     labels: model.labels,
     labelHeight: 76,
     rowTitle: 'layer',
-    colour: (row, column) => colours[Math.round(ramp(model.values[row]?.[column]) * (STEPS - 1))]!,
-    tip: (row, column) => cellTip(model, run, row, column),
+    colour: (row, column) => colours[Math.round(model.at(row, column) * (STEPS - 1))]!,
+    tip: (row, column) => model.tip(row, column),
     mark: (row, column) => ({ row, token: model.positions[column] ?? null }),
     rowOf: ({ row }) => row,
     columnOf: ({ token }) => {
@@ -39,19 +38,21 @@ export function mapView(context: Context): HTMLElement {
   });
   return figure(context, {
     id: 'map',
-    title: 'Probability of the answer by layer and position',
+    title: model.title,
     evidence: 'observed',
-    method: { name: 'lens map', anchor: METHODS.map },
+    method: { name: 'trace map', anchor: model.anchor },
     table: model.table,
-    canvas: () => canvas,
     body: [
+      model.measures.length > 1
+        ? choice('What the map shows', model.measures, model.measure, (measure) => context.set({ measure }), 'measure')
+        : h('p', { class: 'note' }, 'Rank, entropy, norm and null share: not in this residue; a run of this version measures them.'),
       ...body,
       h(
         'div',
         { class: 'legend ramp-legend' },
-        h('span', null, `≤ ${probability(Math.exp(FLOOR))}`),
-        rampBar(colours, 'Colour ramp from low to high probability'),
-        h('span', null, 'p = 1 (log scale)'),
+        h('span', null, model.ends[0]),
+        rampBar(colours, `Colour ramp from ${model.ends[0]} to ${model.ends[1]}`),
+        h('span', null, model.ends[1]),
         model.complete ? null : h('span', { class: 'key' }, `${columns} of the prompt’s positions were measured`),
       ),
     ],

@@ -3,7 +3,8 @@ import type { Chart, Plugin } from 'chart.js';
 import { h } from '../dom.js';
 import { marginModel, type MarginModel } from '../model/margin.js';
 import { around, place, type Box, type Label } from '../model/place.js';
-import { alpha } from '../theme.js';
+import { alpha, type Palette } from '../theme.js';
+import { choice } from '../ui.js';
 import { alongX, axis, drawChart, setFont } from './chart.js';
 import type { Context } from './context.js';
 import { figure, missing } from './figure.js';
@@ -21,42 +22,18 @@ export function marginView(context: Context): HTMLElement {
     return run?.lens
       ? h('p', { class: 'note' }, 'Margin by layer: none, for there is no rival to take it against.')
       : missing(context, 'Margin by layer', 220);
-  const finite = [...model.probe, ...(model.control ?? []), 0, model.tau].filter((v): v is number => v !== null && Number.isFinite(v));
+  const drawn = linesOf(context, model);
+  const finite = [...drawn.flatMap(({ y }) => y), 0, model.tau].filter((v): v is number => v !== null && Number.isFinite(v));
   const low = Math.min(...finite);
   const high = Math.max(...finite);
   const pad = Math.max(0.5, (high - low) * 0.12);
-  const line = (
-    label: string,
-    data: (number | null)[],
-    colour: string,
-    style: 'circle' | 'triangle',
-    dash: number[],
-    width: number,
-  ): object => ({
-    label,
-    data: data.map((y, x) => ({ x, y })),
-    borderColor: colour,
-    borderDash: dash,
-    borderWidth: width,
-    pointStyle: style,
-    pointRadius: model.rows.length > 36 ? 2.5 : 4,
-    pointBackgroundColor: palette.background,
-    pointBorderColor: colour,
-    pointBorderWidth: 1.5,
-    clip: false,
-  });
-  const { box, canvas } = drawChart(context, {
+  const { box } = drawChart(context, {
     key: 'margin',
     height: 200,
     aria: model.aria,
     config: {
       type: 'line',
-      data: {
-        datasets: [
-          line('probe', model.probe, palette.foreground, 'circle', [6, 3], 2),
-          ...(model.control ? [line('control', model.control, palette.muted, 'triangle', [2, 3], 1.5)] : []),
-        ] as never,
-      },
+      data: { datasets: drawn.map((line) => dataset(palette, line)) as never },
       options: {
         layout: { padding: { top: 6, right: 8 } },
         scales: {
@@ -74,7 +51,7 @@ export function marginView(context: Context): HTMLElement {
           }),
         } as never,
       },
-      plugins: [tint(context, model), causedBar(context, model), labels(context, model)],
+      plugins: [tint(context, model), causedBar(context, model), labels(context, model, drawn)],
     },
     items: alongX(
       model.rows.length,
@@ -89,27 +66,110 @@ export function marginView(context: Context): HTMLElement {
     evidence: 'observed',
     method: { name: 'logit lens', anchor: METHODS.lens },
     table: model.table,
-    canvas: () => canvas,
     body: [
       box,
+      model.candidates.length > 1
+        ? choice(
+            'Lines of the margin',
+            [
+              { value: 'margin', text: 'margin', title: 'Margin over the strongest rival of each layer, probe and control' },
+              { value: 'candidates', text: 'every candidate', title: 'Margin of the answer over each rival, one line for each' },
+            ],
+            each(context, model) ? 'candidates' : 'margin',
+            (lines) => context.set({ lines }),
+            'lines',
+          )
+        : null,
       h(
         'div',
         { class: 'legend' },
-        key('probe', 'probe'),
-        model.control ? key('control', 'control') : h('span', { class: 'key unchecked' }, 'control: not checked'),
-        model.collapse ? key('collapse', 'collapse point (read off)') : null,
-        model.caused
-          ? h(
-              'span',
-              { class: 'key' },
-              `solid bar on the axis: cause confirmed in layers ${model.caused[0]}–${model.caused[1]} (tested by intervention)`,
-            )
+        ...drawn.map(({ name, legend, mark, colour }) =>
+          h(
+            'span',
+            { class: 'key' },
+            h('i', { class: `swatch ${mark}`, style: { '--c': colour }, attrs: { 'aria-hidden': 'true' } }),
+            h('bdi', null, legend ?? name),
+          ),
+        ),
+        each(context, model) || model.control ? null : h('span', { class: 'key unchecked' }, 'control: not checked'),
+        each(context, model) && model.candidates.length > drawn.length
+          ? h('span', { class: 'key' }, `${model.candidates.length - drawn.length} more in the table`)
           : null,
+        model.collapse ? key('collapse', 'collapse point (read off)') : null,
+        model.caused ? key('caused-bar', `cause confirmed in layers ${model.caused[0]}–${model.caused[1]} (tested by intervention)`) : null,
         h('span', { class: 'key' }, 'above the zero line: toward the answer; below: toward the rival'),
       ),
     ],
   });
 }
+
+/** A line of the chart. All are read off: dashed, with hollow marks. */
+interface Line {
+  /** Beside the line. */
+  name: string;
+  /** In the legend, where that is not its name. */
+  legend?: string;
+  y: (number | null)[];
+  colour: string;
+  point: 'circle' | 'triangle' | 'rect' | 'rectRot' | 'rectRounded' | 'crossRot';
+  dash: readonly number[];
+  width: number;
+  /** Its swatch. */
+  mark: string;
+}
+
+/** Rivals with a line of their own; more would hide one another. */
+const RIVALS = 6;
+
+const each = ({ view }: Context, model: MarginModel): boolean => view.lines === 'candidates' && model.candidates.length > 1;
+
+/** Probe and control, or the probe's margin over every rival. */
+function linesOf(context: Context, model: MarginModel): Line[] {
+  const { palette } = context;
+  if (!each(context, model))
+    return [
+      { name: 'probe', y: model.probe, colour: palette.foreground, point: 'circle', dash: [6, 3], width: 2, mark: 'probe' },
+      ...(model.control
+        ? [
+            {
+              name: 'control',
+              y: model.control,
+              colour: palette.muted,
+              point: 'triangle',
+              dash: [2, 3],
+              width: 1.5,
+              mark: 'control',
+            } as const,
+          ]
+        : []),
+    ];
+  const colours = [palette.foreground, ...palette.spans, palette.muted];
+  const points = ['circle', 'rect', 'triangle', 'rectRot', 'rectRounded', 'crossRot'] as const;
+  return model.candidates.slice(0, RIVALS).map(({ label, strongest, y }, i) => ({
+    name: `over ${label}`,
+    legend: strongest ? `over ${label} (strongest at the output)` : undefined,
+    y,
+    colour: colours[i % colours.length]!,
+    point: points[i % points.length]!,
+    dash: i % 2 ? [2, 3] : [6, 3],
+    width: strongest ? 2 : 1.5,
+    mark: i % 2 ? 'dotted' : 'dashed',
+  }));
+}
+
+const dataset = (palette: Palette, { name, y, colour, point, dash, width }: Line): object => ({
+  label: name,
+  data: y.map((value, x) => ({ x, y: value })),
+  borderColor: colour,
+  borderDash: dash,
+  borderWidth: width,
+  pointStyle: point,
+  pointRadius: y.length > 36 ? 2.5 : 4,
+  pointBackgroundColor: palette.background,
+  pointBorderColor: colour,
+  pointBorderWidth: 1.5,
+  clip: false,
+});
 
 /** Tints what lies under the zero line; in high contrast hatches it instead of a faint fill. */
 function tint(context: Context, model: MarginModel): Plugin {
@@ -165,7 +225,7 @@ function causedBar(context: Context, model: MarginModel): Plugin {
 }
 
 /** The collapse diamond and every label, placed so that none covers another, a line or a point. */
-function labels(context: Context, model: MarginModel): Plugin {
+function labels(context: Context, model: MarginModel, drawn: readonly Line[]): Plugin {
   return {
     id: 'labels',
     afterDatasetsDraw(chart) {
@@ -179,7 +239,7 @@ function labels(context: Context, model: MarginModel): Plugin {
       setFont(chart, palette);
       ctx.textBaseline = 'top';
       const h = palette.size + 3;
-      const obstacles = lineBoxes(model.probe, px).concat(model.control ? lineBoxes(model.control, px) : []);
+      const obstacles = drawn.flatMap(({ y }) => lineBoxes(y, px));
       const texts: { text: string; colour: string; label: Label }[] = [];
       const add = (text: string, colour: string, at: (w: number) => { x: number; y: number }[]): void => {
         const w = Math.ceil(ctx.measureText(text).width) + 4;
@@ -205,8 +265,7 @@ function labels(context: Context, model: MarginModel): Plugin {
             return [-w - 4, -w / 2, 4].flatMap((dx) => [p.y - h - 6, p.y + 6].map((y) => ({ x: p.x + dx, y })));
           }),
         );
-      end('probe', model.probe, palette.foreground);
-      if (model.control) end('control', model.control, palette.muted);
+      for (const { name, y, colour } of drawn) end(name, y, colour);
       const boxes = place(
         texts.map((t) => t.label),
         { x: a.left, y: a.top, w: a.right - a.left, h: a.bottom - a.top },

@@ -12,6 +12,7 @@ import { setFont } from './chart.js';
 import type { Context } from './context.js';
 import { figure } from './figure.js';
 import { cellSize, heatMap } from './heat.js';
+import { key } from './legend.js';
 import { rampBar } from './ramp.js';
 
 /** Steps on either side of no recovery. */
@@ -32,7 +33,7 @@ export function patchingView(context: Context): HTMLElement | null {
     ...rampColours(palette.background, palette.positive, STEPS + 1).slice(1),
   ];
   const caused = at === 'resid_pre' ? causedRows(run) : null;
-  const { body, canvas } = heatMap(context, {
+  const body = heatMap(context, {
     key: 'patching',
     label: 'Patching map',
     aria: model.aria,
@@ -60,7 +61,6 @@ export function patchingView(context: Context): HTMLElement | null {
     evidence: 'caused',
     method: { name: 'activation patching', anchor: METHODS.patching },
     table: model.table,
-    canvas: () => canvas,
     body: [
       hooks.length > 1
         ? choice(
@@ -83,7 +83,7 @@ export function patchingView(context: Context): HTMLElement | null {
         rampBar(colours, 'Colour ramp from away from the answer, over none, to recovery'),
         h('span', null, `${number(model.limit)} recovery`),
         h('span', { class: 'key' }, 'share of the drop that the control’s activation brings back, 1: all of it'),
-        caused ? h('span', { class: 'key' }, `solid bar on the axis: cause confirmed in layers ${caused[0]}–${caused[1]}`) : null,
+        caused ? key('caused-bar plain', `cause confirmed in layers ${caused[0]}–${caused[1]}`) : null,
       ),
       h('p', { class: 'note' }, `Largest: ${strongest.join('; ')}.`),
       model.complete

@@ -12,7 +12,7 @@ export function propagationView(context: Context): HTMLElement | null {
   const run = context.selection.shown;
   const model = run ? propagationModel(run) : null;
   if (!model) return context.residue.status === 'running' ? missing(context, 'Growth of an error', 180) : null;
-  const { box, canvas } = drawChart(context, {
+  const { box } = drawChart(context, {
     key: 'propagation',
     height: 180,
     aria: model.aria,
@@ -45,7 +45,6 @@ export function propagationView(context: Context): HTMLElement | null {
     evidence: 'caused',
     method: { name: 'error propagation', anchor: METHODS.propagation },
     table: model.table,
-    canvas: () => canvas,
     body: [
       box,
       h(

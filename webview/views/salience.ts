@@ -11,9 +11,8 @@ export function salienceView(context: Context): HTMLElement {
   const run = context.selection.shown;
   const model = run ? salienceModel(run) : null;
   if (!model) return missing(context, 'Layer salience', 160);
-  const canvases: HTMLCanvasElement[] = [];
   const cells = model.multiples.map((m) => {
-    const { box, canvas } = drawChart(context, {
+    const { box } = drawChart(context, {
       key: `salience.${m.id}`,
       height: 150,
       aria: m.aria,
@@ -46,7 +45,6 @@ export function salienceView(context: Context): HTMLElement {
         (i) => m.tips[i] ?? [],
       ),
     });
-    canvases.push(canvas);
     return h(
       'div',
       { class: 'multiple' },
@@ -65,7 +63,6 @@ export function salienceView(context: Context): HTMLElement {
     title: 'Layer salience',
     evidence: null,
     table: model.table,
-    canvas: () => beside(canvases),
     body: [
       h('div', { class: 'multiples' }, ...cells),
       h(
@@ -97,18 +94,4 @@ function curve(palette: Palette, m: Multiple, series: Multiple['series'][number]
     pointBorderWidth: 1.5,
     clip: false,
   };
-}
-
-/** The three canvases as one picture. */
-function beside(canvases: readonly HTMLCanvasElement[]): HTMLCanvasElement {
-  const out = document.createElement('canvas');
-  out.width = canvases.reduce((w, c) => w + c.width, 0);
-  out.height = Math.max(0, ...canvases.map((c) => c.height));
-  const ctx = out.getContext('2d');
-  let x = 0;
-  for (const c of canvases) {
-    ctx?.drawImage(c, x, 0);
-    x += c.width;
-  }
-  return out;
 }
