@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { HeadNulls } from '../../src/residue/types-claims.js';
-import type { Residue } from '../../src/residue/types.js';
+import type { Residue, RunTrace } from '../../src/residue/types.js';
 import { disruptionModel } from '../../webview/model/disruption.js';
 import { headsModel, labelled, patternOf, sortHeads, verdictText } from '../../webview/model/heads.js';
 import { propagationModel } from '../../webview/model/propagation.js';
