@@ -1,3 +1,4 @@
+import { attend } from './attention.js';
 import { GraphBuilder } from './builder.js';
 import type { Graph, Value } from './builder.js';
 import { blockTaps } from './hooks.js';
@@ -11,7 +12,7 @@ import { DataType } from './onnx-proto.js';
  *
  *   resid_pre [B, T, d_model] · cos, sin [B|1, T, 1, rotary_dim / 2] (RoPE only) ·
  *   past_k, past_v [B|1, kv_head, P, d_head] ·
- *   mask [B|1, H|1, R, S] added to the scores (causal, knockouts) ·
+ *   mask [B|1, H|1, R, S] added to the scores (causal, knockouts) · stretched, stretches: see attention.ts ·
  *   value_scale [B|1, H|1, R|1, S|1] times the pattern after the softmax; hook_pattern stays as it was ·
  *   z_mul, z_add [B|1, R|1, H|1, d_head|1] · attn_mul, attn_add, mlp_mul, mlp_add [B|1, R|1, d_model|1] ·
  *   rows [R] int64 (last block only): the tokens to compute; nothing reads what the others would become
@@ -78,7 +79,7 @@ function attention(
   out: Map<string, Value>,
 ): Value {
   const { spec } = from;
-  const { nHeads, nKvHeads, dHead } = spec;
+  const { nKvHeads, dHead } = spec;
   const { q, k, v } = queryKeyValue(g, from, name, stream, pick);
   out.set('attn.hook_q', q).set('attn.hook_k', k).set('attn.hook_v', v);
   let turnedQ = spec.qkNorm ? headNorm(g, from, q, `${name}.attn.q_norm`) : q;
@@ -96,26 +97,9 @@ function attention(
   const values = withPast(g, 'past_v', g.transpose(v, [0, 2, 1, 3]), nKvHeads, dHead);
   out.set('present_k', keys).set('present_v', values);
 
-  // Grouped heads: the queries of a group are stacked along the token axis and share one product with their key head.
-  const group = nHeads / nKvHeads;
-  // Scaled here rather than as [head, query, key] scores: a pass over an array that is larger by key / d_head.
-  const heads = g.mul(g.transpose(turnedQ, [0, 2, 1, 3]), g.scalar(spec.attentionScale));
-  const oneBatch = g.shapeOf(turnedQ, 0, 1);
-  const stacked = group === 1 ? heads : g.reshape(heads, [oneBatch, nKvHeads, -1, dHead]);
-  const products = g.op('MatMul', [stacked, g.transpose(keys, [0, 1, 3, 2])]);
-  const attended = g.shapeOf(keys, 2, 3);
-  const time = g.shapeOf(turnedQ, 1, 2);
-  const perHead = group === 1 ? products : g.reshape(products, [oneBatch, nHeads, time, attended]);
-  const mask = g.input('mask', DataType.FLOAT, ['mask_B', 'mask_H', 'R', 'S']);
-  const scores = g.add(perHead, mask);
-  const pattern = g.op('Softmax', [scores], { axis: -1 });
+  const { z, scores, pattern } = attend(g, spec, { q: turnedQ, keys, values, valueScale });
   out.set('attn.hook_attn_scores', scores).set('attn.hook_pattern', pattern);
-
-  const weighted = g.mul(pattern, valueScale);
-  const grouped = group === 1 ? weighted : g.reshape(weighted, [oneBatch, nKvHeads, -1, attended]);
-  const mixed = g.op('MatMul', [grouped, values]);
-  const z = group === 1 ? mixed : g.reshape(mixed, [oneBatch, nHeads, time, dHead]);
-  return g.transpose(z, [0, 2, 1, 3]);
+  return z;
 }
 
 /** The cached keys or values, one row of them serving every batch row if need be, with the new ones behind: [B, kv_head, S, d_head]. */

@@ -1,6 +1,6 @@
 import type { StoredTensor } from '../model/weights.js';
 import { AttributeType, DataType, encodeModel } from './onnx-proto.js';
-import type { AttributeProto, ModelProto, TensorProto, ValueInfoProto } from './onnx-proto.js';
+import type { AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto } from './onnx-proto.js';
 
 /** The name of a tensor in a graph. */
 export type Value = string;
@@ -30,7 +30,9 @@ const text = new TextEncoder();
  * value are kept once.
  */
 export class GraphBuilder {
-  private readonly graph: ModelProto['graph'];
+  private readonly graph: GraphProto;
+  /** Where nodes go: the graph, or the branch that is being made. */
+  private nodes: NodeProto[];
   private readonly mapped: StoredTensor[] = [];
   private readonly constants = new Map<string, Value>();
   private readonly taken = new Set<string>();
@@ -42,6 +44,7 @@ export class GraphBuilder {
 
   constructor(name: string) {
     this.graph = { name, node: [], initializer: [], input: [], output: [] };
+    this.nodes = this.graph.node;
   }
 
   input(name: string, type: DataType, dims: readonly Dim[]): Value {
@@ -120,7 +123,33 @@ export class GraphBuilder {
     const output = Array.from({ length: outputs }, (_, i) => `${name}:${i}`);
     const attribute = Object.entries(attributes).map(([key, value]) => toAttribute(key, value));
     output.forEach((value) => this.made.add(value));
-    this.graph.node.push({ opType, name, input: [...input], output, attribute });
+    this.nodes.push({ opType, name, input: [...input], output, attribute });
+    return output;
+  }
+
+  /**
+   * Values made in one of two ways, as a boolean scalar says when the graph runs; only that way is computed. Both make as many float32
+   * arrays, which may read whatever has been made before.
+   */
+  either(condition: Value, ways: { then: () => readonly Value[]; else: () => readonly Value[] }, outputs: number): Value[] {
+    const branch = (which: 'then' | 'else'): AttributeProto => {
+      const outer = this.nodes;
+      const node: NodeProto[] = [];
+      this.nodes = node;
+      const values = ways[which]();
+      this.nodes = outer;
+      const output = values.map((value) => valueInfo(value, DataType.FLOAT, null));
+      return {
+        name: `${which}_branch`,
+        type: AttributeType.GRAPH,
+        g: { name: `${which}:${this.count++}`, node, initializer: [], input: [], output },
+      };
+    };
+    const attribute = [branch('then'), branch('else')];
+    const name = `If:${this.count++}`;
+    const output = Array.from({ length: outputs }, (_, i) => `${name}:${i}`);
+    output.forEach((value) => this.made.add(value));
+    this.nodes.push({ opType: 'If', name, input: [condition], output, attribute });
     return output;
   }
 
@@ -165,6 +194,11 @@ export class GraphBuilder {
     return this.ops('Split', [x, this.ints(sizes)], sizes.length, { axis });
   }
 
+  /** x[start:end] along one axis; start and end are vectors of one number. */
+  slice(x: Value, axis: number, start: Value, end: Value): Value {
+    return this.op('Slice', [x, start, end, this.ints([axis])]);
+  }
+
   mean(x: Value): Value {
     return this.op('ReduceMean', [x, this.ints([-1])], { keepdims: 1 });
   }
@@ -172,11 +206,7 @@ export class GraphBuilder {
   finish(): Graph {
     for (const [value, name] of this.copies)
       this.graph.node.push({ opType: 'Identity', name: `copy:${name}`, input: [value], output: [name], attribute: [] });
-    const final = (value: Value) => this.renamed.get(value) ?? value;
-    for (const node of this.graph.node) {
-      node.input = node.input.map(final);
-      node.output = node.output.map(final);
-    }
+    this.rename(this.graph.node);
     const bytes = encodeModel({
       irVersion: IR_VERSION,
       producerName: 'symbolic-residue',
@@ -184,6 +214,15 @@ export class GraphBuilder {
       graph: this.graph,
     });
     return { bytes, mapped: this.mapped };
+  }
+
+  private rename(nodes: readonly NodeProto[]): void {
+    const final = (value: Value) => this.renamed.get(value) ?? value;
+    for (const node of nodes) {
+      node.input = node.input.map(final);
+      node.output = node.output.map(final);
+      for (const { g } of node.attribute) if (g) this.rename(g.node);
+    }
   }
 }
 
@@ -194,7 +233,9 @@ function toAttribute(name: string, value: Attribute): AttributeProto {
   return { name, type: AttributeType.INTS, ints: [...value] };
 }
 
-function valueInfo(name: string, elemType: DataType, dims: readonly Dim[]): ValueInfoProto {
+/** @param dims null: any shape. */
+function valueInfo(name: string, elemType: DataType, dims: readonly Dim[] | null): ValueInfoProto {
+  if (dims === null) return { name, type: { tensorType: { elemType } } };
   const dim = dims.map((d) => (typeof d === 'number' ? { dimValue: d } : { dimParam: d }));
   return { name, type: { tensorType: { elemType, shape: { dim } } } };
 }

@@ -9,7 +9,7 @@ export const DataType = { FLOAT: 1, INT32: 6, INT64: 7, BOOL: 9, FLOAT16: 10, BF
 export type DataType = (typeof DataType)[keyof typeof DataType];
 
 /** AttributeProto.AttributeType. */
-export const AttributeType = { FLOAT: 1, INT: 2, STRING: 3, INTS: 7 } as const;
+export const AttributeType = { FLOAT: 1, INT: 2, STRING: 3, GRAPH: 5, INTS: 7 } as const;
 
 export interface TensorProto {
   name: string;
@@ -27,6 +27,7 @@ export interface AttributeProto {
   f?: number;
   i?: number;
   s?: Uint8Array;
+  g?: GraphProto;
   ints?: number[];
 }
 
@@ -40,20 +41,22 @@ export interface NodeProto {
 
 export interface ValueInfoProto {
   name: string;
-  type: { tensorType: { elemType: DataType; shape: { dim: ({ dimValue: number } | { dimParam: string })[] } } };
+  type: { tensorType: { elemType: DataType; shape?: { dim: ({ dimValue: number } | { dimParam: string })[] } } };
+}
+
+export interface GraphProto {
+  name: string;
+  node: NodeProto[];
+  initializer: TensorProto[];
+  input: ValueInfoProto[];
+  output: ValueInfoProto[];
 }
 
 export interface ModelProto {
   irVersion: number;
   producerName: string;
   opsetImport: { domain: string; version: number }[];
-  graph: {
-    name: string;
-    node: NodeProto[];
-    initializer: TensorProto[];
-    input: ValueInfoProto[];
-    output: ValueInfoProto[];
-  };
+  graph: GraphProto;
 }
 
 const repeated = (type: string, id: number) => ({ rule: 'repeated' as const, type, id });
@@ -86,6 +89,7 @@ const root = protobuf.Root.fromJSON({
             f: one('float', 2),
             i: one('int64', 3),
             s: one('bytes', 4),
+            g: one('GraphProto', 6),
             ints: repeated('int64', 8),
             type: one('int32', 20),
           },

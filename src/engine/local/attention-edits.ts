@@ -1,10 +1,11 @@
 import { InputError } from '../../errors.js';
 import type { ModelSpec } from '../../model/spec.js';
 import type { Edit } from '../api.js';
+import { STRETCHES } from '../../graph/attention.js';
 import { layersOf, rowsOf, tokensOf } from './edits.js';
 import type { Extent } from './edits.js';
-import { floatTensor } from './sessions.js';
-import type { Tensor } from './sessions.js';
+import { boolTensor, floatTensor, intTensor } from './sessions.js';
+import type { Feeds, Tensor } from './sessions.js';
 
 type Knockout = Extract<Edit, { kind: 'knockout' }>;
 type ScaleValues = Extract<Edit, { kind: 'scale-values' }>;
@@ -12,6 +13,11 @@ type AttentionEdit = Knockout | ScaleValues;
 
 /** One number [1, 1, 1, 1] that changes nothing. */
 export const neutral = (value: 0 | 1, rank: number): Tensor => floatTensor(Float32Array.of(value), new Array<number>(rank).fill(1));
+
+/** Fewest queries that are worth being worked on in stretches. */
+const LEAST_STRETCHED = 192;
+/** A stretch's keys end at a multiple of this, so that each sum is made in the order in which it is made over all keys. */
+const KEY_BLOCK = 64;
 
 /**
  * The mask and the scale of values of every layer of one run. Layers that share their edits share the arrays.
@@ -35,8 +41,27 @@ export class AttentionFeeds {
     this.made.set('scale:', neutral(1, 4));
   }
 
+  /** What a block's attention is fed in one layer, but for the cache. `whole`: scores or pattern are asked for. */
+  feeds(layer: number, whole: boolean): Feeds {
+    const { tokens } = this.extent;
+    const stretched = !whole && tokens >= LEAST_STRETCHED && !this.scales.some((s) => s.layers.has(layer));
+    return {
+      mask: this.mask(layer),
+      value_scale: this.valueScale(layer),
+      stretched: this.remember(`stretched:${stretched}`, () => boolTensor(stretched)),
+      stretches: this.remember('stretches', () => intTensor(this.stretches())),
+    };
+  }
+
+  /** Ends of the stretches: of their queries, then of the keys that those can see. */
+  private stretches(): number[] {
+    const { tokens, past } = this.extent;
+    const queries = Array.from({ length: STRETCHES }, (_, i) => Math.round((tokens * (i + 1)) / STRETCHES));
+    return [...queries, ...queries.map((end) => Math.min(past + tokens, KEY_BLOCK * Math.ceil((past + end) / KEY_BLOCK)))];
+  }
+
   /** Scores' mask: 0 where a query may look, −inf where it may not. Throws InputError when a query is left with nothing. */
-  mask(layer: number): Tensor {
+  private mask(layer: number): Tensor {
     const own = this.knockouts.filter((k) => k.layers.has(layer));
     if (own.length === 0) return this.causal;
     const name = `mask:${own.map((k) => this.knockouts.indexOf(k)).join()}`;
@@ -49,7 +74,7 @@ export class AttentionFeeds {
   }
 
   /** What the pattern is multiplied by before it meets the values. */
-  valueScale(layer: number): Tensor {
+  private valueScale(layer: number): Tensor {
     const own = this.scales.filter((s) => s.layers.has(layer));
     const name = `scale:${own.map((s) => this.scales.indexOf(s)).join()}`;
     return this.remember(name, () => {

@@ -87,6 +87,9 @@ function prepare({ loaded: { spec }, memoryBudget }: Engine, { rows, options, ca
   return { rows, cache, keepCache, signal: options.signal, extent, positions, edits, start, logitRows, hooks };
 }
 
+/** Whether a hook point is made of all queries and keys at once. */
+const readsScores = ({ local }: HookPoint): boolean => local === 'attn.hook_attn_scores' || local === 'attn.hook_pattern';
+
 const hooksAt = (plan: Plan, layer: number): HookPoint[] => plan.hooks.filter((hook) => hook.layer === layer);
 
 /** The residual stream before the first block [B, T, d_model]. */
@@ -132,17 +135,16 @@ async function runBlocks(
     const arrived = residual;
     residual = editResidual(spec, edits, layer, extent, arrived);
     if (residual !== arrived) refuseOverflow(loaded, residual, layer, edits);
+    const asked = hooksAt(plan, layer);
     const feeds: Feeds = {
       ...rope,
+      ...attention.feeds(layer, asked.some(readsScores)),
       ...outputFeeds(spec, edits, layer, extent),
       resid_pre: floatTensor(residual, [extent.batch, extent.tokens, spec.dModel]),
-      mask: attention.mask(layer),
-      value_scale: attention.valueScale(layer),
       past_k: cache?.keys[layer] ?? empty,
       past_v: cache?.values[layer] ?? empty,
       rows: all,
     };
-    const asked = hooksAt(plan, layer);
     const outputs = new Set(['hook_resid_post', ...asked.map((h) => h.local), ...(keepCache ? ['present_k', 'present_v'] : [])]);
     outputs.delete('hook_resid_pre');
     const part = await parts.block(layer);

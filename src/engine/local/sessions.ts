@@ -26,6 +26,8 @@ export const floatTensor = (data: Float32Array, dims: readonly number[]): Tensor
 export const intTensor = (values: readonly number[]): Tensor =>
   new ort.Tensor('int64', BigInt64Array.from(values, BigInt), [values.length]);
 
+export const boolTensor = (value: boolean): Tensor => new ort.Tensor('bool', Uint8Array.of(value ? 1 : 0), []);
+
 /** The values of a float32 output. */
 export function floatsOf(tensor: Tensor): Float32Array {
   if (!(tensor.data instanceof Float32Array)) throw new Error(`Expected float32 and got ${tensor.type}.`);

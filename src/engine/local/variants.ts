@@ -133,13 +133,11 @@ async function pass(
     // Nothing reads what the last layer makes of the tokens before the last.
     const asked = layer < nLayers - 1 ? tokens : 1;
     const extent: Extent = { batch: entered, tokens: asked, past: base.length - asked, origin: past, lenient: asked < tokens };
-    const attention = new AttentionFeeds(spec, own, extent);
     const feeds: Feeds = {
       ...rope,
+      ...new AttentionFeeds(spec, own, extent).feeds(layer, false),
       ...outputFeeds(spec, own, layer, extent),
       resid_pre: floatTensor(stream, [entered, tokens, width]),
-      mask: attention.mask(layer),
-      value_scale: attention.valueScale(layer),
       past_k: firstTokens(base.cache.keys[layer]!, past),
       past_v: firstTokens(base.cache.values[layer]!, past),
       rows: intTensor(Array.from({ length: asked }, (_, i) => tokens - asked + i)),
