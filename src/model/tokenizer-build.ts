@@ -12,6 +12,8 @@ export interface TokenizerCore {
   encode(text: string): { id: number; surface: Uint8Array | null }[];
   /** The bytes an id stands for in a text; null for an id without a token. */
   surface(id: number): Uint8Array | null;
+  /** Where texts can be cut in two that are tokenised apart and give the tokens of the whole (see `seamsOf`); absent or null: nowhere. */
+  seam?: ((text: string) => number) | null;
   /** The text of known ids, without those that are `hidden`. Absent: their surfaces joined. */
   decode?(ids: readonly number[], hidden: (id: number) => boolean): string;
 }
@@ -38,6 +40,17 @@ const ENCODE_LIMIT_MS = 20_000;
 /** Longest text that is tokenised, in UTF-16 units. */
 export const MAX_TEXT = 8 * 1024 * 1024;
 
+/** What all of these texts begin with. */
+function sharedBeginning([first = '', ...others]: readonly string[]): string {
+  let length = first.length;
+  for (const other of others) {
+    let same = 0;
+    while (same < length && first[same] === other[same]) same++;
+    length = same;
+  }
+  return first.slice(0, length);
+}
+
 export function buildTokenizer(parts: TokenizerParts): Tokenizer {
   const { core, prefix, suffix, file } = parts;
   const shown = new Map<number, string>();
@@ -59,7 +72,12 @@ export function buildTokenizer(parts: TokenizerParts): Tokenizer {
     }
     const all = withTimeLimit(
       ENCODE_LIMIT_MS,
-      () => texts.map((text) => core.encode(text)),
+      () => {
+        const seam = texts.length > 1 ? (core.seam?.(sharedBeginning(texts)) ?? 0) : 0;
+        if (seam === 0) return texts.map((text) => core.encode(text));
+        const beginning = core.encode(texts[0]!.slice(0, seam));
+        return texts.map((text) => [...beginning, ...core.encode(text.slice(seam))]);
+      },
       () =>
         new InputError(`The tokenizer's patterns took more than ${ENCODE_LIMIT_MS / 1000} s on a text of ${length} characters.`, { file }),
     );

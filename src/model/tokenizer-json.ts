@@ -1,5 +1,6 @@
 import { Checker, describe, MAX_NESTING, MAX_TOKENS } from './tokenizer-checker.js';
 import type { Json } from './tokenizer-checker.js';
+import { seamsOf } from './tokenizer-seam.js';
 import { rewriteDecoder, rewriteNormalizer, rewritePreTokenizer } from './tokenizer-rewrite.js';
 
 export type { Json } from './tokenizer-checker.js';
@@ -33,6 +34,8 @@ export interface CheckedTokenizer {
   prefix: number[];
   suffix: number[];
   byteFallback: boolean;
+  /** See `seamsOf`. */
+  seam: ((text: string) => number) | null;
   notes: string[];
 }
 
@@ -69,6 +72,7 @@ export function checkTokenizerJson(value: unknown, file: string): CheckedTokeniz
     prefix,
     suffix,
     byteFallback,
+    seam: seamsOf(root),
     notes,
   };
 }

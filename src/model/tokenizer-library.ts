@@ -7,7 +7,7 @@ import type { CheckedTokenizer, Json } from './tokenizer-json.js';
 
 /** A checked tokenizer.json as a core: `@huggingface/tokenizers` makes the ids, the surfaces are read off the vocabulary. */
 export function libraryCore(checked: CheckedTokenizer, file: string): TokenizerCore {
-  const { json, tokens, idOf, byteFallback } = checked;
+  const { json, tokens, idOf, byteFallback, seam } = checked;
   let library: Library;
   try {
     library = new Library(json, { clean_up_tokenization_spaces: false, unk_token: json.model['unk_token'] ?? undefined });
@@ -59,7 +59,7 @@ export function libraryCore(checked: CheckedTokenizer, file: string): TokenizerC
     return library.decode(shown, { skip_special_tokens: false, clean_up_tokenization_spaces: false });
   }
 
-  return { encode, surface, decode };
+  return { encode, surface, decode, seam };
 }
 
 /**

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readGguf } from '../../src/model/gguf.js';
+import { seamsOf } from '../../src/model/tokenizer-seam.js';
 import { loadTokenizer } from '../../src/model/tokenizer.js';
 import type { Tokenizer } from '../../src/model/types.js';
 import { packageRoot } from '../../src/paths.js';
@@ -258,5 +259,29 @@ describe('properties', () => {
       }),
       parameters,
     );
+  });
+});
+
+describe('texts that begin alike', () => {
+  const word = fc.constantFrom('Mia', 'has', ' a', ' ', '  ', "'s", '.', '?', ' A:', '\n', '42', ' 7', ' é', 'ﬁ', '<|eos|>', '</s>', ' unknown', 'ｱ', '日本');
+  const ending = fc.array(word, { maxLength: 4 }).map((parts) => parts.join(''));
+
+  it.each(Object.keys(cases))('are tokenised together as one by one: %s', async (name) => {
+    const tokenizer = await fromFile(name);
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 24 }), fc.array(ending, { minLength: 2, maxLength: 4 }), (parts, ends) => {
+        const texts = ends.map((end) => parts.join('') + end);
+        expect(tokenizer.encodeAll(texts)).toEqual(texts.map((text) => tokenizer.encode(text)));
+      }),
+      { numRuns: 60, seed: 1 },
+    );
+  });
+
+  it("of the bundled model's tokenizer are read once up to where they part", async () => {
+    const json = JSON.parse(readFileSync(join(packageRoot(), 'media', 'models', 'pocket', 'tokenizer.json'), 'utf8')) as Record<string, unknown>;
+    const prompt = "Mia has a kite. Q: What color is Mia's kite? A:";
+    expect(seamsOf(json)?.(`${prompt} `)).toBe(prompt.indexOf(' A:'));
+    expect(seamsOf({ ...json, normalizer: { type: 'NFKC' } })).toBeNull();
+    expect(seamsOf({ ...json, added_tokens: [{ content: '<a>', rstrip: true }] })).toBeNull();
   });
 });
