@@ -146,11 +146,22 @@ export interface RunResult {
 export interface VariantOptions {
   /** Tokens whose logits are wanted. */
   tokens: readonly number[];
+  /**
+   * Hook points whose values at the last position are wanted under each variant, as names or globs: `attn.hook_z`, `hook_attn_out` and
+   * `hook_mlp_out` of blocks, which the unchanged run must have kept, and `ln_final.hook_scale`. Default none.
+   */
+  hooks?: readonly string[];
   /** Position ids of the unchanged run, where they are not 0…T−1. */
   positions?: readonly number[];
   signal?: AbortSignal;
   /** Called with how many variants are done. */
   onProgress?: (done: number, total: number) => void;
+}
+
+/** Logits [variant, token]. */
+export interface VariantOutputs extends NdArray {
+  /** What was asked for of the last position, by hook point: [variant, …], such as `attn.hook_z` [variant, head, d_head]. */
+  last: ReadonlyMap<HookName, NdArray>;
 }
 
 export interface GenerateOptions {
@@ -198,7 +209,7 @@ export interface Model {
    * Logits [variant, token] at the last position of many edited versions of one run, each computed from its first edited layer and
    * position on. `run`: one row, no cache before it, with `blocks.*.hook_resid_pre`, the last `hook_resid_post` and `keepCache`. Edits without `row`.
    */
-  variants(run: RunResult, variants: readonly (readonly Edit[])[], options: VariantOptions): Promise<NdArray>;
+  variants(run: RunResult, variants: readonly (readonly Edit[])[], options: VariantOptions): Promise<VariantOutputs>;
   /** Lens on residual rows kept by a run (needs `blocks.*.hook_resid_pre` and the last `hook_resid_post` among its hooks). */
   lens(run: RunResult, request: LensRequest, row?: number): Promise<LensResult>;
   /** Final norm and unembedding on any vectors [n, d_model]: log-probs [n, vocab]. */

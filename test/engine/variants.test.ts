@@ -92,10 +92,18 @@ describe.each(REFERENCED)('variants of a run of %s', (name) => {
         { kind: 'project-out', layer: nLayers - 1, positions: 'all', direction: new Float32Array(dModel).fill(1) },
       ],
     ];
-    const { data } = await model.variants(probe, variants, { tokens: [contest().answer, 5] });
+    const hooks = ['blocks.*.attn.hook_z', 'blocks.*.hook_attn_out', 'blocks.*.hook_mlp_out', 'ln_final.hook_scale'];
+    const { data, last: values } = await model.variants(probe, variants, { tokens: [contest().answer, 5], hooks });
     for (const [i, edits] of variants.entries()) {
-      const whole = lastLogits(await model.run(ids(), { edits }));
-      expectAgree(data.subarray(2 * i, 2 * i + 2), [whole[contest().answer]!, whole[5]!], `variant ${i}`, 2e-5);
+      const whole = await model.run(ids(), { edits, hooks });
+      const logits = lastLogits(whole);
+      expectAgree(data.subarray(2 * i, 2 * i + 2), [logits[contest().answer]!, logits[5]!], `variant ${i}`, 2e-5);
+      expect([...values.keys()]).toEqual(whole.hooks);
+      for (const [hook, array] of values) {
+        const want = at(whole.get(hook), last);
+        expect(array.shape).toEqual([variants.length, ...whole.get(hook).shape.slice(2)]);
+        expectAgree(array.data.subarray(i * want.length, (i + 1) * want.length), want, `${hook} of variant ${i}`, 2e-5);
+      }
     }
   });
 
@@ -141,5 +149,6 @@ describe.each(REFERENCED)('variants of a run of %s', (name) => {
     expect(seen).toHaveLength(1);
     const bare = await model.run(ids(), { hooks: 'all' });
     await expect(model.variants(bare, [[]], { tokens: [1] })).rejects.toThrow(/keepCache/);
+    await expect(model.variants(probe, [[]], { tokens: [1], hooks: ['blocks.0.hook_resid_post'] })).rejects.toThrow(/cannot be read/);
   });
 });

@@ -13,8 +13,9 @@ export interface Placed {
   edits: readonly Edit[];
   layer: number;
   position: number;
-  /** What is added to the unchanged residual stream as it enters `layer`, by position. */
+  /** What is added to the unchanged residual stream as it enters `layer`, by position; and the hook point that it is added to. */
   added: ReadonlyMap<number, Float32Array>;
+  addedTo: string | null;
 }
 
 /** Where a variant of a run parts from it. Its edits have been checked; those that cannot reach the last position are left out. */
@@ -22,9 +23,9 @@ export function place(spec: ModelSpec, run: RunResult, edits: readonly Edit[], i
   const ordered = inOrder(edits).flatMap((edit) => reduced(spec, edit, extent.tokens - 1));
   const written = writesOnly(spec, run, ordered);
   const start = startOf(ordered, spec.nLayers, extent.tokens);
-  if (written === null) return { index, given: edits, edits: ordered, added: new Map(), ...start };
+  if (written === null) return { index, given: edits, edits: ordered, added: new Map(), addedTo: null, ...start };
   const added = difference(spec, run, ordered, written, extent);
-  return { index, given: edits, edits: [], added, ...start, layer: start.layer + 1 };
+  return { index, given: edits, edits: [], added, addedTo: written, ...start, layer: start.layer + 1 };
 }
 
 /** In the last layer only what the last position reads and writes counts, but for the stream that keys and values are made of. */

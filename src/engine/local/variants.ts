@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { dot } from '../../methods/linear.js';
 import { InputError, throwIfAborted } from '../../errors.js';
-import type { Edit, NdArray, RunResult, VariantOptions } from '../api.js';
+import type { Edit, RunResult, VariantOptions, VariantOutputs } from '../api.js';
 import { AttentionFeeds } from './attention-edits.js';
 import { checkBudget, editNumbers } from './budget.js';
 import { LocalCache, firstTokens } from './cache.js';
@@ -9,6 +9,7 @@ import { checkEdits } from './edits.js';
 import type { Extent } from './edits.js';
 import { refuseOverflow } from './finite.js';
 import type { Engine } from './forward.js';
+import { LastValues } from './last-values.js';
 import { giveBack } from './memory.js';
 import { place } from './placing.js';
 import type { Placed } from './placing.js';
@@ -37,8 +38,8 @@ export async function variantLogits(
   engine: Engine,
   run: RunResult,
   variants: readonly (readonly Edit[])[],
-  { tokens, positions: ids, signal, onProgress }: VariantOptions,
-): Promise<NdArray> {
+  { tokens, hooks = [], positions: ids, signal, onProgress }: VariantOptions,
+): Promise<VariantOutputs> {
   const { spec } = engine.loaded;
   const base = baseOf(engine, run);
   tokens.forEach((id) => checkIndex(id, 0, spec.vocabSize - 1, 'token', 'tokens'));
@@ -49,15 +50,19 @@ export async function variantLogits(
     return place(spec, run, edits, index, whole);
   });
   const data = new Float32Array(variants.length * tokens.length);
+  const last = new LastValues(spec, run, hooks, variants.length);
   const read = columns(engine, tokens);
   let done = 0;
   for (const batch of passes(placed, run.length, spec.nHeads)) {
-    const last = await pass(engine, base, batch, positions, signal);
-    await read(last, (row, values) => data.set(values, batch[row]!.index * tokens.length));
+    batch.forEach((one) => last.unchanged(one));
+    const vectors = await pass(engine, base, batch, positions, last, signal);
+    const { logits, scales } = await read(vectors);
+    logits.forEach((values, row) => data.set(values, batch[row]!.index * tokens.length));
+    if (last.of(spec.nLayers).length > 0) last.take(spec.nLayers, 'ln_final.hook_scale', scales, batch);
     done += batch.length;
     onProgress?.(done, variants.length);
   }
-  return { data, shape: [variants.length, tokens.length] };
+  return { data, shape: [variants.length, tokens.length], last: last.arrays };
 }
 
 interface Base {
@@ -101,6 +106,7 @@ async function pass(
   base: Base,
   members: readonly Placed[],
   { rows: [ids] }: Positions,
+  last: LastValues,
   signal?: AbortSignal,
 ): Promise<Float32Array> {
   const { loaded, parts, memoryBudget } = engine;
@@ -113,7 +119,7 @@ async function pass(
   const size = { batch: members.length, tokens, past, hooks: [], keepCache: false, logitRows: 0, edits: editNumbers(spec, edits, full) };
   checkBudget(spec, size, memoryBudget);
   const rope = ropeFeeds(spec, { rows: [ids!.subarray(past)] });
-  const given = members.flatMap((member) => member.given);
+  const asIs = members.flatMap((member) => member.given);
   let residual: Float32Array = new Float32Array(0);
   let entered = 0;
   /** Takes in the members whose way begins at a layer (`nLayers`: after the last), of whose streams `kept` tokens are wanted. */
@@ -143,15 +149,17 @@ async function pass(
       rows: intTensor(Array.from({ length: asked }, (_, i) => tokens - asked + i)),
     };
     const part = await parts.block(layer);
-    const next = floatsOf((await part.run(feeds, ['hook_resid_post'])).hook_resid_post!);
-    giveBack([residual, stream]);
-    residual = next;
-    refuseOverflow(loaded, residual, layer, given);
+    const wanted = last.of(layer);
+    const given = await part.run(feeds, ['hook_resid_post', ...wanted]);
+    for (const local of wanted) last.take(layer, local, floatsOf(given[local]!), members.slice(0, entered));
+    giveBack([residual, stream, ...wanted.map((local) => floatsOf(given[local]!))]);
+    residual = floatsOf(given.hook_resid_post!);
+    refuseOverflow(loaded, residual, layer, asIs);
   }
   throwIfAborted(signal);
   arrive(nLayers, 1);
   // What was written outright behind the last layer has been looked through nowhere.
-  refuseOverflow(loaded, residual, nLayers - 1, given);
+  refuseOverflow(loaded, residual, nLayers - 1, asIs);
   return residual;
 }
 
@@ -180,23 +188,22 @@ function moved(edit: Edit, past: number): Edit {
   return { ...edit, positions: edit.positions === undefined || edit.positions === 'all' ? edit.positions : move(edit.positions) } as Edit;
 }
 
-/** Reads the logits of a few tokens off residual vectors: the final norm, then those columns of the unembedding alone. */
+/** Reads the logits of a few tokens off residual vectors, [vector][token]: the final norm, then those columns of the unembedding alone. */
 function columns(
   { loaded, parts }: Engine,
   tokens: readonly number[],
-): (vectors: Float32Array, give: (row: number, values: number[]) => void) => Promise<void> {
+): (vectors: Float32Array) => Promise<{ logits: number[][]; scales: Float32Array }> {
   const { dModel } = loaded.spec;
   const { w, b } = loaded.weights.readUnembed(tokens);
-  return async (vectors, give) => {
+  return async (vectors) => {
     const part = await parts.finalNorm();
     const n = vectors.length / dModel;
-    const normed = floatsOf((await part.run({ resid: floatTensor(vectors, [n, dModel]) }, ['hook_out'])).hook_out!);
-    for (let row = 0; row < n; row++) {
+    const { hook_out: out, hook_scale: scale } = await part.run({ resid: floatTensor(vectors, [n, dModel]) }, ['hook_out', 'hook_scale']);
+    const normed = floatsOf(out!);
+    const logits = Array.from({ length: n }, (_, row) => {
       const x = normed.subarray(row * dModel, (row + 1) * dModel);
-      give(
-        row,
-        tokens.map((_, i) => dot(x, w.subarray(i * dModel, (i + 1) * dModel)) + (b ? b[i]! : 0)),
-      );
-    }
+      return tokens.map((_, i) => dot(x, w.subarray(i * dModel, (i + 1) * dModel)) + (b ? b[i]! : 0));
+    });
+    return { logits, scales: floatsOf(scale!) };
   };
 }

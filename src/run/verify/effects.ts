@@ -1,5 +1,4 @@
-import type { Edit, Model, RunResult } from '../../engine/api.js';
-import { throwIfAborted } from '../../errors.js';
+import type { Edit, Model, NdArray, RunResult } from '../../engine/api.js';
 import { headDirections, type Direction } from '../../methods/attribution.js';
 import { dot } from '../../methods/linear.js';
 import { Random } from '../../methods/random.js';
@@ -12,7 +11,7 @@ import type { Written } from '../ablate.js';
 import { rowAt } from '../trace.js';
 import { MethodWeights } from '../weights.js';
 import { nameOf, type Component } from './named.js';
-import { marginOfLogits, variantMargins, type MarginOptions } from './patching.js';
+import { variantOutputs, type MarginOptions } from './patching.js';
 
 /** Random replacements of a component's output at every position; of a whole prompt's tokens at once, so that few tell. */
 const DRAWS = { default: 2, full: 4 } as const;
@@ -35,7 +34,6 @@ export function affordable(model: Model, components: readonly Component[], token
 
 export interface EffectsInput {
   model: Model;
-  ids: readonly number[];
   run: RunResult;
   /** Runs over whose tokens outputs are averaged and from which they are drawn (control and paraphrases, else the run itself). */
   pool: readonly Written[];
@@ -58,34 +56,46 @@ export async function componentEffects(
   options: MarginOptions,
 ): Promise<ComponentEffect[]> {
   const { model, run, contest, base, seed } = input;
+  if (components.length === 0) return [];
   const count = input.full ? DRAWS.full : DRAWS.default;
   const random = new Random(seed);
   const variants = components.flatMap((component) => {
     const outputs = outputsOf(component, input.pool);
     return [
+      zeroed(component),
       [replaced(component, meanOf(outputs))],
       ...Array.from({ length: count }, () => [replaced(component, drawn(outputs, run.length, random))]),
     ];
   });
-  const margins = await variantMargins(model, run, variants, contest, options);
-  const effects: ComponentEffect[] = [];
-  for (const [i, component] of components.entries()) {
-    throwIfAborted(options.signal);
-    const [average, ...draws] = margins.slice(i * (count + 1), (i + 1) * (count + 1)).map((m) => m - base);
-    const removed = await removedOf(input, component, options.signal);
-    effects.push({
+  const first = Math.min(...components.map(({ layer }) => layer));
+  const { margins, last } = await variantOutputs(model, run, variants, contest, repairHooks(model, first), options);
+  return components.map((component, i): ComponentEffect => {
+    const at = i * (count + 2);
+    const [zero, average, ...draws] = margins.slice(at, at + count + 2).map((m) => m - base);
+    return {
       component: nameOf(component),
       layer: component.layer,
       head: component.head,
       predicted: -component.contribution,
-      zero: removed.margin - base,
+      zero: zero!,
       mean: average!,
       resample: mean(draws),
       resampleSpread: standardDeviation(draws),
-      repair: removed.repair,
-    });
-  }
-  return effects;
+      repair: repairOf(input, component, (hook) => valuesOf(last.get(hook)!, at)),
+    };
+  });
+}
+
+/** One variant's values of a hook point at the last position. */
+function valuesOf({ data, shape }: NdArray, variant: number): Float32Array {
+  const width = data.length / shape[0]!;
+  return data.subarray(variant * width, (variant + 1) * width);
+}
+
+/** What a self-repair is read off, from a layer on. */
+function repairHooks({ spec }: Model, first: number): string[] {
+  const layers = Array.from({ length: spec.nLayers - first }, (_, i) => first + i);
+  return [...layers.flatMap((l) => [`blocks.${l}.attn.hook_z`, `blocks.${l}.hook_mlp_out`]), 'ln_final.hook_scale'];
 }
 
 /** The edit that takes a component out at every position. */
@@ -128,57 +138,45 @@ function drawn(outputs: readonly Float32Array[], tokens: number, random: Random)
 }
 
 /**
- * The margin without a component, and its self-repair (McGrath et al. 2023): how the other components' contributions to logit(answer) − logit(rival) change when a component is
+ * The self-repair of a component (McGrath et al. 2023): how the other components' contributions to logit(answer) − logit(rival) change when it is
  * zeroed. With the direction g and the final norm's scale s of the unchanged run, the difference is constant + Σ c·g; the new scale s′
  * multiplies that sum by s / s′. So the effect is exactly: −own + Σ changes + sum′ (s / s′ − 1).
+ * @param now Values of `repairHooks` at the last position, with the component zeroed.
  */
-async function removedOf(
-  { model, ids, run, contest, attribution, direction, scale }: EffectsInput,
+function repairOf(
+  { model, attribution, direction, scale }: EffectsInput,
   component: Component,
-  signal?: AbortSignal,
-): Promise<{ margin: number; repair: ComponentEffect['repair'] }> {
+  now: (hook: string) => Float32Array,
+): ComponentEffect['repair'] {
   const { nLayers, nHeads, dHead } = model.spec;
   const { layer } = component;
-  const later = Array.from({ length: nLayers - layer }, (_, i) => layer + i);
-  const edited = await model.run(ids, {
-    edits: zeroed(component),
-    hooks: [...later.flatMap((l) => [`blocks.${l}.attn.hook_z`, `blocks.${l}.hook_mlp_out`]), 'ln_final.hook_scale'],
-    from: layer === 0 ? undefined : { layer, residual: run.get(`blocks.${layer}.hook_resid_pre`).data },
-    signal,
-  });
-  const p = ids.length - 1;
   const weights = MethodWeights.of(model);
   const changes: { component: string; change: number }[] = [];
-  for (const l of later) {
-    const z = rowAt(edited.get(`blocks.${l}.attn.hook_z`), p);
+  for (let l = layer; l < nLayers; l++) {
+    const z = now(`blocks.${l}.attn.hook_z`);
     const own = l === layer ? component : null;
     if (own?.part !== 'attention') {
       const directions = headDirections(weights.layer(l).wO, direction.vector, weights.sizes);
       for (let h = 0; h < nHeads; h++) {
         if (own?.part === 'head' && own.head === h) continue;
-        const now = dot(z.subarray(h * dHead, (h + 1) * dHead), directions[h]!);
-        changes.push({ component: `head ${l}.${h}`, change: now - attribution.head[l]![h]! });
+        const contribution = dot(z.subarray(h * dHead, (h + 1) * dHead), directions[h]!);
+        changes.push({ component: `head ${l}.${h}`, change: contribution - attribution.head[l]![h]! });
       }
     }
     if (own?.part !== 'mlp') {
-      const now = dot(rowAt(edited.get(`blocks.${l}.hook_mlp_out`), p), direction.vector);
-      changes.push({ component: `mlp ${l}`, change: now - attribution.mlp[l]! });
+      const contribution = dot(now(`blocks.${l}.hook_mlp_out`), direction.vector);
+      changes.push({ component: `mlp ${l}`, change: contribution - attribution.mlp[l]! });
     }
   }
   const sum = changes.reduce((total, { change }) => total + change, 0);
   const fixed = direction.lnFinalBias + direction.unembedBias;
   const changed = attribution.total - component.contribution + sum - fixed;
-  const norm = changed * (scale / rowAt(edited.get('ln_final.hook_scale'), p)[0]! - 1);
-  const margin = marginOfLogits(edited.logits!.data, contest);
-  edited.release();
+  const norm = changed * (scale / now('ln_final.hook_scale')[0]! - 1);
   changes.sort((a, b) => Math.abs(b.change) - Math.abs(a.change));
   return {
-    margin,
-    repair: {
-      total: -component.contribution + sum + norm,
-      later: sum,
-      norm,
-      by: changes.slice(0, NAMED).filter(({ change }) => change !== 0),
-    },
+    total: -component.contribution + sum + norm,
+    later: sum,
+    norm,
+    by: changes.slice(0, NAMED).filter(({ change }) => change !== 0),
   };
 }

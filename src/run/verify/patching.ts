@@ -1,4 +1,4 @@
-import type { Edit, Model, NdArray, RunResult } from '../../engine/api.js';
+import type { Edit, Model, NdArray, RunResult, VariantOutputs } from '../../engine/api.js';
 import type { AlignedPair } from '../../methods/align.js';
 import type { Contest } from '../edited.js';
 
@@ -68,18 +68,25 @@ export async function variantMargins(
   model: Model,
   run: RunResult,
   variants: readonly (readonly Edit[])[],
-  { answer, rivals }: Contest,
+  contest: Contest,
   options: MarginOptions = {},
 ): Promise<number[]> {
   if (variants.length === 0) return [];
-  const { data } = await model.variants(run, variants, { tokens: [answer, ...rivals], ...options });
-  const width = 1 + rivals.length;
-  return variants.map((_, i) => marginOf(data.subarray(i * width, (i + 1) * width)));
+  return (await variantOutputs(model, run, variants, contest, [], options)).margins;
 }
 
-/** The same of one run's logits at its last position, [vocab]. */
-export function marginOfLogits(logits: Float32Array, { answer, rivals }: Contest): number {
-  return marginOf([answer, ...rivals].map((id) => logits[id]!));
+/** `variantMargins`, and what some hook points are at the last position (see `VariantOptions.hooks`). */
+export async function variantOutputs(
+  model: Model,
+  run: RunResult,
+  variants: readonly (readonly Edit[])[],
+  { answer, rivals }: Contest,
+  hooks: readonly string[],
+  options: MarginOptions,
+): Promise<{ margins: number[]; last: VariantOutputs['last'] }> {
+  const { data, last } = await model.variants(run, variants, { tokens: [answer, ...rivals], hooks, ...options });
+  const width = 1 + rivals.length;
+  return { margins: variants.map((_, i) => marginOf(data.subarray(i * width, (i + 1) * width))), last };
 }
 
 /** The answer's logit, first, less the highest of the rivals'. */

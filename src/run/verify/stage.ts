@@ -132,7 +132,6 @@ async function verify(context: StageContext, runs: Runs): Promise<Verification> 
     effects = await componentEffects(
       {
         model,
-        ids: prompt.ids,
         run: probe,
         pool: pool.length > 0 ? pool : [probe],
         contest,
