@@ -32,7 +32,11 @@ export interface Attended {
  *
  * Inputs it adds: mask (see block.ts) · stretched [] bool · stretches [2 · STRETCHES] int64: the query at which each ends, then the key.
  */
-export function attend(g: GraphBuilder, { nHeads, nKvHeads, dHead, attentionScale }: ModelSpec, { q, keys, values, valueScale }: AttentionParts): Attended {
+export function attend(
+  g: GraphBuilder,
+  { nHeads, nKvHeads, dHead, attentionScale }: ModelSpec,
+  { q, keys, values, valueScale }: AttentionParts,
+): Attended {
   const mask = g.input('mask', DataType.FLOAT, ['mask_B', 'mask_H', 'R', 'S']);
   const stretched = g.input('stretched', DataType.BOOL, []);
   const stretches = g.input('stretches', DataType.INT64, [2 * STRETCHES]);
@@ -67,7 +71,10 @@ export function attend(g: GraphBuilder, { nHeads, nKvHeads, dHead, attentionScal
     const start = g.ints([0]);
     const parts = Array.from({ length: STRETCHES }, (_, i): Value => {
       const [from, to, end] = [i === 0 ? start : at(i - 1), at(i), at(STRETCHES + i)];
-      const scores = g.add(products(g.slice(heads, 2, from, to), g.slice(turned, 3, start, end)), g.slice(g.slice(mask, 2, from, to), 3, start, end));
+      const scores = g.add(
+        products(g.slice(heads, 2, from, to), g.slice(turned, 3, start, end)),
+        g.slice(g.slice(mask, 2, from, to), 3, start, end),
+      );
       return mixed(softmax(scores), g.slice(values, 2, start, end));
     });
     const none = (): Value => g.op('ConstantOfShape', [start]);

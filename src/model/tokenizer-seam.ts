@@ -24,7 +24,8 @@ const SEAM = /[A-Za-z.,:;?!] (?=[A-Za-z])/g;
  * @param root A checked tokenizer.json.
  */
 export function seamsOf(root: Json): ((text: string) => number) | null {
-  if (!isBpe(root) || !isLocal(root['normalizer']) || !cutsAtSpaces(root['pre_tokenizer']) || !standAlone(root['added_tokens'])) return null;
+  if (!isBpe(root) || !isLocal(root['normalizer']) || !cutsAtSpaces(root['pre_tokenizer']) || !standAlone(root['added_tokens']))
+    return null;
   return (text) => {
     let last = 0;
     for (const { index } of text.matchAll(SEAM)) last = index + 1;

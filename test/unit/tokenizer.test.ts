@@ -263,7 +263,27 @@ describe('properties', () => {
 });
 
 describe('texts that begin alike', () => {
-  const word = fc.constantFrom('Mia', 'has', ' a', ' ', '  ', "'s", '.', '?', ' A:', '\n', '42', ' 7', ' é', 'ﬁ', '<|eos|>', '</s>', ' unknown', 'ｱ', '日本');
+  const word = fc.constantFrom(
+    'Mia',
+    'has',
+    ' a',
+    ' ',
+    '  ',
+    "'s",
+    '.',
+    '?',
+    ' A:',
+    '\n',
+    '42',
+    ' 7',
+    ' é',
+    'ﬁ',
+    '<|eos|>',
+    '</s>',
+    ' unknown',
+    'ｱ',
+    '日本',
+  );
   const ending = fc.array(word, { maxLength: 4 }).map((parts) => parts.join(''));
 
   it.each(Object.keys(cases))('are tokenised together as one by one: %s', async (name) => {
@@ -278,7 +298,10 @@ describe('texts that begin alike', () => {
   });
 
   it("of the bundled model's tokenizer are read once up to where they part", async () => {
-    const json = JSON.parse(readFileSync(join(packageRoot(), 'media', 'models', 'pocket', 'tokenizer.json'), 'utf8')) as Record<string, unknown>;
+    const json = JSON.parse(readFileSync(join(packageRoot(), 'media', 'models', 'pocket', 'tokenizer.json'), 'utf8')) as Record<
+      string,
+      unknown
+    >;
     const prompt = "Mia has a kite. Q: What color is Mia's kite? A:";
     expect(seamsOf(json)?.(`${prompt} `)).toBe(prompt.indexOf(' A:'));
     expect(seamsOf({ ...json, normalizer: { type: 'NFKC' } })).toBeNull();

@@ -50,15 +50,16 @@ export class LastValues {
   }
 
   /** The unchanged run's values, and what is added to them, of a variant in the layers before it enters. */
-  unchanged({ index, layer: entered, added, addedTo }: Placed): void {
+  unchanged({ index, layer: entered, added }: Placed): void {
     for (const { name, layer } of this.points) {
       if (layer >= Math.min(entered, this.spec.nLayers)) continue;
       const { data: into, shape } = this.arrays.get(name)!;
       const width = into.length / shape[0]!;
       const { data } = this.run.get(name);
       into.set(data.subarray(data.length - width), index * width);
-      const more = name === addedTo ? added.get(this.run.length - 1) : undefined;
-      more?.forEach((x, i) => (into[index * width + i]! += x));
+      if (name !== added?.hook) continue;
+      const more = added.vectors.subarray((this.run.length - 1 - added.first) * width);
+      more.forEach((x, i) => (into[index * width + i]! += x));
     }
   }
 

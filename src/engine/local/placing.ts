@@ -13,9 +13,15 @@ export interface Placed {
   edits: readonly Edit[];
   layer: number;
   position: number;
-  /** What is added to the unchanged residual stream as it enters `layer`, by position; and the hook point that it is added to. */
-  added: ReadonlyMap<number, Float32Array>;
-  addedTo: string | null;
+  /** What is added to the unchanged residual stream as it enters `layer`. */
+  added: Added | null;
+}
+
+/** Vectors [n, d_model] for the positions from `first` on, and the hook point that they are added to. */
+export interface Added {
+  hook: string;
+  first: number;
+  vectors: Float32Array;
 }
 
 /** Where a variant of a run parts from it. Its edits have been checked; those that cannot reach the last position are left out. */
@@ -23,9 +29,9 @@ export function place(spec: ModelSpec, run: RunResult, edits: readonly Edit[], i
   const ordered = inOrder(edits).flatMap((edit) => reduced(spec, edit, extent.tokens - 1));
   const written = writesOnly(spec, run, ordered);
   const start = startOf(ordered, spec.nLayers, extent.tokens);
-  if (written === null) return { index, given: edits, edits: ordered, added: new Map(), addedTo: null, ...start };
+  if (written === null) return { index, given: edits, edits: ordered, added: null, ...start };
   const added = difference(spec, run, ordered, written, extent);
-  return { index, given: edits, edits: [], added, addedTo: written, ...start, layer: start.layer + 1 };
+  return { index, given: edits, edits: [], added, ...start, layer: start.layer + 1 };
 }
 
 /** In the last layer only what the last position reads and writes counts, but for the stream that keys and values are made of. */
@@ -63,32 +69,36 @@ function writesOnly(spec: ModelSpec, run: RunResult, edits: readonly Edit[]): st
   return run.hooks.includes(hook) ? hook : null;
 }
 
-/** What edits of one hook make of it, less what it was, at each position that they name. */
-function difference(
-  { dModel }: ModelSpec,
-  run: RunResult,
-  edits: readonly Edit[],
-  hook: string,
-  extent: Extent,
-): Map<number, Float32Array> {
-  const { data } = run.get(hook);
-  const now = new Map<number, Float32Array>();
-  const was = (position: number): Float32Array => data.subarray(position * dModel, (position + 1) * dModel);
+/** What edits of one hook make of it, less what it was, from the first to the last position that they name. */
+function difference({ dModel }: ModelSpec, run: RunResult, edits: readonly Edit[], hook: string, extent: Extent): Added {
+  const named = edits.flatMap((edit) => tokensOf('positions' in edit ? edit.positions : 'all', extent).map(({ token }) => token));
+  const first = named.reduce((a, b) => Math.min(a, b), extent.tokens);
+  const end = 1 + named.reduce((a, b) => Math.max(a, b), first - 1);
+  const was = run.get(hook).data.subarray(first * dModel, end * dModel);
+  const vectors = was.slice();
   for (const edit of edits) {
     if (edit.kind !== 'replace' && edit.kind !== 'add' && edit.kind !== 'scale-out') continue;
-    for (const { token, at } of tokensOf(edit.positions, extent)) {
-      const old = now.get(token) ?? was(token);
-      now.set(token, changed(edit, old, at));
-    }
+    for (const { token, at } of tokensOf(edit.positions, extent)) change(vectors, (token - first) * dModel, dModel, edit, at);
   }
-  return new Map([...now].map(([token, vector]) => [token, vector.map((x, i) => x - was(token)[i]!)]));
+  for (let i = 0; i < vectors.length; i++) vectors[i] = vectors[i]! - was[i]!;
+  return { hook, first, vectors };
 }
 
-/** A vector under an edit that names it as the `at`-th of its positions. */
-function changed(edit: Extract<Edit, { kind: 'replace' | 'add' | 'scale-out' }>, old: Float32Array, at: number): Float32Array {
-  if (edit.kind === 'scale-out') return old.map((x) => x * edit.scale);
-  const value = vectorAt(edit.value, old.length, at);
-  return edit.kind === 'replace' ? value : old.map((x, i) => x + value[i]!);
+/** Changes a vector in place by an edit that names it as the `at`-th of its positions. */
+function change(
+  vectors: Float32Array,
+  start: number,
+  width: number,
+  edit: Extract<Edit, { kind: 'replace' | 'add' | 'scale-out' }>,
+  at: number,
+): void {
+  if (edit.kind === 'scale-out') {
+    for (let i = start; i < start + width; i++) vectors[i] = vectors[i]! * edit.scale;
+    return;
+  }
+  const value = vectorAt(edit.value, width, at);
+  if (edit.kind === 'replace') vectors.set(value, start);
+  else for (let i = 0; i < width; i++) vectors[start + i] = vectors[start + i]! + value[i]!;
 }
 
 /** First layer and position that edits may change; behind everything where they change nothing. */

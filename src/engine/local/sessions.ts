@@ -98,8 +98,9 @@ export class Sessions {
       extra: {
         session: {
           model_external_initializers_file_folder_path: this.folder,
-          // Each part has its threads; were they to spin when idle, the parts would take the processor from each other.
-          intra_op: { allow_spinning: '0' },
+          // Each part has its threads. They wait for the next operator awake, but not for long: else those of the part that ran before
+          // would take the processor from those of the part that runs.
+          intra_op: { allow_spinning: '1', spin_duration_us: '50' },
         },
       },
     };

@@ -58,16 +58,16 @@ function compose(spec: ModelSpec, edits: readonly Edit[], at: 'z' | 'attn' | 'ml
     for (const row of rowsOf(edit, rows)) {
       for (const { token, at: place } of tokensOf(positions, extent)) {
         const slot = (row * extent.tokens + token) * heads + head;
-        const sum = add?.subarray(slot * width, (slot + 1) * width);
+        const start = slot * width;
         if (edit.kind === 'scale-head' || edit.kind === 'scale-out') {
-          mul[slot]! *= edit.scale;
-          sum?.forEach((x, i) => (sum[i] = x * edit.scale));
+          mul[slot] = mul[slot]! * edit.scale;
+          if (add) for (let i = start; i < start + width; i++) add[i] = add[i]! * edit.scale;
         } else if (edit.kind === 'replace') {
           mul[slot] = 0;
-          sum?.set(vectorAt(edit.value, width, place));
+          add!.set(vectorAt(edit.value, width, place), start);
         } else if (edit.kind === 'add') {
           const vector = vectorAt(edit.value, width, place);
-          sum?.forEach((x, i) => (sum[i] = x + vector[i]!));
+          for (let i = 0; i < width; i++) add![start + i] = add![start + i]! + vector[i]!;
         }
       }
     }

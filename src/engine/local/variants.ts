@@ -119,13 +119,21 @@ async function pass(
   const size = { batch: members.length, tokens, past, hooks: [], keepCache: false, logitRows: 0, edits: editNumbers(spec, edits, full) };
   checkBudget(spec, size, memoryBudget);
   const rope = ropeFeeds(spec, { rows: [ids!.subarray(past)] });
+  /** The feeds of attention that no edit concerns, by how many tokens are asked for. */
+  const plain = new Map<number, AttentionFeeds>();
+  const attentionFeeds = (own: readonly Edit[], layer: number, extent: Extent): Feeds => {
+    if (own.some(({ kind }) => kind === 'knockout' || kind === 'scale-values'))
+      return new AttentionFeeds(spec, own, extent).feeds(layer, false);
+    if (!plain.has(extent.tokens)) plain.set(extent.tokens, new AttentionFeeds(spec, [], extent));
+    return plain.get(extent.tokens)!.feeds(layer, false);
+  };
   const asIs = members.flatMap((member) => member.given);
   let residual: Float32Array = new Float32Array(0);
   let entered = 0;
   /** Takes in the members whose way begins at a layer (`nLayers`: after the last), of whose streams `kept` tokens are wanted. */
   const arrive = (layer: number, kept: number): void => {
     const arrivals = members.filter((m) => m.layer === layer);
-    const own = withRows(residual, base.residuals[layer]!.subarray((base.length - kept) * width), arrivals, base.length - kept);
+    const own = withRows(residual, base.residuals[layer]!.subarray((base.length - kept) * width), arrivals, base.length - kept, width);
     if (own !== residual) giveBack([residual]);
     residual = own;
     entered += arrivals.length;
@@ -141,7 +149,7 @@ async function pass(
     const extent: Extent = { batch: entered, tokens: asked, past: base.length - asked, origin: past, lenient: asked < tokens };
     const feeds: Feeds = {
       ...rope,
-      ...new AttentionFeeds(spec, own, extent).feeds(layer, false),
+      ...attentionFeeds(own, layer, extent),
       ...outputFeeds(spec, own, layer, extent),
       resid_pre: floatTensor(stream, [entered, tokens, width]),
       past_k: firstTokens(base.cache.keys[layer]!, past),
@@ -164,17 +172,17 @@ async function pass(
 }
 
 /** `rows` with a copy of `row` behind for each arrival, what it has added to the stream included; `row` begins at position `first`. */
-function withRows(rows: Float32Array, row: Float32Array, arrivals: readonly Placed[], first: number): Float32Array {
+function withRows(rows: Float32Array, row: Float32Array, arrivals: readonly Placed[], first: number, width: number): Float32Array {
   if (arrivals.length === 0) return rows;
   const out = new Float32Array(rows.length + arrivals.length * row.length);
   out.set(rows);
   arrivals.forEach(({ added }, i) => {
     const start = rows.length + i * row.length;
     out.set(row, start);
-    for (const [position, vector] of added) {
-      const at = start + (position - first) * vector.length;
-      if (position >= first) vector.forEach((x, j) => (out[at + j]! += x));
-    }
+    if (!added) return;
+    // Of what is added, too, only what stands from `first` on.
+    const from = (added.first - first) * width;
+    for (let j = Math.max(0, -from); j < added.vectors.length; j++) out[start + from + j] = out[start + from + j]! + added.vectors[j]!;
   });
   return out;
 }
