@@ -12,6 +12,12 @@ export default function setup(): () => void {
   process.env.TMPDIR = folder;
   process.env.TEMP = folder;
   process.env.XDG_CACHE_HOME = folder;
+  // The user's own models are none of the tests' business, and a proxy of the machine is not to come between them and their servers.
+  process.env.RESIDUE_MODELS = join(folder, 'models');
+  for (const name of ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'HF_ENDPOINT', 'HF_TOKEN']) {
+    delete process.env[name];
+    delete process.env[name.toLowerCase()];
+  }
   if (!process.env.RESIDUE_SKIP_BUILD)
     execFileSync(process.execPath, ['esbuild.mjs', '--only=engine,cli,webview,report'], { stdio: 'ignore' });
   return () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });

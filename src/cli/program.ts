@@ -3,7 +3,7 @@ import { packageVersion } from '../paths.js';
 import { checkCommand } from './check.js';
 import { compareCommand, type CompareCommandOptions } from './compare.js';
 import { graphCommand, type GraphCommandOptions } from './graph.js';
-import { modelsCommand } from './models.js';
+import { modelsProgram } from './models.js';
 import { reportCommand, type ReportCommandOptions } from './report.js';
 import { probeCommand, runCommand, type ProbeCommandOptions, type RunCommandOptions } from './run.js';
 import {
@@ -165,12 +165,7 @@ export function program(end: (code: number) => void): Command {
     .addHelpText('after', examples('residue check shells/'))
     .action((files: string[]) => end(checkCommand(files)));
 
-  residue
-    .command('models')
-    .description('list the models at hand and the execution providers of the installed onnxruntime')
-    .addHelpText('after', examples('residue models'))
-    .option('--no-color', 'no colour, even on a terminal; NO_COLOR does the same')
-    .action(async (options: { color: boolean }) => end(await modelsCommand(options)));
+  modelsProgram(residue, end);
 
   residue
     .command('selftest')

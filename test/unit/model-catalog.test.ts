@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, utimesSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CancelledError } from '../../src/errors.js';
 import { bundledModels, DEFAULT_MODEL, resolveModel } from '../../src/model/catalog.js';
+import { folderName, MANIFEST } from '../../src/model/downloaded.js';
 import { sha256File } from '../../src/model/hash.js';
+import { referenceId } from '../../src/model/reference.js';
 import { packageRoot } from '../../src/paths.js';
 import { referencePath, temporaryFolder } from '../helpers/reference.js';
 import { write } from './model-fixtures.js';
@@ -57,6 +59,70 @@ describe('resolveModel', () => {
     ['a\0b', "The model's path has a NUL character in it."],
   ])('refuses %j', (name, message) => {
     expect(() => resolveModel(name, '/base')).toThrow(message);
+  });
+});
+
+describe('models of the Hub', () => {
+  const root = temporaryFolder();
+  const keep = (repo: string, revision = 'main', file: string | null = null): string => {
+    const id = referenceId({ repo, revision, file });
+    const folder = join(root, folderName(id));
+    mkdirSync(folder, { recursive: true });
+    const manifest = {
+      version: 1,
+      repo,
+      revision,
+      commit: 'c0'.repeat(20),
+      endpoint: 'https://x',
+      licence: null,
+      file,
+      downloaded: '',
+      files: [],
+    };
+    write(folder, MANIFEST, JSON.stringify(manifest));
+    if (file) write(folder, file, '');
+    return folder;
+  };
+  const before = process.env.RESIDUE_MODELS;
+  beforeAll(() => (process.env.RESIDUE_MODELS = root));
+  afterAll(() => (process.env.RESIDUE_MODELS = before));
+
+  it('are found by id in any case, by short name, and with their revision or file', () => {
+    const base = keep('HuggingFaceTB/SmolLM2-135M');
+    const step = keep('EleutherAI/pythia-14m', 'step512');
+    const gguf = keep('a/b-GGUF', 'main', 'b.Q8_0.gguf');
+    expect(resolveModel('HuggingFaceTB/SmolLM2-135M', '/nowhere')).toEqual({ id: 'HuggingFaceTB/SmolLM2-135M', path: base });
+    expect(resolveModel('huggingfacetb/smollm2-135m', '/nowhere').path).toBe(base);
+    expect(resolveModel('SmolLM2-135M', '/nowhere')).toEqual({ id: 'HuggingFaceTB/SmolLM2-135M', path: base });
+    expect(resolveModel('pythia-14m@step512', '/nowhere').path).toBe(step);
+    expect(resolveModel('a/b-GGUF:b.Q8_0.gguf', '/nowhere').path).toBe(join(gguf, 'b.Q8_0.gguf'));
+  });
+
+  it('give way to a folder beside the shell where they are named shortly, not where they are named in full', () => {
+    const base = temporaryFolder();
+    mkdirSync(join(base, 'SmolLM2-135M'));
+    mkdirSync(join(base, 'HuggingFaceTB', 'SmolLM2-135M'), { recursive: true });
+    expect(resolveModel('SmolLM2-135M', base).path).toBe(join(base, 'SmolLM2-135M'));
+    expect(resolveModel('HuggingFaceTB/SmolLM2-135M', base).path).toBe(join(root, folderName('HuggingFaceTB/SmolLM2-135M')));
+  });
+
+  it('are asked for in full where a short name is several', () => {
+    keep('other/SmolLM2-135M');
+    expect(() => resolveModel('SmolLM2-135M', '/nowhere')).toThrow(
+      '"SmolLM2-135M" could be HuggingFaceTB/SmolLM2-135M or other/SmolLM2-135M; write the whole id.',
+    );
+  });
+
+  it.each([
+    [
+      'Qwen/Qwen3-0.6B',
+      'Qwen/Qwen3-0.6B is not on this machine yet: download it in the Models view or with `residue models download Qwen/Qwen3-0.6B`.',
+    ],
+    ['EleutherAI/pythia-70m@step7', 'EleutherAI/pythia-70m@step7 is not on this machine yet'],
+    ['gpt2', 'openai-community/gpt2 is not on this machine yet'],
+    ['EleutherAI/none', 'There is no model at /nowhere/EleutherAI/none: no such file or folder.'],
+  ])('that are not here are told apart from paths: %s', (name, message) => {
+    expect(() => resolveModel(name, '/nowhere')).toThrow(message);
   });
 });
 
