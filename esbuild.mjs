@@ -42,6 +42,23 @@ const entries = {
   extension: { ...node, entryPoints: ['src/editor/extension.ts'], outfile: 'dist/extension.cjs', plugins: [] },
   engine: { ...node, entryPoints: ['src/engine/worker.ts'], outfile: 'dist/engine.cjs' },
   cli: { ...node, entryPoints: ['src/cli/main.ts'], outfile: 'dist/cli.cjs', banner: { js: '#!/usr/bin/env node\n' + node.banner.js } },
+  // Loaded with the first shell that is opened, so that activation does not read it.
+  'language-client': { ...node, entryPoints: ['src/editor/language-client.ts'], outfile: 'dist/language-client.cjs', plugins: [] },
+  'language-server': {
+    ...node,
+    entryPoints: ['src/language/server.ts'],
+    outfile: 'dist/language-server.cjs',
+    // The ready-made validator would be a third of it; in a process of its own there is time to compile one.
+    plugins: [],
+    // The other form of some libraries asks for its parts in a way that no bundler can follow.
+    mainFields: ['module', 'main'],
+    alias: {
+      // JavaScript's printer, messages in other languages and requests for schemas: what a shell never needs of yaml-language-server.
+      'prettier/plugins/estree': './src/language/nothing.ts',
+      'ajv-i18n': './src/language/nothing.ts',
+      'request-light': './src/language/nothing.ts',
+    },
+  },
   library: {
     ...node,
     entryPoints: ['src/index.ts'],

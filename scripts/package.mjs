@@ -120,7 +120,13 @@ export async function packageExtension({ target = `${process.platform}-${process
   const stage = mkdtempSync(join(dist, `stage-${target}-`));
   try {
     const meta = join(stage, 'meta.json');
-    const build = ['esbuild.mjs', '--production', '--only=extension,engine,webview', `--out=${join(stage, 'dist')}`, `--metafile=${meta}`];
+    const build = [
+      'esbuild.mjs',
+      '--production',
+      '--only=extension,engine,webview,language-client,language-server',
+      `--out=${join(stage, 'dist')}`,
+      `--metafile=${meta}`,
+    ];
     execFileSync(newerNode() ?? process.execPath, build, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
     writeFileSync(join(stage, 'THIRD-PARTY-NOTICES.md'), notices(JSON.parse(readFileSync(meta, 'utf8'))));
     rmSync(meta);

@@ -29,7 +29,7 @@ export function activate(context: ExtensionContext): void {
     modelStatus(),
     codeLenses(runs, results),
     diagnostics(runs),
-    languageFeatures(),
+    languageFeatures(log),
     ...registerCommands({ extension: context.extensionUri, engine, runs, panels, results, log }),
   );
 }

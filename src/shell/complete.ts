@@ -1,11 +1,11 @@
 import { isMap, isScalar, isSeq } from 'yaml';
 import type { Node } from 'yaml';
 import { COMMANDS } from '../commands/table.js';
-import { cursorAt, keysAt, nodeAt, spanNames, textsAt } from './cursor.js';
+import { cursorAt, keysAt, nodeAt, preview, spanNames, textsAt } from './cursor.js';
 import type { Cursor } from './cursor.js';
 import { FAMILIES } from './families.js';
-import { buildShellSchema } from './schema.js';
 import type { CommandInfo, JsonSchema } from './schema.js';
+import { docsOf, schemaOf, schemasAt } from './schema-walk.js';
 import { Findings, parseUnfinished } from './source.js';
 import type { Path } from './source.js';
 import { WHOLE_SHELLS } from './whole-shells.js';
@@ -26,12 +26,6 @@ export interface CompletionItem {
   documentation?: string;
   /** Order in the list. */
   sortText: string;
-}
-
-export interface Hover {
-  markdown: string;
-  start: number;
-  end: number;
 }
 
 /** A code lens. `command`: index into `run`, null for the whole shell. */
@@ -63,17 +57,6 @@ const KEY_SNIPPETS: Readonly<Record<string, string>> = {
 
 const BOUNDS = ['{ below: ${1:0} }', '{ above: ${1:0} }', '{ between: [${1:0}, ${2:1}] }'];
 
-const schemas = new WeakMap<readonly CommandInfo[], JsonSchema>();
-
-function schemaOf(commands: readonly CommandInfo[]): JsonSchema {
-  let schema = schemas.get(commands);
-  if (schema === undefined) {
-    schema = buildShellSchema(commands);
-    schemas.set(commands, schema);
-  }
-  return schema;
-}
-
 /** What can be written at `offset` of a shell file, however unfinished it is. */
 export function completions(text: string, offset: number, commands: readonly CommandInfo[] = COMMANDS): CompletionItem[] {
   const blank = text.replace(/^\uFEFF?(\s|#[^\n]*(\n|$))*/, '') === '';
@@ -81,8 +64,8 @@ export function completions(text: string, offset: number, commands: readonly Com
   if (blank) {
     const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset);
     return line.trim() === ''
-      ? WHOLE_SHELLS.map(({ label, detail, text: whole }, i) =>
-          list('snippet', label, whole, offset, offset, { detail, sortText: String(i) }),
+      ? WHOLE_SHELLS.map(({ family, label, detail, text: whole }, i) =>
+          list('snippet', label, whole, offset, offset, { detail, documentation: FAMILIES[family], sortText: String(i) }),
         )
       : [];
   }
@@ -118,15 +101,6 @@ function markItems(placeholder: boolean, word: string, text: string, offset: num
   );
 }
 
-function preview(texts: readonly string[]): string | undefined {
-  return texts.length === 0
-    ? undefined
-    : texts
-        .slice(0, 4)
-        .map((text) => `\`${text.slice(0, 80).replaceAll('`', "'")}\``)
-        .join('  \n');
-}
-
 function keyItems(cursor: Cursor, commands: readonly CommandInfo[]): CompletionItem[] {
   const { path, start, end } = cursor;
   // A key under `run:` or `expect:` whose dash has not been written yet.
@@ -151,11 +125,6 @@ function keyItems(cursor: Cursor, commands: readonly CommandInfo[]): CompletionI
     });
   }
   return items;
-}
-
-function docsOf(schema: JsonSchema): string | undefined {
-  const docs = schema['markdownDescription'] ?? schema['description'];
-  return typeof docs === 'string' ? docs : undefined;
 }
 
 function valueItems(cursor: Cursor, commands: readonly CommandInfo[], text: string): CompletionItem[] {
@@ -188,89 +157,6 @@ function valueItems(cursor: Cursor, commands: readonly CommandInfo[], text: stri
     items.push(...keyItems(fresh, commands).filter(() => text.slice(0, start).endsWith('- ')));
   }
   return items;
-}
-
-/** Every schema that may hold at a path: all forms of a choice that fit the path's own keys and indexes. */
-function schemasAt(root: JsonSchema, path: Path): JsonSchema[] {
-  let schemas = forms(root);
-  for (const part of path) {
-    const next: JsonSchema[] = [];
-    for (const schema of schemas) {
-      if (typeof part === 'number') {
-        if (typeof schema['items'] === 'object') next.push(schema['items'] as JsonSchema);
-        continue;
-      }
-      const properties = schema['properties'] as Record<string, JsonSchema> | undefined;
-      if (properties && Object.hasOwn(properties, part)) next.push(properties[part]!);
-      else if (typeof schema['additionalProperties'] === 'object') next.push(schema['additionalProperties'] as JsonSchema);
-    }
-    schemas = next.flatMap(forms);
-  }
-  return schemas;
-}
-
-function forms(schema: JsonSchema): JsonSchema[] {
-  const parts = [schema];
-  for (const key of ['allOf', 'anyOf', 'oneOf'])
-    for (const part of (schema[key] as JsonSchema[] | undefined) ?? []) parts.push(...forms(part));
-  for (const key of ['then', 'else']) if (typeof schema[key] === 'object') parts.push(...forms(schema[key] as JsonSchema));
-  return parts;
-}
-
-/** What the word under the cursor means: a key, a command, a family, or what a placeholder becomes. */
-export function hoverAt(text: string, offset: number, commands: readonly CommandInfo[] = COMMANDS): Hover | null {
-  const document = parseUnfinished(text);
-  if (document === null) return null;
-  const lineStart = text.lastIndexOf('\n', offset - 1) + 1;
-  for (const match of text
-    .slice(lineStart, lineStart + 10_000)
-    .split('\n', 1)[0]!
-    .matchAll(/\{\{\s*([A-Za-z][\w-]*)\s*\}\}/g)) {
-    const start = lineStart + match.index;
-    const end = start + match[0].length;
-    if (offset < start || offset > end) continue;
-    const from = (['vary', 'let'] as const).find((key) => keysAt(document.contents, [key]).includes(match[1]!));
-    if (from === undefined) return null;
-    const values = preview(textsAt(document.contents, [from, match[1]!]));
-    return { markdown: `**${match[1]!}** is filled from \`${from}\`${values ? `:\n\n${values}` : '.'}`, start, end };
-  }
-  const found = keyUnder(document.contents, [], offset);
-  if (found === null) return null;
-  const { path, key, node } = found;
-  const range = { start: node.range![0], end: node.range![1] };
-  const command = path[0] === 'run' && path.length === 2 ? commands.find(({ name }) => name === key) : undefined;
-  if (command) return { ...range, markdown: `${command.docs}\n\n\`${command.snippet.replace(/\$\{\d:([^}]*)\}/g, '$1')}\`` };
-  if (found.value) {
-    const family =
-      path.length === 1 && path[0] === 'family' && Object.hasOwn(FAMILIES, key) ? FAMILIES[key as keyof typeof FAMILIES] : undefined;
-    return family === undefined ? null : { ...range, markdown: family };
-  }
-  const docs = schemasAt(schemaOf(commands), [...path, key])
-    .map(docsOf)
-    .find((one) => one !== undefined);
-  return docs === undefined ? null : { ...range, markdown: `**${key}**: ${docs}` };
-}
-
-function keyUnder(node: Node | null, path: Path, offset: number): { path: Path; key: string; node: Node; value: boolean } | null {
-  if (node === null || !node.range || offset < node.range[0] || offset > node.range[2]) return null;
-  if (isScalar(node)) return offset <= node.range[1] ? { path, key: String(node.value), node, value: true } : null;
-  if (isSeq(node)) {
-    for (const [i, item] of node.items.entries()) {
-      const found = keyUnder(item as Node | null, [...path, i], offset);
-      if (found) return found;
-    }
-  }
-  if (isMap(node)) {
-    for (const pair of node.items) {
-      const key = pair.key as Node | null;
-      if (!isScalar(key) || !key.range) continue;
-      const name = String(key.value);
-      if (offset >= key.range[0] && offset <= key.range[1]) return { path, key: name, node: key, value: false };
-      const found = keyUnder(pair.value as Node | null, [...path, name], offset);
-      if (found) return found;
-    }
-  }
-  return null;
 }
 
 /** Code lenses of a shell file: to run and to verify it over its id, one over each command that exists; also in a file that has errors. */

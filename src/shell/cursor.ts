@@ -125,3 +125,13 @@ export function spanNames(root: Node | null): string[] {
   }
   return [...names];
 }
+
+/** The first few of some texts, as Markdown; undefined where there is none. */
+export function preview(texts: readonly string[]): string | undefined {
+  return texts.length === 0
+    ? undefined
+    : texts
+        .slice(0, 4)
+        .map((text) => `\`${text.slice(0, 80).replaceAll('`', "'")}\``)
+        .join('  \n');
+}

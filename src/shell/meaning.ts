@@ -114,9 +114,12 @@ class MeaningChecker {
       this.used.add(name);
       if (this.names.has(name) || this.findings.full) continue;
       const known = [...this.names.keys()];
-      const hint =
-        known.length === 0 ? 'define it under vary or let, or write \\{{ for the characters themselves.' : suggestion(name, known).text;
-      this.mark(text.path, text.written, { message: `{{${name}}} is filled by neither vary nor let; ${hint}`, offset, length });
+      const { text: hint, replacement } =
+        known.length === 0
+          ? { text: 'define it under vary or let, or write \\{{ for the characters themselves.', replacement: undefined }
+          : suggestion(name, known);
+      const message = `{{${name}}} is filled by neither vary nor let; ${hint}`;
+      this.mark(text.path, text.written, { message, offset, length }, replacement && `{{${replacement}}}`);
     }
   }
 
@@ -322,10 +325,13 @@ class MeaningChecker {
   }
 
   /** A finding inside a text of the file. */
-  private mark(path: Path, written: string, problem: MarkProblem): void {
+  private mark(path: Path, written: string, problem: MarkProblem, replacement?: string): void {
     if (this.findings.full) return;
     const range = rangeOf(this.source, path);
-    this.findings.error(locate(this.findings.text, range, written, problem), problem.message, { field: pathText(path) });
+    const place = locate(this.findings.text, range, written, problem);
+    // Where only the whole value could be found, a replacement would replace too much.
+    const exact = place.end - place.start === problem.length;
+    this.findings.error(place, problem.message, { field: pathText(path), ...(exact ? { suggestion: replacement } : {}) });
   }
 }
 

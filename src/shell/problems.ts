@@ -19,8 +19,11 @@ export function reportSchemaErrors(findings: Findings, source: Source, validator
     if (error.keyword === 'type') wrong.add(error.instancePath);
   }
   const choices = errors.filter(({ keyword }) => keyword === 'anyOf' || keyword === 'oneOf');
+  // A misspelt key is told once, not as a missing one too.
+  const misspelt = new Set(errors.flatMap((error) => misspeltKey(error) ?? []));
   for (const error of errors) {
     if (findings.full) return;
+    if (error.keyword === 'required' && error.instancePath === '' && misspelt.has(String(error.params['missingProperty']))) continue;
     if (WRAPPERS.has(error.keyword)) continue;
     // The forms of a choice fail one by one; what is told is the choice.
     if (choices.some((choice) => choice !== error && error.schemaPath.startsWith(`${choice.schemaPath}/`))) continue;
@@ -31,8 +34,18 @@ export function reportSchemaErrors(findings: Findings, source: Source, validator
     const key = `${problem.range.start}:${problem.message}`;
     if (said.has(key)) continue;
     said.add(key);
-    findings.error(problem.range, problem.message, { field: problem.field, suggestion: problem.suggestion });
+    findings.error(problem.range, problem.message, {
+      field: problem.field,
+      suggestion: problem.suggestion,
+      missing: problem.missing,
+    });
   }
+}
+
+/** The key of a shell that an unknown one is taken for. */
+function misspeltKey({ keyword, instancePath, params, parentSchema }: ErrorObject): string | undefined {
+  if (keyword !== 'additionalProperties' || instancePath !== '') return undefined;
+  return nearest(String(params['additionalProperty']), Object.keys((parentSchema?.['properties'] as object | undefined) ?? {}));
 }
 
 interface Problem {
@@ -40,6 +53,8 @@ interface Problem {
   message: string;
   field: string;
   suggestion?: string;
+  /** The key that the shell lacks. */
+  missing?: string;
 }
 
 function describe(error: ErrorObject, path: Path, source: Source, commands: readonly CommandInfo[], root: JsonSchema): Problem {
@@ -57,6 +72,7 @@ function describe(error: ErrorObject, path: Path, source: Source, commands: read
       const start = path.length === 0 ? { start: range.start, end: range.start } : (keyRange(source, path) ?? range);
       return say(path.length === 0 ? `The shell has no \`${key}\`; ${REQUIRED[key] ?? 'it needs one.'}` : `${subject} needs \`${key}\`.`, {
         range: start,
+        ...(path.length === 0 ? { missing: key } : {}),
       });
     }
     case 'type': {

@@ -46,7 +46,7 @@ export class Findings {
     return { line, column: Math.max(1, col - mark) };
   }
 
-  add(severity: Severity, range: Range, message: string, more: { field?: string; suggestion?: string } = {}): void {
+  add(severity: Severity, range: Range, message: string, more: Pick<Diagnostic, 'field' | 'suggestion' | 'missing'> = {}): void {
     if (this.full) return;
     const start = this.position(range.start);
     if (this.list.some((other) => other.message === message && other.line === start.line && other.column === start.column)) return;
@@ -60,10 +60,11 @@ export class Findings {
       endColumn: end.column,
       ...(more.field ? { field: more.field } : {}),
       ...(more.suggestion !== undefined ? { suggestion: more.suggestion } : {}),
+      ...(more.missing !== undefined ? { missing: more.missing } : {}),
     });
   }
 
-  error(range: Range, message: string, more: { field?: string; suggestion?: string } = {}): void {
+  error(range: Range, message: string, more: Pick<Diagnostic, 'field' | 'suggestion' | 'missing'> = {}): void {
     this.add('error', range, message, more);
   }
 

@@ -20,6 +20,8 @@ export interface Diagnostic {
   field?: string;
   /** A replacement for the range, offered as a quick fix. */
   suggestion?: string;
+  /** The key that the shell lacks. */
+  missing?: string;
 }
 
 /** Text with its marks removed. `spans` are half-open character ranges of `text`. */

@@ -4,7 +4,9 @@ import { PATTERNS } from '../../src/shell/schema.js';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/commands/table.js';
 import { packageRoot } from '../../src/paths.js';
-import { completions, hoverAt, lenses } from '../../src/shell/complete.js';
+import { completions, lenses } from '../../src/shell/complete.js';
+import { hoverAt } from '../../src/shell/hover.js';
+import { FAMILIES } from '../../src/shell/families.js';
 import { parseShell } from '../../src/shell/parse.js';
 
 /** Labels offered at `¦`. */
@@ -57,15 +59,16 @@ const names = COMMANDS.map(({ name }) => name);
 describe('completion', () => {
   it('of an empty file is a whole shell that is right as it stands', () => {
     for (const empty of ['¦', '\n¦\n', '# a comment\n¦']) {
-      expect(offered(empty)).toEqual(['shell', 'shell: value', 'shell: salience']);
-      const { shell, diagnostics } = parseShell(taken(empty, 'shell'));
-      expect(diagnostics).toEqual([]);
-      expect(shell?.run.map(({ name }) => name)).toEqual(['ANCHOR', 'RECALL', 'INHIBIT']);
-      for (const label of ['shell: value', 'shell: salience']) {
-        const other = parseShell(taken(empty, label));
-        expect(other.diagnostics).toEqual([]);
-        expect(other.shell?.family).toBe(label.slice('shell: '.length));
-      }
+      const labels = Object.keys(FAMILIES).map((family) => `shell: ${family}`);
+      expect(offered(empty)).toEqual(labels);
+      const called = labels.flatMap((label) => {
+        const { shell, diagnostics } = parseShell(taken(empty, label));
+        expect(diagnostics).toEqual([]);
+        expect(shell?.family).toBe(label.slice('shell: '.length));
+        return shell!.run.map(({ name }) => name);
+      });
+      // Between them the five call every command.
+      expect(called).toEqual(names);
     }
   });
 

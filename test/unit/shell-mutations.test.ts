@@ -6,7 +6,8 @@ import { stringify, parse } from 'yaml';
 import { InputError } from '../../src/errors.js';
 import { packageRoot } from '../../src/paths.js';
 import { decodeShell } from '../../src/shell/check.js';
-import { completions, hoverAt, lenses } from '../../src/shell/complete.js';
+import { completions, lenses } from '../../src/shell/complete.js';
+import { hoverAt } from '../../src/shell/hover.js';
 import { parseShell } from '../../src/shell/parse.js';
 import { expandVary, fill } from '../../src/shell/template.js';
 

@@ -11,6 +11,7 @@ export async function run(): Promise<void> {
   if (process.env.RESIDUE_HOST_GREP) mocha.grep(new RegExp(process.env.RESIDUE_HOST_GREP));
   mocha.suite.emit('pre-require', globalThis, null, mocha);
   await import('./activation.js');
+  await import('./authoring.js');
   await import('./language.js');
   await import('./running.js');
   await import('./starting.js');

@@ -1,0 +1,105 @@
+/** Entry of dist/language-server.cjs: the process behind completion, hovers, findings and the rest of what an editor asks about a shell. */
+import {
+  createConnection,
+  ErrorCodes,
+  ProposedFeatures,
+  ResponseError,
+  TextDocuments,
+  TextDocumentSyncKind,
+  type InitializeResult,
+} from 'vscode-languageserver/node';
+import { TextDocument } from 'vscode-languageserver-textdocument';
+import { InputError } from '../errors.js';
+import { readOptions } from './protocol.js';
+import { ShellService } from './service.js';
+
+/** Milliseconds after the last keystroke. */
+const PAUSE = 250;
+
+const connection = createConnection(ProposedFeatures.all);
+const documents = new TextDocuments(TextDocument);
+let service = new ShellService();
+
+connection.onInitialize(({ initializationOptions }): InitializeResult => {
+  if (readOptions(initializationOptions).methodLinks) {
+    service = new ShellService(
+      (anchor) =>
+        `[Method](command:symbolicResidue.openMethods?${encodeURIComponent(JSON.stringify([anchor]))} "Open its section of the methods")`,
+    );
+  }
+  return {
+    capabilities: {
+      textDocumentSync: TextDocumentSyncKind.Incremental,
+      completionProvider: { triggerCharacters: ['-', ' ', ':', '{', '[', '|'] },
+      hoverProvider: true,
+      codeActionProvider: { codeActionKinds: ['quickfix', 'source.fixAll'] },
+      documentSymbolProvider: true,
+      foldingRangeProvider: true,
+      selectionRangeProvider: true,
+      documentFormattingProvider: true,
+      documentOnTypeFormattingProvider: { firstTriggerCharacter: '\n' },
+      renameProvider: { prepareProvider: true },
+      definitionProvider: true,
+      referencesProvider: true,
+      documentHighlightProvider: true,
+    },
+  };
+});
+
+/** The open document of a request, or an answer of nothing. */
+function on<P extends { textDocument: { uri: string } }, R>(nothing: R, answer: (document: TextDocument, params: P) => R | Promise<R>) {
+  return (params: P): R | Promise<R> => {
+    const document = documents.get(params.textDocument.uri);
+    return document ? answer(document, params) : nothing;
+  };
+}
+
+connection.onCompletion(on([], (document, { position }) => service.complete(document, position)));
+connection.onHover(on(null, (document, { position }) => service.hover(document, position)));
+connection.onCodeAction(on([], (document, { context }) => service.codeActions(document, context.diagnostics, context.only)));
+connection.onDocumentSymbol(on([], (document) => service.symbols(document)));
+connection.onFoldingRanges(on([], (document) => service.folding(document)));
+connection.onSelectionRanges(on([], (document, { positions }) => service.selectionRanges(document, positions)));
+connection.onDocumentFormatting(on([], (document, { options }) => service.format(document, options)));
+connection.onDocumentOnTypeFormatting(
+  on([], (document, { position, ch, options }) => service.formatOnType(document, position, ch, options)),
+);
+connection.onDefinition(on([], (document, { position }) => service.definition(document, position)));
+connection.onReferences(on([], (document, { position, context }) => service.references(document, position, context.includeDeclaration)));
+connection.onDocumentHighlight(on([], (document, { position }) => service.highlights(document, position)));
+connection.onPrepareRename(on(null, (document, { position }) => service.prepareRename(document, position)));
+connection.onRenameRequest(
+  on(null, async (document, { position, newName }) => {
+    try {
+      return await service.rename(document, position, newName);
+    } catch (error) {
+      // The editor shows this sentence where the new name was written.
+      throw error instanceof InputError ? new ResponseError(ErrorCodes.InvalidParams, error.message) : error;
+    }
+  }),
+);
+
+const timers = new Map<string, NodeJS.Timeout>();
+
+function checkLater({ uri }: TextDocument, delay: number): void {
+  clearTimeout(timers.get(uri));
+  timers.set(
+    uri,
+    setTimeout(() => {
+      timers.delete(uri);
+      const document = documents.get(uri);
+      if (document) void connection.sendDiagnostics({ uri, version: document.version, diagnostics: service.diagnostics(document) });
+    }, delay),
+  );
+}
+
+documents.onDidOpen(({ document }) => checkLater(document, 0));
+documents.onDidChangeContent(({ document }) => checkLater(document, document.version === 1 ? 0 : PAUSE));
+documents.onDidClose(({ document: { uri } }) => {
+  clearTimeout(timers.get(uri));
+  timers.delete(uri);
+  void connection.sendDiagnostics({ uri, diagnostics: [] });
+});
+
+documents.listen(connection);
+connection.listen();
