@@ -3,6 +3,7 @@ import { packageVersion } from '../paths.js';
 import { checkCommand } from './check.js';
 import { compareCommand, type CompareCommandOptions } from './compare.js';
 import { graphCommand, type GraphCommandOptions } from './graph.js';
+import { mcpCommand, type McpCommandOptions } from './mcp.js';
 import { modelsProgram } from './models.js';
 import { reportCommand, type ReportCommandOptions } from './report.js';
 import { probeCommand, runCommand, type ProbeCommandOptions, type RunCommandOptions } from './run.js';
@@ -176,6 +177,22 @@ export function program(end: (code: number) => void): Command {
     .option('--no-color', 'no colour, even on a terminal; NO_COLOR does the same')
     .addHelpText('after', examples('residue selftest', 'residue selftest --json'))
     .action(async (options: SelftestCommandOptions) => end(await selftestCommand(options)));
+
+  residue
+    .command('mcp')
+    .description('serve run_shell, probe_prompt and read_residue over the Model Context Protocol, on stdin and stdout')
+    .addOption(
+      new Option(
+        '--root <folder>',
+        "folder that files may be read from and saved in; may be given again (default: the client's roots, else the working folder)",
+      ).argParser((value: string, former: string[] = []) => [...former, text('folder')(value)]),
+    )
+    .option('--read-only', 'take no `save`: nothing can be written at all')
+    .addOption(new Option('--model <path|id>', 'model for shells and prompts that name none (default: pocket)').argParser(text('model')))
+    .addOption(threads())
+    .addOption(provider())
+    .addHelpText('after', examples('residue mcp', 'residue mcp --root ~/shells --read-only'))
+    .action(async (options: McpCommandOptions) => end(await mcpCommand(options)));
 
   for (const command of residue.commands)
     command.exitOverride().showHelpAfterError(`Run \`residue ${command.name()} --help\` for its options.`);

@@ -10,7 +10,7 @@ import { formatSarif, type SarifEntry } from '../residue/sarif.js';
 import type { Residue } from '../residue/types.js';
 import { serializeResidue, writeFailure, writeFileAtomic, writeResidue } from '../residue/write.js';
 import { placeOf } from '../run/place.js';
-import { suggestion } from '../shell/suggest.js';
+import { chosenCommands } from '../shell/chosen.js';
 import type { Range, Shell } from '../shell/types.js';
 import { diagnose } from './check.js';
 import { expandFiles, outputNames } from './files.js';
@@ -175,20 +175,6 @@ export function runCommand(args: readonly string[], options: RunCommandOptions):
     if (failed) return EXIT.badInput;
     return residues.every((r) => r.expectations.every((e) => e.passed)) ? EXIT.ok : EXIT.expectationsFailed;
   });
-}
-
-/** Indexes of a shell's commands by their names, in any case. Throws InputError for one that it does not call. */
-function chosenCommands({ run }: Shell, names: readonly string[]): number[] {
-  const own = [...new Set(run.map(({ name }) => name))];
-  for (const name of names)
-    if (!own.includes(name.toUpperCase()))
-      throw new InputError(
-        own.length === 0
-          ? `it calls no command, and --commands names ${JSON.stringify(name)}.`
-          : `it calls no command ${JSON.stringify(name)}: ${suggestion(name, own).text}`,
-      );
-  const wanted = new Set(names.map((name) => name.toUpperCase()));
-  return run.flatMap(({ name }, i) => (wanted.has(name) ? [i] : []));
 }
 
 /** Range in the file of each of a residue's expectations. */

@@ -85,6 +85,6 @@ describe('reports of the command line', () => {
     );
     const unknown = await cli(['run', wrong, '--commands', 'RECAL']);
     expect(unknown.code).toBe(2);
-    expect(unknown.stderr).toMatch(/wrong\.shell\.yaml: it calls no command "RECAL": did you mean "RECALL"\?/);
+    expect(unknown.stderr).toMatch(/wrong\.shell\.yaml: The shell calls no command "RECAL": did you mean "RECALL"\?/);
   });
 });
