@@ -10,6 +10,7 @@ import { Panels } from './panel.js';
 import { Results } from './results.js';
 import { Runs } from './runs.js';
 import { modelStatus } from './status.js';
+import { testExplorer } from './tests.js';
 
 /** Wires the parts together, nothing else: what is heavy is loaded when it is first needed. */
 export function activate(context: ExtensionContext): void {
@@ -30,6 +31,7 @@ export function activate(context: ExtensionContext): void {
     codeLenses(runs, results),
     diagnostics(runs),
     languageFeatures(log),
+    testExplorer(runs, results),
     ...registerCommands({ extension: context.extensionUri, engine, runs, panels, results, log }),
   );
 }

@@ -10,12 +10,15 @@ export async function run(): Promise<void> {
   // `node test/editor/run.mjs --grep=PATTERN`: the tests whose full titles match.
   if (process.env.RESIDUE_HOST_GREP) mocha.grep(new RegExp(process.env.RESIDUE_HOST_GREP));
   mocha.suite.emit('pre-require', globalThis, null, mocha);
+  // Before the extension is active: it watches what is made then.
+  await import('./explorer-spy.js');
   await import('./activation.js');
   await import('./authoring.js');
   await import('./language.js');
   await import('./running.js');
   await import('./starting.js');
   await import('./results.js');
+  await import('./explorer.js');
   const counts = { passed: 0, failed: 0 };
   await new Promise<void>((done) => {
     mocha

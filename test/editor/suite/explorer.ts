@@ -1,0 +1,183 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CancellationTokenSource, commands, extensions, TestRunRequest, workspace, type TestItem } from 'vscode';
+import { explorer } from './explorer-spy.js';
+import { closeEditors, extensionId, find, folder, openText, setText, until } from './helpers.js';
+
+const shell = `format: 1
+shell: tested
+title: Tested
+family: memory
+prompt: |-
+  Tom has a [[fact|red]] ball. {{walk}}Q: What color is Tom's ball? A:
+answer: " red"
+rivals: [" blue"]
+vary:
+  walk: { repeat: "They walk. ", times: [0, 2] }
+run:
+  - ANCHOR: { span: fact }
+  - INHIBIT: { span: fact, layers: all }
+expect:
+  - margin: { above: 1000 }
+  - density.share: { between: [0, 1] }
+  - INHIBIT.effect: { below: 1000 }
+`;
+
+/** `label` of an item and of all below it, indented. */
+function tree(item: TestItem, indent = ''): string[] {
+  const children = [...item.children].map(([, child]) => child).sort((a, b) => ((a.sortText ?? '') < (b.sortText ?? '') ? -1 : 1));
+  return [`${indent}${item.label}`, ...children.flatMap((child) => tree(child, `${indent}  `))];
+}
+
+const runEnds = async (what: () => Thenable<unknown>): Promise<void> => {
+  const before = explorer.ended;
+  explorer.clear();
+  const asked = Promise.resolve(what());
+  await until('the test run to end', () => explorer.ended > before, 90_000);
+  await asked;
+};
+
+/** Asks a profile to run, as the view does. */
+const start = (profile: string, request: TestRunRequest, token = new CancellationTokenSource().token): Promise<void> =>
+  Promise.resolve(explorer.profiles.get(profile)?.(request, token));
+
+describe('the Test Explorer', () => {
+  before(async () => {
+    await extensions.getExtension(extensionId)?.activate();
+  });
+  afterEach(closeEditors);
+
+  it('lists shells without reading them, and follows files that come and go', async () => {
+    const deep = join(folder(), 'deep', 'er');
+    mkdirSync(deep, { recursive: true });
+    writeFileSync(join(deep, 'far.shell.yaml'), shell.replace('shell: tested', 'shell: far'));
+    await commands.executeCommand('testing.refreshTests');
+    const item = await until('the shell', () => explorer.shell('far.shell.yaml'));
+    assert.equal(item.label, 'far.shell.yaml');
+    assert.equal(item.description, 'deep/er');
+    assert.equal(item.children.size, 0);
+    assert(item.canResolveChildren);
+    await explorer.controller?.resolveHandler?.(item);
+    assert.equal(item.label, 'far');
+    assert(item.children.size > 0);
+    writeFileSync(join(deep, 'second.shell.yml'), shell);
+    await until('the new file', () => explorer.shell('second.shell.yml'));
+    rmSync(join(folder(), 'deep'), { recursive: true });
+    await until('the files to go', () => !explorer.shell('far.shell.yaml') && !explorer.shell('second.shell.yml'));
+  });
+
+  it('shows vary values × commands → expectations of an open shell, at their lines, and follows edits', async () => {
+    const document = await openText('tested.shell.yaml', shell);
+    const item = await until('the items', () => {
+      const found = explorer.shell('tested.shell.yaml');
+      return found && found.children.size > 0 && found;
+    });
+    assert.deepEqual(tree(item), [
+      'tested',
+      '  margin: above 1000',
+      '  density.share: from 0 to 1',
+      ...['  walk = 0', '  walk = 2'].flatMap((vary) => [vary, '    ANCHOR', '    INHIBIT', '      INHIBIT.effect: below 1000']),
+    ]);
+    const margin = [...item.children].map(([, child]) => child).find(({ label }) => label.startsWith('margin'));
+    assert.equal(margin?.range?.start.line, find(document, 'margin: {').line);
+    await setText(document, shell.replace('times: [0, 2]', 'times: [0, 2, 4]').replace('answer: " red"', 'answr: " red"'));
+    await until('the error', () => item.error);
+    assert.match(String(item.error), /^\d+:\d+: .*answer/);
+    await setText(document, shell.replace('times: [0, 2]', 'times: [0, 2, 4]'));
+    await until('the third value', () => item.error === undefined && tree(item).includes('  walk = 4'));
+    await setText(document, shell);
+    await commands.executeCommand('workbench.action.files.save');
+  });
+
+  it('runs a shell and tells what failed where, what was expected and what was measured', async () => {
+    const document = await openText('tested.shell.yaml', shell);
+    await until('the items', () => (explorer.shell('tested.shell.yaml')?.children.size ?? 0) > 0);
+    await runEnds(() => commands.executeCommand('testing.runCurrentFile'));
+    const states = explorer.states();
+    assert.equal(states['tested'], 'passed');
+    assert.equal(states['margin: above 1000'], 'failed');
+    assert.equal(states['density.share: from 0 to 1'], 'passed');
+    assert.deepEqual([states['walk = 0'], states['walk = 2'], states['ANCHOR'], states['INHIBIT']], Array(4).fill('passed'));
+    // Checked for the headline's value alone.
+    const effects = explorer.told.filter(({ label, state }) => label.startsWith('INHIBIT.effect') && ['passed', 'skipped'].includes(state));
+    assert.deepEqual(effects.map(({ state }) => state).sort(), ['passed', 'skipped']);
+    const failed = explorer.told.find(({ label, state }) => label.startsWith('margin') && state === 'failed');
+    const [message] = failed?.messages ?? [];
+    assert.match(String(message?.message), /^margin is .*, but above 1000 was expected$/);
+    assert.equal(message?.expectedOutput, 'above 1000');
+    assert.match(message?.actualOutput ?? '', /^-?\d/);
+    assert.equal(message?.location?.range.start.line, find(document, 'margin: {').line);
+  });
+
+  it('runs what failed again, from the cache, and anew under the other profile', async () => {
+    await openText('tested.shell.yaml', shell);
+    await runEnds(() => commands.executeCommand('testing.reRunFailTests'));
+    assert.equal(explorer.states()['margin: above 1000'], 'failed');
+    assert.equal(explorer.states()['density.share: from 0 to 1'] ?? 'not asked', 'not asked');
+    assert.match(explorer.output, /^Cached, run at /);
+  });
+
+  it('runs one command alone', async () => {
+    await openText('tested.shell.yaml', shell);
+    const item = explorer.shell('tested.shell.yaml');
+    const vary = [...(item?.children ?? [])].map(([, child]) => child).find(({ label }) => label === 'walk = 2');
+    const anchor = [...(vary?.children ?? [])].map(([, child]) => child).find(({ label }) => label === 'ANCHOR');
+    assert(anchor);
+    await runEnds(() => start('Run, Ignoring Cached Results', new TestRunRequest([anchor])));
+    assert.deepEqual(explorer.states(), { ANCHOR: 'passed' });
+    assert.doesNotMatch(explorer.output, /Cached/);
+  });
+
+  it('cancels', async () => {
+    await openText('slow.shell.yaml', shell.replace('shell: tested', 'shell: slow').replace('times: [0, 2]', 'times: [1, 3, 5, 7, 9, 11]'));
+    await until('the items', () => (explorer.shell('slow.shell.yaml')?.children.size ?? 0) > 0);
+    await runEnds(async () => {
+      const pending = commands.executeCommand('testing.runCurrentFile');
+      await until('the run to start', () => explorer.states()['slow'] === 'started', 30_000);
+      await commands.executeCommand('testing.cancelRun');
+      await pending;
+    });
+    assert.equal(explorer.states()['slow'], 'skipped');
+  });
+
+  it('runs a shell whenever it is saved, for as long as that is asked for', async () => {
+    const document = await openText('watched.shell.yaml', shell.replace('shell: tested', 'shell: watched'));
+    const item = await until('the items', () => {
+      const found = explorer.shell('watched.shell.yaml');
+      return found && found.children.size > 0 && found;
+    });
+    const source = new CancellationTokenSource();
+    await start('Run', new TestRunRequest([item], undefined, undefined, true), source.token);
+    await runEnds(async () => {
+      await setText(document, document.getText().replace('above: 1000', 'above: -1000'));
+      await workspace.save(document.uri);
+    });
+    assert.equal(explorer.states()['margin: above -1000'], 'passed');
+    assert.equal(explorer.states()['watched'], 'passed');
+    source.cancel();
+    explorer.clear();
+    await setText(document, document.getText().replace('above: -1000', 'above: -2000'));
+    await workspace.save(document.uri);
+    await new Promise((done) => setTimeout(done, 500));
+    assert.deepEqual(explorer.told, []);
+  });
+
+  it('tells why a shell cannot be run', async () => {
+    const document = await openText('bad.shell.yaml', shell.replace('family: memory', 'family: memory\nmodel: ./nowhere'));
+    await until('the items', () => (explorer.shell('bad.shell.yaml')?.children.size ?? 0) > 0);
+    await runEnds(() => start('Run', new TestRunRequest([explorer.shell('bad.shell.yaml')!])));
+    const [error] = explorer.told.filter(({ state }) => state === 'errored');
+    assert.match(String(error?.messages[0]?.message), /nowhere/);
+    assert.equal(error?.label, 'tested');
+    await setText(document, shell);
+  });
+
+  it('takes back outcomes that an edit has made stale', async () => {
+    const document = await openText('tested.shell.yaml', shell);
+    explorer.clear();
+    await setText(document, shell.replace('title: Tested', 'title: Other'));
+    await until('the outcomes to be taken back', () => explorer.invalidated.some((id) => id.endsWith('tested.shell.yaml')));
+    await setText(document, shell);
+  });
+});
