@@ -6,6 +6,7 @@ import { DEFAULT_MODEL } from '../model/catalog.js';
 import { formatJUnit, type JUnitEntry } from '../residue/junit.js';
 import { packageVersion } from '../paths.js';
 import { formatReport } from '../residue/report.js';
+import { printable } from '../residue/report/text.js';
 import { formatSarif, type SarifEntry } from '../residue/sarif.js';
 import type { Residue } from '../residue/types.js';
 import { serializeResidue, writeFailure, writeFileAtomic, writeResidue } from '../residue/write.js';
@@ -149,6 +150,7 @@ export function runCommand(args: readonly string[], options: RunCommandOptions):
           terminal.err(`wrote ${path}`);
         }
         if (!options.json) await terminal.out((residues.length ? '\n' : '') + formatReport(residue, terminal));
+        for (const line of unmetLines(file, text, residue)) terminal.err(line);
         residues.push(residue);
         entries.push({ file, residue, seconds: seconds() });
         Object.assign(found, { residue, places: placesOf(shell, { text, file }, residue) });
@@ -185,6 +187,14 @@ function placesOf({ expect }: Shell, source: { text: string; file: string }, { e
     const at = left.findIndex((one) => one.path === path && one.place.line === line);
     return at < 0 ? undefined : left.splice(at, 1)[0]?.place;
   });
+}
+
+/** `file:line:column: sentence` of each expectation that does not hold, as `check` tells of a mistake: editors find their way by it. */
+function unmetLines(file: string, text: string, { expectations }: Residue): string[] {
+  const lines = text.split('\n');
+  return expectations
+    .filter(({ passed }) => !passed)
+    .map(({ line, message }) => printable(`${file}:${line}:${(lines[line - 1] ?? '').search(/\S|$/) + 1}: ${message}`));
 }
 
 /** An error about a shell that does not say which one. */

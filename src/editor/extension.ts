@@ -10,6 +10,7 @@ import { Panels } from './panel.js';
 import { Results } from './results.js';
 import { Runs } from './runs.js';
 import { modelStatus } from './status.js';
+import { residueTasks } from './tasks.js';
 import { testExplorer } from './tests.js';
 
 /** Wires the parts together, nothing else: what is heavy is loaded when it is first needed. */
@@ -32,6 +33,7 @@ export function activate(context: ExtensionContext): void {
     diagnostics(runs),
     languageFeatures(log),
     testExplorer(runs, results),
+    residueTasks(context.asAbsolutePath(join('dist', 'cli.cjs'))),
     ...registerCommands({ extension: context.extensionUri, engine, runs, panels, results, log }),
   );
 }

@@ -64,7 +64,7 @@ describe('the package', () => {
   });
 
   it('names no path of the machine that packed it', () => {
-    const bundles = ['extension/dist/extension.cjs', 'extension/dist/engine.cjs', 'extension/dist/webview.js'];
+    const bundles = ['extension/dist/extension.cjs', 'extension/dist/engine.cjs', 'extension/dist/cli.cjs', 'extension/dist/webview.js'];
     bundles.push('extension/dist/language-client.cjs', 'extension/dist/language-server.cjs');
     for (const bundle of bundles) expect(text(bundle)).not.toContain(process.cwd());
   });

@@ -19,6 +19,7 @@ export async function run(): Promise<void> {
   await import('./starting.js');
   await import('./results.js');
   await import('./explorer.js');
+  await import('./tasks.js');
   const counts = { passed: 0, failed: 0 };
   await new Promise<void>((done) => {
     mocha
