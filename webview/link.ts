@@ -41,6 +41,11 @@ export class Link {
     this.pin(next);
   }
 
+  /** Pins a head, whether or not another was. */
+  choose(head: [number, number]): void {
+    this.pin({ ...this.pins, head });
+  }
+
   /** Pins this mark and nothing else. */
   pinOnly(mark: Partial<Mark>): void {
     this.pin({ ...NOTHING, ...mark });
@@ -76,6 +81,26 @@ export class Link {
       for (const watcher of this.watchers) watcher();
     });
   }
+}
+
+/** Handlers of an element that stands for a mark: pointing at it or coming to it by key lights it up, a click or Enter pins it. */
+export function linked(link: Link, mark: Partial<Mark>): Record<string, (event: Event) => void> {
+  const { head, row, token } = mark;
+  // A head lights its layer up too, but the layer is not pinned with it.
+  const pin: Partial<Mark> = head ? { head } : row != null ? { row } : { token };
+  return {
+    pointerenter: () => link.hover(mark),
+    pointerleave: () => link.hover(null),
+    focus: () => link.hover(mark),
+    blur: () => link.hover(null),
+    click: () => link.toggle(pin),
+    keydown: (event) => {
+      const { key, target, currentTarget } = event as KeyboardEvent;
+      if ((key !== 'Enter' && key !== ' ') || target !== currentTarget) return;
+      event.preventDefault();
+      link.toggle(pin);
+    },
+  };
 }
 
 const sameHead = (a: Mark['head'], b: Mark['head']): boolean => a === b || (a !== null && b !== null && a[0] === b[0] && a[1] === b[1]);

@@ -5,6 +5,7 @@ import type { Residue } from '../src/residue/types.js';
 import { h } from './dom.js';
 import { Link } from './link.js';
 import { runLabel, select, verifyAsk, type View } from './model/view.js';
+import { PatternStore } from './patterns.js';
 import { SECTIONS } from './sections.js';
 import { Drawn } from './slots.js';
 import { statusElements, type Failure, type Progress } from './status.js';
@@ -32,6 +33,7 @@ export class Page {
   private palette = readPalette();
   private readonly tip = new Tip();
   private readonly link = new Link(({ row, head, token }) => this.set({ row, head: head && head.join('.'), token }));
+  private readonly patterns = new PatternStore((message) => this.host.post(message));
   private readonly bar = h('header', { class: 'bar' });
   private readonly status = h('div', { class: 'status', attrs: { 'aria-live': 'polite' } });
   private readonly main = h('main', { class: 'main' });
@@ -65,6 +67,7 @@ export class Page {
       this.shellUri = saved.shellUri;
       this.view = saved.view;
       this.residue = saved.residue;
+      this.patterns.begin(this.residue);
       this.comparison = saved.comparison;
       this.restoreScroll = typeof saved.view.scroll === 'number' ? saved.view.scroll : null;
     }
@@ -100,6 +103,7 @@ export class Page {
         }
         this.shellUri = message.shellUri;
         this.residue = message.residue;
+        this.patterns.begin(this.residue);
         this.failure = null;
         this.empty = false;
         if (message.residue.status !== 'running') this.progress = null;
@@ -143,6 +147,9 @@ export class Page {
         this.save(false);
         break;
       }
+      case 'pattern':
+        this.patterns.receive(message);
+        break;
       case 'copyLink':
         this.copyLink(this.inSight());
         return;
@@ -199,6 +206,7 @@ export class Page {
       view: this.view,
       link: this.link,
       tip: this.tip,
+      patterns: this.patterns,
       set: (change) => this.set(change),
       send: this.send,
       copyLink: (section) => this.copyLink(section),

@@ -4,6 +4,7 @@ import type { EngineClient } from '../engine/client.js';
 import type { ComparedText } from '../engine/protocol.js';
 import type { Residue } from '../residue/types.js';
 import type { RunProgress } from '../run/types.js';
+import { PatternReader } from './patterns.js';
 import type { Settings } from './settings.js';
 
 /** Ended when nothing was asked of it for this long (milliseconds): a model then takes no memory. */
@@ -35,6 +36,8 @@ export interface ShellListeners {
 /** The window's one engine: a process of its own, made on first use. Nothing is computed in the extension host. */
 export class Engine implements Disposable {
   #client: Promise<EngineClient> | undefined;
+  /** Reads attention patterns on demand. */
+  readonly patterns = new PatternReader(() => this.#get());
 
   constructor(private readonly log: LogOutputChannel) {}
 

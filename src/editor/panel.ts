@@ -144,6 +144,8 @@ class Panel {
       case 'copy':
         await env.clipboard.writeText(message.text);
         return void window.setStatusBarMessage('Copied.', 2000);
+      case 'pattern':
+        return this.#sendPattern(message);
       case 'link':
         return copyAddress(this.shell, message.view);
       case 'save':
@@ -225,6 +227,12 @@ class Panel {
   #sendResidue(json: string): void {
     this.#sent = json;
     this.#send({ type: 'residueText', json, shellUri: this.shell.toString() });
+  }
+
+  /** A file has no model that could be run, and nothing is run where the workspace is not trusted: the page offers neither. */
+  async #sendPattern(ask: Extract<ToHost, { type: 'pattern' }>): Promise<void> {
+    if (this.file || !workspace.isTrusted) return;
+    this.#send(await this.parts.engine.patterns.read(this.shell, ask));
   }
 
   #sendFailure({ message, place }: RunFailure): void {

@@ -266,6 +266,11 @@ export function isResidue(value: unknown): value is Residue {
   return residue(value);
 }
 
+const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+const headOfRun = shape({ run: isString, layer: isCount, head: isCount });
+const wholePattern = ({ data, length }: Record<string, unknown>): boolean =>
+  data instanceof Float32Array && isCount(length) && data.length === (length as number) ** 2;
+
 const toPage: Record<string, Check> = {
   residue: shape({ residue, shellUri: isString }),
   residueText: shape({ json: isString, shellUri: isString }),
@@ -277,6 +282,7 @@ const toPage: Record<string, Check> = {
   off: shape({ reason: orNull(isString) }),
   view: shape({ view: record(isScalar) }),
   copyLink: () => true,
+  pattern: (value) => isPlain(value) && headOfRun(value) && (isString(value.reason) || wholePattern(value)),
 };
 
 const toHost: Record<string, Check> = {
@@ -289,6 +295,10 @@ const toHost: Record<string, Check> = {
   copy: shape({ text: isString }),
   link: shape({ view: record(isScalar) }),
   save: shape({ name: isString, mime: one('text/csv', 'image/png', 'image/svg+xml', 'application/json'), data: isString }),
+  pattern: (value) =>
+    headOfRun(value) &&
+    shape({ tokens: list(isCount), model: shape({ layers: isCount, heads: isCount }) })(value) &&
+    (value as { tokens: unknown[] }).tokens.length > 0,
   openMethods: shape({ anchor: isString }),
 };
 

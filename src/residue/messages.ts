@@ -37,6 +37,9 @@ export type ToPage =
   | { type: 'off'; reason: string | null }
   /** What to look at; `section` names the part of the page that is scrolled to, once. */
   | { type: 'view'; view: PanelState['view'] }
+  /** A whole attention pattern that was asked for, [query, key] row by row; or why there is none. */
+  | { type: 'pattern'; run: string; layer: number; head: number; length: number; data: Float32Array }
+  | { type: 'pattern'; run: string; layer: number; head: number; reason: string }
   /** Asks for a `link` to what is seen now. */
   | { type: 'copyLink' };
 
@@ -57,4 +60,6 @@ export type ToHost =
   /** Copy the address of this view (address.ts). */
   | { type: 'link'; view: PanelState['view'] }
   | { type: 'save'; name: string; mime: 'text/csv' | 'image/png' | 'image/svg+xml' | 'application/json'; data: string }
+  /** Read the whole pattern of a head on these tokens; `run` is the page's own name for them, `model` what the residue was made with. */
+  | { type: 'pattern'; run: string; layer: number; head: number; tokens: number[]; model: { layers: number; heads: number } }
   | { type: 'openMethods'; anchor: string };

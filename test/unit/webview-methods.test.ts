@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { packageRoot } from '../../src/paths.js';
+import { COMMANDS } from '../../src/commands/table.js';
+import { formulaOf } from '../../webview/model/formulas.js';
 import { commandAnchor, METHODS } from '../../webview/model/methods.js';
 
 it('every link to a method leads to a heading of docs/methods.md', () => {
@@ -13,7 +15,12 @@ it('every link to a method leads to a heading of docs/methods.md', () => {
       .trim()
       .replace(/\s+/g, '-');
   const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => slug(heading!));
-  const commands = ['ANCHOR', 'RECALL', 'INHIBIT', 'ISOLATE', 'STABILIZE', 'YIELD', 'SENSE', 'WEIGHT', 'CANCEL'].map(commandAnchor);
-  for (const anchor of [...Object.values(METHODS), ...commands]) expect(headings).toContain(anchor);
+  const commands = COMMANDS.map(({ name }) => commandAnchor(name));
+  for (const anchor of [...Object.values(METHODS), ...commands]) {
+    expect(headings).toContain(anchor);
+    // What is linked to has its formula for whoever only points at it.
+    expect(formulaOf(anchor!), anchor!).toMatch(/\S/);
+  }
+  expect(formulaOf('constructor')).toBeNull();
   expect(commandAnchor('toString')).toBeNull();
 });

@@ -5,8 +5,21 @@ interface Holder {
   ctx: CanvasRenderingContext2D;
 }
 
-/** Paints a chart of chart.js on another context, its shapes as they stand; false for a canvas that holds none. */
+const painters = new WeakMap<HTMLCanvasElement, (ctx: CanvasRenderingContext2D) => void>();
+
+/** Says how a canvas of our own is painted on another context, in px of the page. */
+export function paintable(canvas: HTMLCanvasElement, paint: (ctx: CanvasRenderingContext2D) => void): void {
+  painters.set(canvas, paint);
+}
+
+/** Paints what a canvas holds on another context, its shapes as they stand; false for one of which only the pixels are known. */
 export function paintChart(ctx: CanvasRenderingContext2D, canvas: HTMLCanvasElement): boolean {
+  const own = painters.get(canvas);
+  if (own) own(ctx);
+  return own !== undefined || paintChartJs(ctx, canvas);
+}
+
+function paintChartJs(ctx: CanvasRenderingContext2D, canvas: HTMLCanvasElement): boolean {
   const chart = Chart.getChart(canvas);
   if (!chart) return false;
   const own = chart.ctx;

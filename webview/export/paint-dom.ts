@@ -2,7 +2,8 @@ import { paintChart } from './paint-chart.js';
 import { paintSvg } from './paint-svg.js';
 
 /** What a picture leaves out: what can only be clicked, what is only heard, and the table behind a chart. */
-const LEFT_OUT = '.tools, .choice, .method, .sr, .table-box, .graph-controls, .columns-note, .pattern-controls, .field, .button, [hidden]';
+const LEFT_OUT =
+  '.tools, .choice, .method, .sr, .figure-table, .graph-controls, .columns-note, .pattern-controls, .field, .button, [hidden]';
 
 /** Where a picture begins on the page. */
 export interface Origin {
@@ -113,32 +114,50 @@ function paintBar(ctx: CanvasRenderingContext2D, style: CSSStyleDeclaration, x: 
 
 /** Words where the page has put them, line by line. */
 function paintText(ctx: CanvasRenderingContext2D, node: Text, style: CSSStyleDeclaration, origin: Origin): void {
-  const text = node.data;
-  if (text.trim() === '') return;
+  if (node.data.trim() === '') return;
   ctx.save();
   ctx.font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
   ctx.fillStyle = style.color;
   ctx.textBaseline = 'alphabetic';
-  const range = document.createRange();
-  for (const match of text.matchAll(/\S+/g)) {
-    range.setStart(node, match.index);
-    range.setEnd(node, match.index + match[0].length);
-    const rects = [...range.getClientRects()];
-    // A word that was broken over lines is painted letter by letter.
-    const pieces =
-      rects.length === 1
-        ? [{ text: match[0], rect: rects[0]! }]
-        : [...match[0]].map((letter, i) => {
-            range.setStart(node, match.index + [...match[0]].slice(0, i).join('').length);
-            range.setEnd(node, range.startOffset + letter.length);
-            return { text: letter, rect: range.getBoundingClientRect() };
-          });
-    for (const piece of pieces) {
-      if (piece.rect.width === 0) continue;
-      const { fontBoundingBoxAscent: up, fontBoundingBoxDescent: down } = ctx.measureText(piece.text);
-      const middle = (piece.rect.top + piece.rect.bottom) / 2 - origin.y;
-      ctx.fillText(piece.text, piece.rect.left - origin.x, middle + (up - down) / 2);
-    }
+  for (const { text, left, top, bottom } of linesOf(node)) {
+    const { fontBoundingBoxAscent: up, fontBoundingBoxDescent: down } = ctx.measureText(text);
+    ctx.fillText(text, left - origin.x, (top + bottom) / 2 - origin.y + (up - down) / 2);
   }
   ctx.restore();
+}
+
+interface Line {
+  text: string;
+  left: number;
+  top: number;
+  bottom: number;
+}
+
+/** A text in the lines into which the page has broken it. */
+function linesOf(node: Text): Line[] {
+  const lines: Line[] = [];
+  const range = document.createRange();
+  const add = (text: string, { left, top, bottom, width }: DOMRect, glued: boolean): void => {
+    if (width === 0) return;
+    const last = lines.at(-1);
+    if (last && Math.abs(last.top - top) < 2) last.text += glued ? text : ` ${text}`;
+    else lines.push({ text, left, top, bottom });
+  };
+  for (const match of node.data.matchAll(/\S+/g)) {
+    range.setStart(node, match.index);
+    range.setEnd(node, match.index + match[0].length);
+    const rects = range.getClientRects();
+    if (rects.length === 1) {
+      add(match[0], rects[0]!, false);
+      continue;
+    }
+    // A word that is itself broken goes letter by letter.
+    let at = match.index;
+    for (const letter of match[0]) {
+      range.setStart(node, at);
+      range.setEnd(node, (at += letter.length));
+      add(letter, range.getBoundingClientRect(), at > match.index + letter.length);
+    }
+  }
+  return lines;
 }

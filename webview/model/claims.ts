@@ -2,6 +2,7 @@ import { doubts, standing as words } from '../../src/residue/standing.js';
 import type { Claim, Residue } from '../../src/residue/types.js';
 import type { Table } from './csv.js';
 import { number } from './format.js';
+import type { Mark } from './view.js';
 
 /** What stands behind a claim; empty where nothing does, or there is no such claim. */
 export const standing = (claim: Claim | undefined): string => (claim ? words(claim) : '');
@@ -14,6 +15,14 @@ export interface ClaimRow {
   bar: { median: number; p95: number; value: number } | null;
   /** Each repetition in words, for the tooltip. */
   tip: string[];
+  /** The head that the claim is of; null for one of no head. */
+  mark: Pick<Mark, 'head' | 'row'> | null;
+}
+
+/** `head.3.1.contribution` is of head 3.1. */
+function markOf(name: string): ClaimRow['mark'] {
+  const [, layer, head] = /^head\.(\d+)\.(\d+)\b/.exec(name) ?? [];
+  return layer === undefined ? null : { head: [Number(layer), Number(head)], row: Number(layer) + 1 };
 }
 
 /** Claims as rows, and as a table; null where the residue has none. */
@@ -28,6 +37,7 @@ export function claimsModel({ claims }: Residue): { rows: ClaimRow[]; table: Tab
       claim,
       doubtful: doubts(claim).length > 0,
       bar: band && { median: at(band.median), p95: at(band.p95), value: at(value) },
+      mark: markOf(claim.name),
       tip: [
         ...(band
           ? [`null: ${band.of}; median ${number(band.median)}, 95 % below ${number(band.p95)} ${claim.unit}`]

@@ -31,6 +31,17 @@ const FORMULAS: Readonly<Record<string, string>> = {
   [METHODS.graph]: 'w(s → m) = J_m(u_m) · write(s), norms, patterns and slopes frozen',
   [METHODS.comparison]: 'B − A, tested by permutation of signs or groups; q: Benjamini-Hochberg',
   [METHODS.checks]: 'residual of an identity that must hold for any weights',
+  'candidates-isolate': 'p_l(c) = exp Σ_i logp_l(c_i), each token read at the position before it',
+  'scaling-the-heads-of-a-candidate-stabilize': 'z · dose in the heads with a positive contribution to the candidate; its margin again',
+  'samples-yield': 'shares of N seeded continuations, with Wilson’s 95 % interval',
+  'signal-of-a-span-sense': 'retained: the span’s contributions after the last layer / the highest of their running sum',
+  'scaling-a-spans-values-weight': 'm as a function of w in w · α(p, k) · v_k, k in the span',
+  'ablating-heads-of-low-salience-cancel': 'heads under a quantile of |contribution| ablated at once; m, and KL(unchanged ‖ ablated)',
+  'time-anchors': 'per layer and head Σ α and ‖Σ α v W_O‖ on each anchor, and what is written toward its own tokens',
+  'position-shift': 'm with n added to the position ids from the later span on',
+  'induction-and-prefix-matching': 'mean attention to what followed earlier occurrences of the same token',
+  'instructions-alone-and-together': 'd_a = r_l(p | a) − r_l(p | neither); projection ((r_both − r_neither) · d_a) / ‖d_a‖²',
+  'nullifying-an-instruction': 'r − (r · d̂) d̂ at p in each chosen layer',
 };
 
 /** The formula of a page; null for one that is told in words alone. */

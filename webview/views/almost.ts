@@ -1,5 +1,7 @@
 import { METHODS } from '../model/methods.js';
 import { h } from '../dom.js';
+import { linked } from '../link.js';
+import { roving } from '../roving.js';
 import { nats, probability, visible } from '../model/format.js';
 import type { Context } from './context.js';
 import { figure, missing } from './figure.js';
@@ -15,21 +17,16 @@ export function almostView(context: Context): HTMLElement {
       {
         class: 'almost',
         key: `almost.${w.id}`,
-        attrs: { tabindex: 0, 'data-row': w.layer },
-        on: {
-          pointerenter: () => link.hover({ row: w.layer }),
-          pointerleave: () => link.hover(null),
-          focus: () => link.hover({ row: w.layer }),
-          blur: () => link.hover(null),
-          click: () => link.toggle({ row: w.layer }),
-          keydown: (event) => (event as KeyboardEvent).key === 'Enter' && link.toggle({ row: w.layer }),
-        },
+        attrs: { 'data-row': w.layer },
+        on: linked(link, { row: w.layer }),
       },
       h('bdi', { class: 'word' }, visible(w.text, 40)),
       h('span', null, ` led at layer ${w.layer} with ${probability(w.peakProb)}, ends with ${probability(w.finalProb)}`),
       w.endedBy ? h('span', { class: 'muted' }, `; ended most by ${w.endedBy.component} (${nats(w.endedBy.contribution)})`) : null,
     ),
   );
+  const list = h('ul', { class: 'plain', attrs: { 'aria-label': 'Words almost said' } }, ...rows);
+  roving(list, '.almost');
   return figure(context, {
     id: 'almost',
     title: 'Almost said',
@@ -39,10 +36,6 @@ export function almostView(context: Context): HTMLElement {
       columns: ['token', 'led at layer', 'peak p', 'final p', 'ended by', 'contribution (nats)'],
       rows: words.map((w) => [w.text, w.layer, w.peakProb, w.finalProb, w.endedBy?.component ?? null, w.endedBy?.contribution ?? null]),
     },
-    body: [
-      words.length
-        ? h('ul', { class: 'plain' }, ...rows)
-        : h('p', { class: 'note' }, 'No other word led with p ≥ 0.1 in the later half and was lost.'),
-    ],
+    body: [words.length ? list : h('p', { class: 'note' }, 'No other word led with p ≥ 0.1 in the later half and was lost.')],
   });
 }

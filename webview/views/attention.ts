@@ -1,23 +1,40 @@
 import { METHODS } from '../model/methods.js';
 import type { Chart } from 'chart.js';
 import { h } from '../dom.js';
+import type { RunTrace } from '../../src/residue/types.js';
 import { patternOf } from '../model/heads.js';
+import { rowOf } from '../model/pattern.js';
 import { probability, visible } from '../model/format.js';
 import { axis, drawChart, type Items } from './chart.js';
 import { Columns } from './columns.js';
 import type { Context } from './context.js';
 import { figure } from './figure.js';
+import { headPicker, patternView } from './pattern.js';
 
-/** Attention of the selected head from the answer position, over the tokens. */
-export function attentionView(context: Context): HTMLElement | null {
-  const { selection, palette, link } = context;
-  const run = selection.shown;
-  const head = link.pinned.head;
-  if (!run?.attention || !head) return null;
+/** Attention of the selected head from the answer position over the tokens, and its whole pattern. */
+export function attentionView(context: Context): (HTMLElement | null)[] {
+  const run = context.selection.shown;
+  if (!run?.attention) return [];
+  const { head } = context.link.pinned;
+  if (!head) return [headPicker(context, null)];
+  const state = context.patterns.of(run, head);
+  const row = patternOf(run, head) ?? (state.kind === 'here' ? Array.from(rowOf(state.pattern, run.position)) : null);
+  return [
+    headPicker(context, head),
+    row
+      ? rowFigure(context, run, head, row)
+      : h(
+          'p',
+          { class: 'note' },
+          `The attention of head ${head.join('.')} is not in this residue, which keeps the heads that contribute most: it comes with the whole pattern.`,
+        ),
+    patternView(context, run, head),
+  ];
+}
+
+function rowFigure(context: Context, run: RunTrace, head: [number, number], pattern: readonly number[]): HTMLElement {
+  const { palette, link } = context;
   const name = `head ${head.join('.')}`;
-  const pattern = patternOf(run, head);
-  if (!pattern)
-    return h('p', { class: 'note' }, `The attention of ${name} is not in this residue: it keeps the heads that contribute most.`);
   const n = pattern.length;
   let drawn: Chart | null = null;
   const data = (from: number, to: number): { x: number; y: number }[] => pattern.slice(from, to).map((y, i) => ({ x: from + i, y }));
@@ -92,7 +109,7 @@ export function attentionView(context: Context): HTMLElement | null {
   });
 }
 
-function items(positions: number[], pattern: number[], text: (i: number) => string, name: string, view: Columns): Items {
+function items(positions: number[], pattern: readonly number[], text: (i: number) => string, name: string, view: Columns): Items {
   const n = positions.length;
   return {
     count: n,

@@ -1,6 +1,8 @@
 import type { RunTrace } from '../../src/residue/types.js';
 import { doubtsOf, standingOf } from '../../src/residue/standing.js';
 import { h } from '../dom.js';
+import { linked } from '../link.js';
+import { roving } from '../roving.js';
 import { effectsTable, recoveryModel } from '../model/cause.js';
 import { nats } from '../model/format.js';
 import { METHODS } from '../model/methods.js';
@@ -92,6 +94,8 @@ function recoveryFigure(context: Context, run: RunTrace): HTMLElement | null {
   });
 }
 
+const COLUMNS = ['taken out', 'predicted', 'zero', 'mean', 'resample'];
+
 /** Each component taken out: what its contribution led to expect beside what was lost, and below, who made up the difference. */
 function effectsFigure(context: Context, run: RunTrace): HTMLElement {
   const table = effectsTable(run);
@@ -102,12 +106,11 @@ function effectsFigure(context: Context, run: RunTrace): HTMLElement {
     const doubtful = doubtsOf(effect).length > 0 ? 'doubtful' : '';
     const repair = table.rows[i]!.at(-1);
     const mark = head === null ? { row: layer + 1 } : { head: [layer, head] as [number, number], row: layer + 1 };
-    const hover = { pointerenter: () => link.hover(mark), pointerleave: () => link.hover(null) };
     const number = (value: number, observed: boolean): HTMLElement =>
       h('td', { class: `num${observed ? ' caused' : ''}` }, nats(value).replace(' nats', ''));
     return h(
       'tbody',
-      { on: hover },
+      { on: linked(link, mark) },
       h(
         'tr',
         null,
@@ -119,7 +122,8 @@ function effectsFigure(context: Context, run: RunTrace): HTMLElement {
       typeof repair === 'string' ? h('tr', { class: 'repair' }, h('td', { attrs: { colspan: 5 } }, `made up by ${repair}`)) : null,
     );
   });
-  const columns = ['taken out', 'predicted', 'zero', 'mean', 'resample'];
+  const list = tableBox({ label: 'Predicted and observed effect', box: 'whole', table: 'effects', columns: COLUMNS, bodies: rows });
+  roving(list, 'tbody');
   return figure(context, {
     id: 'effects',
     title: 'Predicted and observed effect',
@@ -127,7 +131,7 @@ function effectsFigure(context: Context, run: RunTrace): HTMLElement {
     method: { name: 'ablation', anchor: METHODS.ablation },
     table,
     body: [
-      tableBox({ label: 'Predicted and observed effect', box: 'whole', table: 'effects', columns, bodies: rows }),
+      list,
       h(
         'p',
         { class: 'note' },

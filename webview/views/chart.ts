@@ -145,7 +145,17 @@ export interface Drawing {
  */
 export function drawChart(
   context: Context,
-  options: { key: string; height: number; aria: string; config: ChartConfiguration; items: Items; crosshair?: boolean; box?: HTMLElement },
+  options: {
+    key: string;
+    height: number;
+    aria: string;
+    config: ChartConfiguration;
+    items: Items;
+    crosshair?: boolean;
+    /** What of a mark the chart shows; default: the item that it points to. */
+    sees?: (mark: Mark) => unknown;
+    box?: HTMLElement;
+  },
 ): Drawing {
   const { key, height, aria, config, items } = options;
   const canvas = h('canvas', {
@@ -167,13 +177,40 @@ export function drawChart(
       plugins: { ...config.options?.plugins, legend: { display: false }, tooltip: { enabled: false } },
     },
   } as ChartConfiguration);
-  const unwatch = context.link.watch(() => chart.draw());
+  const stop = redrawn(context, canvas, chart, options.sees ?? ((mark) => items.find(mark)));
   wire(context, canvas, chart, items);
   context.onDispose(() => {
-    unwatch();
+    stop();
     chart.destroy();
   });
   return { box, canvas, chart };
+}
+
+/**
+ * Draws a chart again when what is marked in it changes: at once where it is in sight, else when it comes into sight. A move of the
+ * pointer so costs what it changes, not the page.
+ */
+function redrawn({ link }: Context, canvas: HTMLCanvasElement, chart: Chart, sees: (mark: Mark) => unknown): () => void {
+  const now = (): string => JSON.stringify([sees(link.current), sees(link.pinned)]);
+  let drawn = now();
+  let visible = true;
+  const draw = (): void => {
+    if (!visible) return;
+    const next = now();
+    if (next === drawn) return;
+    drawn = next;
+    chart.draw();
+  };
+  const observer = new IntersectionObserver(([entry]) => {
+    visible = entry?.isIntersecting ?? true;
+    draw();
+  });
+  observer.observe(canvas);
+  const unwatch = link.watch(draw);
+  return () => {
+    observer.disconnect();
+    unwatch();
+  };
 }
 
 function wire(context: Context, canvas: HTMLCanvasElement, chart: Chart, items: Items): void {

@@ -3,6 +3,8 @@ import { h } from '../dom.js';
 import { claimsModel, type ClaimRow } from '../model/claims.js';
 import { METHODS } from '../model/methods.js';
 import type { Context } from './context.js';
+import { linked } from '../link.js';
+import { roving } from '../roving.js';
 import { evidenceMark, figure, missing } from './figure.js';
 
 /** What is claimed, each beside its null and its second opinion. */
@@ -12,6 +14,8 @@ export function claimsView(context: Context): HTMLElement {
     return context.residue.status === 'complete'
       ? h('p', { class: 'note' }, 'Nulls and second opinions: not checked in this residue.')
       : missing(context, 'Nulls and second opinions', 120);
+  const list = h('ul', { class: 'claims', attrs: { 'aria-label': 'Claims' } }, ...model.rows.map((claim) => row(context, claim)));
+  roving(list, '.claim');
   return figure(context, {
     id: 'claims',
     title: 'What is claimed, beside its null',
@@ -19,7 +23,7 @@ export function claimsView(context: Context): HTMLElement {
     method: { name: 'null calibration', anchor: METHODS.nulls },
     table: model.table,
     body: [
-      h('ul', { class: 'claims', attrs: { 'aria-label': 'Claims' } }, ...model.rows.map(row)),
+      list,
       h(
         'p',
         { class: 'note' },
@@ -29,11 +33,11 @@ export function claimsView(context: Context): HTMLElement {
   });
 }
 
-function row({ claim, doubtful, bar, tip }: ClaimRow): HTMLElement {
+function row({ link }: Context, { claim, doubtful, bar, tip, mark }: ClaimRow): HTMLElement {
   const { evidence, opinion, holds, stable } = claim;
   return h(
     'li',
-    { class: `claim ${evidence}${doubtful ? ' doubtful' : ''}`, title: tip.join('\n') },
+    { class: `claim ${evidence}${doubtful ? ' doubtful' : ''}`, title: tip.join('\n'), on: mark ? linked(link, mark) : {} },
     h('span', { class: 'claim-text' }, h('bdi', null, claim.sentence)),
     evidenceMark(evidence),
     bar

@@ -13,6 +13,8 @@ export class Columns {
   private readonly spacer: HTMLElement;
   private readonly foot: HTMLElement;
   private observer: ResizeObserver | null = null;
+  /** Its chart is no more; a scroll may still be told of. */
+  private gone = false;
 
   /**
    * @param total number of columns
@@ -61,7 +63,10 @@ export class Columns {
       this.update();
     });
     this.observer.observe(this.box);
-    onDispose(() => this.observer?.disconnect());
+    onDispose(() => {
+      this.observer?.disconnect();
+      this.gone = true;
+    });
   }
 
   /** Scrolls so that a column is in sight. */
@@ -88,6 +93,7 @@ export class Columns {
   }
 
   private update(): void {
+    if (this.gone) return;
     const n = this.capacity;
     const from = Math.max(0, Math.min(this.total - n, Math.round(this.box.scrollLeft / this.step)));
     if (from === this.from && from + n === this.to) return;

@@ -1,7 +1,9 @@
 import { h } from '../dom.js';
+import { roving } from '../roving.js';
+import { toCsv } from '../model/csv.js';
 import { number, visible } from '../model/format.js';
 import { commandAnchor } from '../model/methods.js';
-import { evidenceOf, kindsOf, type Evidence } from '../../src/residue/evidence.js';
+import { evidenceOf, kindsOf } from '../../src/residue/evidence.js';
 import type { Cell, CommandOutcome } from '../../src/residue/types.js';
 import { alongX, axis, drawChart } from './chart.js';
 import type { Context } from './context.js';
@@ -31,6 +33,8 @@ function commandElement(context: Context, outcome: CommandOutcome, index: number
   const kinds = kindsOf(outcome);
   const mixed = kinds.length > 1;
   const anchor = commandAnchor(outcome.name);
+  const list = h('dl', { class: 'values' }, ...values.flatMap(([k, v]) => valueElements(outcome, k, v)));
+  roving(list, 'dt');
   return h(
     'article',
     { class: 'command', attrs: { 'aria-label': outcome.name } },
@@ -43,17 +47,19 @@ function commandElement(context: Context, outcome: CommandOutcome, index: number
       anchor === null ? null : methodLink(context, 'how it is measured', anchor),
     ),
     ...outcome.findings.map((f) => h('p', { class: 'finding' }, h('bdi', null, f))),
-    values.length ? h('dl', { class: 'values' }, ...values.flatMap(([k, v]) => valueElements(outcome, k, v))) : null,
+    values.length ? list : null,
     h(
       'div',
       { class: 'command-figures' },
-      ...outcome.curves.map((curve, c) => curveElement(context, curve, evidenceOf(curve, outcome), mixed, `${index}.${c}`)),
+      ...outcome.curves.map((curve, c) => curveElement(context, curve, { outcome, mixed, id: `${index}.${c}` })),
       ...outcome.tables.map((table, t) => {
         const data = { columns: table.columns.map((c) => (c.unit ? `${c.label} (${c.unit})` : c.label)), rows: table.rows };
         return figure(context, {
           id: `command-${index}-table-${t}`,
           title: table.title,
           evidence: mixed ? evidenceOf(table, outcome) : null,
+          method: anchor === null ? undefined : { name: outcome.name, anchor },
+          csv: () => toCsv(data),
           body: [dataTable(data, table.title, 200)],
         });
       }),
@@ -86,11 +92,11 @@ function valueElements(outcome: CommandOutcome, name: string, value: Cell): HTML
 function curveElement(
   context: Context,
   curve: CommandOutcome['curves'][number],
-  evidence: Evidence,
-  mixed: boolean,
-  id: string,
+  { outcome, mixed, id }: { outcome: CommandOutcome; mixed: boolean; id: string },
 ): HTMLElement {
   const { palette } = context;
+  const evidence = evidenceOf(curve, outcome);
+  const anchor = commandAnchor(outcome.name);
   const colours = [palette.foreground, ...palette.spans.slice(0, 3), palette.muted];
   const caused = evidence === 'caused';
   const shapes = ['circle', 'triangle', 'rect', 'rectRot', 'star'] as const;
@@ -140,6 +146,7 @@ function curveElement(
     id: `command-${id.replace('.', '-')}`,
     title: curve.title,
     evidence: mixed ? evidence : null,
+    method: anchor === null ? undefined : { name: outcome.name, anchor },
     table: {
       columns: [curve.xLabel, ...curve.series.flatMap((s) => (s.spread ? [s.label, `${s.label} ±`] : [s.label]))],
       rows: curve.x.map((x, i) => [

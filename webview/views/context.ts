@@ -3,6 +3,7 @@ import type { Comparison } from '../../src/residue/types-comparison.js';
 import type { Residue } from '../../src/residue/types.js';
 import type { Link } from '../link.js';
 import type { Selection, View } from '../model/view.js';
+import type { PatternStore } from '../patterns.js';
 import type { Palette } from '../theme.js';
 import type { Tip } from '../tip.js';
 
@@ -18,6 +19,8 @@ export interface Context {
   view: View;
   link: Link;
   tip: Tip;
+  /** Whole attention patterns, asked of the engine head by head. */
+  patterns: PatternStore;
   /** Changes the reader's choices and redraws what depends on them. */
   set(change: View): void;
   send(message: ToHost): void;

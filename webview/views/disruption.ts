@@ -1,4 +1,6 @@
 import { h } from '../dom.js';
+import { linked } from '../link.js';
+import { roving } from '../roving.js';
 import { disruptionModel } from '../model/disruption.js';
 import { METHODS } from '../model/methods.js';
 import type { Context } from './context.js';
@@ -18,7 +20,7 @@ export function disruptionView(context: Context): HTMLElement {
       h(
         'tr',
         null,
-        h('th', { attrs: { scope: 'row' } }, h('bdi', null, row.name)),
+        h('th', { title: row.title, attrs: { scope: 'row' } }, h('bdi', null, row.name)),
         ...[row.probe, row.control, row.difference].map((text) => h('td', { class: 'num' }, text)),
       ),
       row.most
@@ -36,7 +38,7 @@ export function disruptionView(context: Context): HTMLElement {
                   key: `disruption.${row.name}`,
                   title: 'Select this head',
                   attrs: { type: 'button' },
-                  on: { click: () => link.toggle({ head: row.most!.head }) },
+                  on: linked(link, { head: row.most.head, row: row.most.head[0] + 1 }),
                 },
                 row.most.text,
               ),
@@ -45,21 +47,20 @@ export function disruptionView(context: Context): HTMLElement {
         : null,
     ),
   );
+  const means = tableBox({
+    label: 'Attention disruption, means over heads',
+    box: 'whole',
+    table: 'effects',
+    columns: ['mean over heads', 'here', 'control', 'difference'],
+    bodies: rows,
+  });
+  roving(means, 'th[scope=row]');
   return figure(context, {
     id: 'disruption',
     title: 'Attention disruption',
     evidence: 'observed',
     method: { name: 'attention at the answer position', anchor: METHODS.disruption },
     table: model.table,
-    body: [
-      tableBox({
-        label: 'Attention disruption, means over heads',
-        box: 'whole',
-        table: 'effects',
-        columns: ['mean over heads', 'here', 'control', 'difference'],
-        bodies: rows,
-      }),
-      model.trapped === null ? null : h('p', { class: 'note' }, `Heads trapped near the answer position: ${model.trapped}.`),
-    ],
+    body: [means, model.trapped === null ? null : h('p', { class: 'note' }, `Heads trapped near the answer position: ${model.trapped}.`)],
   });
 }

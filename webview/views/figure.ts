@@ -16,6 +16,8 @@ export interface FigureOptions {
   method?: { name: string; anchor: string };
   body: Child[];
   table?: Table;
+  /** What is copied as CSV, where the table tells less. */
+  csv?: () => string;
 }
 
 /** The mark and words by which evidence is told apart everywhere. */
@@ -36,7 +38,7 @@ export function evidenceMark(evidence: 'observed' | 'caused'): HTMLElement {
 
 /** A titled chart or list with its evidence, the method's page, its table behind a toggle, its exports and its address. */
 export function figure(context: Context, options: FigureOptions): HTMLElement {
-  const { id, title, evidence, method, body, table } = options;
+  const { id, title, evidence, method, body, table, csv } = options;
   const tableKey = `table.${id}`;
   const open = context.view[tableKey] === true;
   const element = h('figure', { class: 'figure', id: `figure-${id}`, attrs: { 'aria-label': title } });
@@ -47,8 +49,8 @@ export function figure(context: Context, options: FigureOptions): HTMLElement {
         pressed: open,
         key: tableKey,
       }),
-    table &&
-      tool('CSV', () => context.send({ type: 'copy', text: toCsv(table) }), {
+    (csv ?? table) &&
+      tool('CSV', () => context.send({ type: 'copy', text: csv?.() ?? toCsv(table!) }), {
         title: `Copy the numbers of “${title}” as CSV`,
         key: `csv.${id}`,
       }),
@@ -74,7 +76,7 @@ export function figure(context: Context, options: FigureOptions): HTMLElement {
     ),
     ...body.filter((child) => child instanceof Node || typeof child === 'string'),
   );
-  if (open && table) element.append(dataTable(table, title));
+  if (open && table) element.append(h('div', { class: 'figure-table' }, dataTable(table, title)));
   return element;
 }
 
@@ -88,9 +90,9 @@ function savePicture(context: Context, element: HTMLElement, { id, title }: Figu
   );
 }
 
-/** The formula's name as a link to its page; the formula itself when it is pointed at or focused. */
-export function methodLink({ send, tip }: Context, name: string, anchor: string): HTMLElement {
-  const formula = formulaOf(anchor);
+/** The formula's name as a link to its page; the formula itself, or what is told of it, when it is pointed at or focused. */
+export function methodLink({ send, tip }: Context, name: string, anchor: string, told?: string): HTMLElement {
+  const formula = told ?? formulaOf(anchor);
   const lines = [name, ...(formula === null ? [] : [formula]), 'Click for how it is measured.'];
   const link = h(
     'button',

@@ -7,6 +7,11 @@ import { GUTTER, LABELS, layoutGraph, NODE, stepFrom, type GraphLayout, type Pla
 import { visible } from '../model/format.js';
 import type { Context } from './context.js';
 
+/** Least and largest size against the drawing's own, and how far a key moves it, px. */
+const SMALLEST = 0.25;
+const LARGEST = 4;
+const STEP = 60;
+
 interface At {
   x: number;
   y: number;
@@ -36,6 +41,7 @@ export class GraphDrawing {
   /** Under the pointer, or where the arrow keys stand. */
   private cursor: string | null = null;
   private edge: GraphEdge | null = null;
+  private scale = 1;
 
   /** @param onPin is told of the node that is pinned, or of none. */
   constructor(
@@ -50,12 +56,13 @@ export class GraphDrawing {
       tabindex: 0,
       role: 'img',
       'data-key': 'graph.plot',
-      'aria-label': `${model.aria} Arrow keys move along the strongest edges, Enter pins, Escape unpins.`,
+      'aria-label': `${model.aria} Arrow keys move along the strongest edges, Enter pins, Escape unpins, plus and minus zoom, Shift and arrows move the picture.`,
     });
     this.gutter = svg('svg', { class: 'graph-gutter', 'aria-hidden': 'true' });
     this.box = h('div', { class: 'graph-box', key: 'graph.box' }, this.gutter, this.plot);
     this.plot.addEventListener('keydown', (event) => this.key(event));
     this.plot.addEventListener('blur', () => this.leave());
+    this.panAndZoom();
     context.onDispose(context.link.watch(() => this.paint()));
     // Begins at the answer, as soon as the box has a size.
     const observer = new ResizeObserver(() => {
@@ -73,18 +80,8 @@ export class GraphDrawing {
     const layout = layoutGraph(shown, this.run);
     this.layout = layout;
     this.edges = shown.edges;
-    const height = layout.height + LABELS;
-    for (const [element, width] of [
-      [this.plot, layout.width],
-      [this.gutter, GUTTER],
-    ] as const) {
-      element.setAttribute('width', String(Math.ceil(width)));
-      element.setAttribute('height', String(height));
-    }
     const font = { 'font-family': palette.font, 'font-size': palette.size };
-    this.gutter.replaceChildren(
-      ...layout.rows.map(({ label, y }) => svg('text', { ...font, x: 0, y, fill: palette.muted, 'dominant-baseline': 'central' }, label)),
-    );
+    this.size();
     const strongestLast = [...layout.edges].sort((a, b) => Math.abs(a.edge.weight) - Math.abs(b.edge.weight));
     this.drawnEdges = strongestLast.map((placed) => ({ edge: placed.edge, element: this.edgeElement(placed) }));
     this.drawnNodes = layout.nodes.map((placed) => ({ node: placed.node, ...this.nodeElement(placed) }));
@@ -102,24 +99,80 @@ export class GraphDrawing {
     this.paint();
   }
 
+  /** Makes the drawing larger by a factor, or of its own size (null); what is at a point of the window, or in its middle, stays there. */
+  zoom(factor: number | null, at?: { x: number; y: number }): void {
+    const { box } = this;
+    const before = this.scale;
+    this.scale = factor === null ? 1 : Math.min(LARGEST, Math.max(SMALLEST, before * factor));
+    const { left, top } = box.getBoundingClientRect();
+    const x = at ? at.x - left : (GUTTER + box.clientWidth) / 2;
+    const y = at ? at.y - top : box.clientHeight / 2;
+    const ratio = this.scale / before;
+    const [across, down] = [box.scrollLeft + x - GUTTER, box.scrollTop + y];
+    this.size();
+    box.scrollLeft = across * ratio - x + GUTTER;
+    box.scrollTop = down * ratio - y;
+  }
+
+  /** Sizes of the drawing and of the labels beside it, which keep the size of their letters; those that would touch are left out. */
+  private size(): void {
+    const { palette } = this.context;
+    const { layout, scale } = this;
+    const height = layout.height + LABELS;
+    this.plot.setAttribute('viewBox', `0 0 ${Math.ceil(layout.width)} ${height}`);
+    this.plot.setAttribute('width', String(Math.ceil(layout.width * scale)));
+    this.plot.setAttribute('height', String(height * scale));
+    // Letters under 11 px are not read.
+    this.plot.classList.toggle('small', scale < 1);
+    this.box.classList.toggle('zoomed', scale > 1);
+    this.gutter.setAttribute('width', String(GUTTER));
+    this.gutter.setAttribute('height', String(height * scale));
+    let last = Infinity;
+    const rows = [...layout.rows]
+      .sort((a, b) => b.y - a.y)
+      .filter(({ y }) => {
+        if (last - y * scale < palette.size + 1) return false;
+        last = y * scale;
+        return true;
+      });
+    const font = { 'font-family': palette.font, 'font-size': palette.size };
+    this.gutter.replaceChildren(
+      ...rows.map(({ label, y }) =>
+        svg('text', { ...font, x: 0, y: y * scale, fill: palette.muted, 'dominant-baseline': 'central' }, label),
+      ),
+    );
+  }
+
+  /** The wheel with Ctrl zooms, a drag of the ground moves. */
+  private panAndZoom(): void {
+    const { box, plot } = this;
+    box.addEventListener(
+      'wheel',
+      (event) => {
+        if (!event.ctrlKey && !event.metaKey) return;
+        event.preventDefault();
+        this.zoom(event.deltaY < 0 ? 1.25 : 0.8, { x: event.clientX, y: event.clientY });
+      },
+      { passive: false },
+    );
+    let from: { x: number; y: number; left: number; top: number } | null = null;
+    plot.addEventListener('pointerdown', (event) => {
+      if (event.button !== 0 || (event.target instanceof Element && event.target.closest('.graph-node'))) return;
+      from = { x: event.clientX, y: event.clientY, left: box.scrollLeft, top: box.scrollTop };
+      plot.setPointerCapture(event.pointerId);
+    });
+    plot.addEventListener('pointermove', (event) => {
+      if (!from) return;
+      box.scrollLeft = from.left - (event.clientX - from.x);
+      box.scrollTop = from.top - (event.clientY - from.y);
+    });
+    for (const end of ['pointerup', 'pointercancel']) plot.addEventListener(end, () => (from = null));
+  }
+
   /** Points at an edge from outside the drawing. */
   point(edge: GraphEdge | null): void {
     this.edge = edge;
     this.paint();
-  }
-
-  /** The whole drawing as one picture that needs no style sheet. */
-  picture(): SVGSVGElement {
-    const { width, height } = this.layout;
-    const [w, tall] = [Math.ceil(width) + GUTTER, height + LABELS];
-    const copy = (of: SVGSVGElement): Node[] => [...of.childNodes].map((child) => child.cloneNode(true));
-    return svg(
-      'svg',
-      { xmlns: 'http://www.w3.org/2000/svg', width: w, height: tall, viewBox: `0 0 ${w} ${tall}` },
-      svg('rect', { width: w, height: tall, fill: this.context.palette.background }),
-      svg('g', {}, ...copy(this.gutter)),
-      svg('g', { transform: `translate(${GUTTER} 0)` }, ...copy(this.plot)),
-    );
   }
 
   private edgeElement(placed: PlacedEdge): SVGGElement {
@@ -264,6 +317,7 @@ export class GraphDrawing {
   private key(event: KeyboardEvent): void {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const { key } = event;
+    if (this.moveByKey(event)) return;
     const here = this.cursor ?? this.pinned;
     if (key === 'Enter' || key === ' ') {
       const node = here === null ? undefined : this.model.byId.get(here);
@@ -278,11 +332,26 @@ export class GraphDrawing {
     const drawn = this.drawnNodes.find(({ node }) => node === placed?.node);
     if (!placed || !drawn) return;
     // Into sight beside the labels of layers, which cover what is scrolled under them.
-    const { clientWidth } = this.box;
-    const at = placed.x + GUTTER - this.box.scrollLeft;
-    if (at < GUTTER + NODE || at > clientWidth - NODE) this.box.scrollLeft = placed.x + GUTTER - (GUTTER + clientWidth) / 2;
+    const { clientWidth, clientHeight, scrollLeft, scrollTop } = this.box;
+    const { scale } = this;
+    const at = placed.x * scale + GUTTER - scrollLeft;
+    if (at < GUTTER + NODE || at > clientWidth - NODE) this.box.scrollLeft = placed.x * scale + GUTTER - (GUTTER + clientWidth) / 2;
+    const down = placed.y * scale - scrollTop;
+    if (down < NODE || down > clientHeight - NODE) this.box.scrollTop = placed.y * scale - clientHeight / 2;
     const { right, top } = drawn.element.getBoundingClientRect();
     this.hover(placed.node, right, top, true);
+  }
+
+  /** Zooms by plus, minus and 0; moves the picture by Shift and arrows. */
+  private moveByKey(event: KeyboardEvent): boolean {
+    const zooms: Record<string, number | null> = { '+': 1.25, '=': 1.25, '-': 0.8, '0': null };
+    const moves: Record<string, [number, number]> = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    const move = event.shiftKey ? moves[event.key] : undefined;
+    if (event.key in zooms) this.zoom(zooms[event.key]!);
+    else if (move) this.box.scrollBy(move[0] * STEP, move[1] * STEP);
+    else return false;
+    event.preventDefault();
+    return true;
   }
 
   /** Marks what is pointed at and pinned; what does not touch it steps back. */

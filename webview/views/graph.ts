@@ -5,7 +5,7 @@ import { graphModel, readableShare, shownOf, type GraphModel } from '../model/gr
 import { probability } from '../model/format.js';
 import { METHODS } from '../model/methods.js';
 import { graphAsk } from '../model/view.js';
-import { button, runButton } from '../ui.js';
+import { button, runButton, tool } from '../ui.js';
 import type { Context } from './context.js';
 import { figure } from './figure.js';
 import { GraphDrawing } from './graph-drawing.js';
@@ -91,6 +91,13 @@ function drawn(context: Context, run: RunTrace, model: GraphModel): HTMLElement 
         slider('node', 'nodes', 'Share of the nodes’ influence that is drawn'),
         slider('edge', 'edges', 'Share of the edges’ scores that is drawn'),
         count,
+        ...(
+          [
+            ['+', 1.25, 'Larger (key: plus)'],
+            ['−', 0.8, 'Smaller (key: minus)'],
+            ['1:1', null, 'Its own size (key: 0)'],
+          ] as const
+        ).map(([text, factor, title]) => tool(text, () => drawing.zoom(factor), { title, key: `zoom.graph.${text}` })),
         button('Export graph', () => exportGraph(context, run), {
           secondary: true,
           key: 'graph-export',

@@ -29,6 +29,7 @@ export function headsScatter(context: Context, model: HeadsModel, controls: read
     height: 260,
     aria: model.aria,
     crosshair: false,
+    sees: ({ row, head }) => [row, head],
     config: {
       type: 'scatter',
       data: {

@@ -71,6 +71,7 @@ export function heatMap(context: Context, options: HeatOptions): HTMLElement[] {
     aria: options.aria,
     box: view.canvasBox,
     crosshair: false,
+    sees: (mark) => [options.rowOf(mark), options.columnOf(mark)],
     config: {
       type: 'matrix',
       data: {

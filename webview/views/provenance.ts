@@ -7,7 +7,8 @@ import type { Context } from './context.js';
 export function provenanceView(context: Context): HTMLElement[] {
   const { residue } = context;
   const { model: m, tokenizer, engine, lens, settings, versions, seed, command } = residue.provenance;
-  const hash = (sha: string): HTMLElement => h('code', { class: 'hash', title: sha }, sha ? `${sha.slice(0, 12)}…` : '–');
+  const hash = (sha: string): HTMLElement =>
+    h('code', { class: 'hash', title: sha, attrs: { tabindex: sha ? 0 : null } }, sha ? `${sha.slice(0, 12)}…` : '–');
   const row = (name: string, ...value: Child[]): HTMLElement[] => [h('dt', null, name), h('dd', null, ...value)];
   const provider = engine.provider;
   const rows = [

@@ -17,7 +17,7 @@ export function shapeView(context: Context): HTMLElement {
       h(
         'ul',
         { class: 'plain' },
-        ...model.facts.map(({ name, value, title, anchor }) => h('li', { title }, methodLink(context, name, anchor), ` ${value}`)),
+        ...model.facts.map(({ name, value, title, anchor }) => h('li', null, methodLink(context, name, anchor, title), ` ${value}`)),
       ),
       ...model.nothing.map((sentence) => h('p', { class: 'note' }, h('bdi', null, sentence))),
     ],

@@ -142,6 +142,7 @@ function candidateElements(context: Context, model: StripModel): HTMLElement[] {
         'span',
         {
           class: `candidate ${c.role}${c.strongest ? ' strongest' : ''}`,
+          attrs: { tabindex: 0 },
           title: `${c.role}${c.strongest ? ' (strongest)' : ''}\n${c.tip}`,
         },
         c.role === 'said' ? h('span', { class: 'candidate-p' }, 'says') : null,

@@ -26,7 +26,7 @@ function chipElement(context: Context, chip: Chip): HTMLElement {
     SIGNS[kind] ? h('span', { class: 'chip-sign', attrs: { 'aria-hidden': 'true' } }, SIGNS[kind]) : null,
     h('bdi', null, chip.text),
   ];
-  if (!action) return h('span', { class: `chip ${kind}`, title: tip }, ...body);
+  if (!action) return h('span', { class: `chip ${kind}`, title: tip, attrs: { tabindex: 0 } }, ...body);
   const verify = 'verify' in action;
   const off = verify ? context.off : null;
   const what = verify

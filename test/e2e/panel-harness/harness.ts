@@ -84,6 +84,21 @@ export class PanelPage {
     await this.drawn();
   }
 
+  /** Sends a whole attention pattern as the host would: as a typed array, which no JSON holds. */
+  async sendPattern(message: { run: string; layer: number; head: number }, data: Float32Array): Promise<void> {
+    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
+    await this.page.evaluate(
+      ({ message: rest, bytes: text }) => {
+        const raw = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+        const numbers = new Float32Array(raw.buffer);
+        delete document.body.dataset.drawn;
+        window.postMessage({ type: 'pattern', ...rest, length: Math.sqrt(numbers.length), data: numbers }, '*');
+      },
+      { message, bytes },
+    );
+    await this.drawn();
+  }
+
   /** Messages of one type that the page has posted. */
   posted(type: string): Promise<{ type: string; [key: string]: unknown }[]> {
     return this.page.evaluate((wanted) => (window as unknown as HarnessWindow).posted.filter((m) => m.type === wanted), type);
