@@ -14,6 +14,8 @@ const NONE: PatternState = { kind: 'none' };
 export class PatternStore {
   private readonly states = new Map<string, PatternState>();
   private residue: Residue | null = null;
+  private changes = 0;
+  private readonly changed = new Map<string, number>();
 
   constructor(private readonly send: (message: ToHost) => void) {}
 
@@ -25,6 +27,11 @@ export class PatternStore {
 
   of(run: RunTrace, head: [number, number]): PatternState {
     return this.states.get(keyOf(run.name, head)) ?? NONE;
+  }
+
+  /** Another number whenever what is known of the head has changed. */
+  version(run: RunTrace, head: [number, number]): number {
+    return this.changed.get(keyOf(run.name, head)) ?? 0;
   }
 
   ask(run: RunTrace, head: [number, number]): void {
@@ -69,6 +76,7 @@ export class PatternStore {
   private put(key: string, state: PatternState): void {
     this.states.delete(key);
     this.states.set(key, state);
+    this.changed.set(key, ++this.changes);
     const [oldest] = this.states.keys();
     if (this.states.size > KEPT && oldest !== undefined) this.states.delete(oldest);
   }

@@ -152,7 +152,7 @@ export const SECTIONS: Section[] = [
           c.link.pinned.head,
           c.off,
           c.view.pattern ?? null,
-          c.selection.shown && c.link.pinned.head ? c.patterns.of(c.selection.shown, c.link.pinned.head).kind : null,
+          c.selection.shown && c.link.pinned.head ? c.patterns.version(c.selection.shown, c.link.pinned.head) : null,
           ...open(c, 'attention', 'pattern'),
         ],
         draw: attentionView,

@@ -179,7 +179,7 @@ describe('the attribution graph', () => {
     expect(drawn.text).toContain('margin');
     await panel.page.locator('[data-key="table.graph"]').click();
     await panel.settled();
-    expect(await panel.page.locator('#figure-graph > .table-box tbody tr').count()).toBe(120);
+    expect(await panel.page.locator('#figure-graph > .figure-table tbody tr').count()).toBe(120);
   });
 
   it('is computed on demand where the residue has none', async () => {
