@@ -59,6 +59,8 @@ const entries = {
       'request-light': './src/language/nothing.ts',
     },
   },
+  // A thread of the language server.
+  'language-tokens': { ...node, entryPoints: ['src/language/tokens-worker.ts'], outfile: 'dist/language-tokens.cjs', plugins: [] },
   library: {
     ...node,
     entryPoints: ['src/index.ts'],

@@ -13,6 +13,8 @@ export interface Settings {
   memoryBudget: number | undefined;
   seed: number;
   answerWords: number;
+  /** What is shown of tokens in a shell's text. */
+  tokenHints: 'off' | 'counts' | 'all';
 }
 
 /** The settings as they hold for a file. What a hand-edited settings.json gets wrong falls back to the default. */
@@ -33,6 +35,7 @@ export function settings(uri?: Uri): Settings {
     memoryBudget: integer('memoryBudget', 0, 2 ** 30, 0) * 2 ** 20 || undefined,
     seed: integer('seed', 0, Number.MAX_SAFE_INTEGER, 0),
     answerWords: integer('probe.answerWords', 1, 8, 1),
+    tokenHints: (['off', 'counts'] as const).find((value) => value === all.get('tokenHints')) ?? 'all',
   };
 }
 

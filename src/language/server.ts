@@ -1,17 +1,22 @@
 /** Entry of dist/language-server.cjs: the process behind completion, hovers, findings and the rest of what an editor asks about a shell. */
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import {
   createConnection,
   ErrorCodes,
+  InlayHintKind,
   ProposedFeatures,
   ResponseError,
   TextDocuments,
   TextDocumentSyncKind,
   type InitializeResult,
+  type InlayHint,
 } from 'vscode-languageserver/node';
 import { TextDocument } from 'vscode-languageserver-textdocument';
 import { InputError } from '../errors.js';
-import { readOptions } from './protocol.js';
+import { HINT_SETTINGS, HINTS_CHANGED, readHintSettings, readOptions } from './protocol.js';
 import { ShellService } from './service.js';
+import { TokenThread } from './tokens-client.js';
 
 /** Milliseconds after the last keystroke. */
 const PAUSE = 250;
@@ -19,6 +24,9 @@ const PAUSE = 250;
 const connection = createConnection(ProposedFeatures.all);
 const documents = new TextDocuments(TextDocument);
 let service = new ShellService();
+const tokens = new TokenThread(join(dirname(fileURLToPath(import.meta.url)), 'language-tokens.cjs'), (line) =>
+  connection.console.info(line),
+);
 
 connection.onInitialize(({ initializationOptions }): InitializeResult => {
   if (readOptions(initializationOptions).methodLinks) {
@@ -42,6 +50,7 @@ connection.onInitialize(({ initializationOptions }): InitializeResult => {
       definitionProvider: true,
       referencesProvider: true,
       documentHighlightProvider: true,
+      inlayHintProvider: true,
     },
   };
 });
@@ -78,6 +87,28 @@ connection.onRenameRequest(
     }
   }),
 );
+
+connection.languages.inlayHint.on(
+  on([], async (document, { range }): Promise<InlayHint[]> => {
+    const { show, model, folder, trusted } = readHintSettings(await connection.sendRequest(HINT_SETTINGS, { uri: document.uri }));
+    if (show === 'off') return [];
+    const { version } = document;
+    const found = await tokens.ask({ text: document.getText(), defaultModel: model, folder, trusted, boundaries: show === 'all' });
+    // Places in a text that is gone mean nothing; the editor asks again after each change.
+    if (document.version !== version) return [];
+    const [from, to] = [document.offsetAt(range.start), document.offsetAt(range.end)];
+    return found
+      .filter(({ offset }) => offset >= from && offset <= to)
+      .map(({ kind, offset, label, tooltip }) => ({
+        position: document.positionAt(offset),
+        label,
+        kind: InlayHintKind.Type,
+        ...(tooltip ? { tooltip: { kind: 'markdown' as const, value: tooltip } } : {}),
+        paddingLeft: kind !== 'boundary',
+      }));
+  }),
+);
+connection.onNotification(HINTS_CHANGED, () => connection.languages.inlayHint.refresh());
 
 const timers = new Map<string, NodeJS.Timeout>();
 

@@ -7,7 +7,7 @@ const allowed = [
   /^\[Content_Types\]\.xml$/,
   /^extension\.vsixmanifest$/,
   /^extension\/(package\.json|readme\.md|changelog\.md|LICENSE\.txt|THIRD-PARTY-NOTICES\.md)$/,
-  /^extension\/dist\/(extension\.cjs|engine\.cjs|language-(client|server)\.cjs|webview\.js|webview\.css)$/,
+  /^extension\/dist\/(extension\.cjs|engine\.cjs|language-(client|server|tokens)\.cjs|webview\.js|webview\.css)$/,
   /^extension\/dist\/node_modules\/onnxruntime-node\/(package\.json|dist\/(backend|binding|index|version)\.js)$/,
   /^extension\/dist\/node_modules\/onnxruntime-common\/(package\.json|dist\/cjs\/[\w-]+\.js|dist\/cjs\/package\.json)$/,
   /^extension\/docs\/(methods|numbers|terms|validity)\.md$/,
@@ -65,7 +65,7 @@ describe('the package', () => {
 
   it('names no path of the machine that packed it', () => {
     const bundles = ['extension/dist/extension.cjs', 'extension/dist/engine.cjs', 'extension/dist/cli.cjs', 'extension/dist/webview.js'];
-    bundles.push('extension/dist/language-client.cjs', 'extension/dist/language-server.cjs');
+    bundles.push('extension/dist/language-client.cjs', 'extension/dist/language-server.cjs', 'extension/dist/language-tokens.cjs');
     for (const bundle of bundles) expect(text(bundle)).not.toContain(process.cwd());
   });
 });

@@ -7,9 +7,11 @@ import type * as vscodeTextmate from 'vscode-textmate';
 import {
   commands,
   CompletionItemKind,
+  ConfigurationTarget,
   env,
   languages,
   Position,
+  Range,
   workspace,
   WorkspaceEdit,
   type CodeAction,
@@ -17,6 +19,7 @@ import {
   type DocumentSymbol,
   type FoldingRange,
   type Hover,
+  type InlayHint,
   type Location,
   type LocationLink,
   type TextDocument,
@@ -187,6 +190,23 @@ describe('authoring', () => {
     assert.equal(scopes('one', 'entity.name.tag.span'), 7);
     assert.equal(scopes('two', 'variable.parameter'), 7);
     assert.equal(scopes('x', 'string.other.span'), 7);
+  });
+
+  it('shows how the model reads a prompt, and takes it away when the setting says so', async () => {
+    const document = await openText('tokens.shell.yaml', text);
+    const all = new Range(new Position(0, 0), document.lineAt(document.lineCount - 1).range.end);
+    const hints = await ask<InlayHint[]>('vscode.executeInlayHintProvider', document.uri, all);
+    const labels = hints.map(({ label }) => (typeof label === 'string' ? label : label.map(({ value }) => value).join('')));
+    assert.match(labels[0] ?? '', /^\d+( to \d+)? tokens$/);
+    assert.equal(hints[0]?.position.line, find(document, 'prompt:').line);
+    assert(labels.filter((label) => label === '|').length > 20);
+    const settings = workspace.getConfiguration('symbolicResidue', document.uri);
+    await settings.update('tokenHints', 'off', ConfigurationTarget.Global);
+    try {
+      assert.deepEqual(await commands.executeCommand('vscode.executeInlayHintProvider', document.uri, all), []);
+    } finally {
+      await settings.update('tokenHints', undefined, ConfigurationTarget.Global);
+    }
   });
 
   it('finds nothing wrong with a bundled shell', async () => {
