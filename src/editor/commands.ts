@@ -4,6 +4,7 @@ import { isResidueFile } from './compare.js';
 import type { Engine, RunAsk } from './engine.js';
 import { chooseModel } from './models.js';
 import { openMethods, openShell, revealInShell } from './navigate.js';
+import { newShell, newShellFromChatLog, newShellFromSelection } from './new-shell.js';
 import type { Panels } from './panel.js';
 import { openPlanted } from './planted.js';
 import { probeSelection } from './probe.js';
@@ -57,6 +58,9 @@ const table: Record<string, Handler> = {
     const shown = file ?? (target instanceof Uri ? undefined : panels.active()) ?? (await shellOf(target))?.uri;
     return shown && panels.show(shown).chooseOther();
   },
+  newShell: (_, target) => newShell(target),
+  newShellFromChatLog: (_, target) => newShellFromChatLog(target),
+  newShellFromSelection: () => newShellFromSelection(),
   probeSelection: (parts) => probeSelection((document) => run(parts, document)),
   saveResidue: async ({ panels, results }) => {
     const shell = panels.active() ?? (await shellOf(undefined))?.uri;

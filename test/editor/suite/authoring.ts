@@ -209,6 +209,37 @@ describe('authoring', () => {
     }
   });
 
+  it('makes a new shell of a family, in one step that one undo takes back', async () => {
+    const document = await commands.executeCommand<TextDocument | undefined>('symbolicResidue.newShell', 'temporal');
+    assert(document?.isUntitled && document.languageId === 'residue-shell');
+    assert.match(document.getText(), /^format: 1\nshell: my-shell\n[^]*family: temporal\n[^]*REMEMBER/);
+    await ask<DocumentSymbol[]>('vscode.executeDocumentSymbolProvider', document.uri);
+    assert.deepEqual(languages.getDiagnostics(document.uri), []);
+    await commands.executeCommand('undo');
+    assert.equal(document.getText(), '');
+  });
+
+  it('makes a new shell of a selection and of a chat log, and says why it cannot', async () => {
+    const notes = await openText('notes.txt', 'The capital of France is\n');
+    await commands.executeCommand('editor.action.selectAll');
+    const selected = await commands.executeCommand<TextDocument | undefined>('symbolicResidue.newShellFromSelection');
+    assert(selected && selected !== notes);
+    assert.match(selected.getText(), /title: "A selection of notes\.txt"[^]*prompt: The capital of France is\n/);
+    const log = await openText(
+      'log.json',
+      JSON.stringify({
+        messages: [
+          { role: 'user', content: 'Hi {{you}}' },
+          { role: 'assistant', content: 'Hello!' },
+        ],
+      }),
+    );
+    const chat = await commands.executeCommand<TextDocument | undefined>('symbolicResidue.newShellFromChatLog', log.uri);
+    assert.match(chat?.getText() ?? '', /role: user\n +content: "?Hi \\+\{\{you[^]*answer: "Hello"/);
+    const bad = await openText('bad.json', '[{"role": "user"}]');
+    assert.equal(await commands.executeCommand('symbolicResidue.newShellFromChatLog', bad.uri), undefined);
+  });
+
   it('finds nothing wrong with a bundled shell', async () => {
     const document = await openBundled('v5-instruction-disruption.shell.yaml');
     await ask<DocumentSymbol[]>('vscode.executeDocumentSymbolProvider', document.uri);
