@@ -42,6 +42,8 @@ const entries = {
   extension: { ...node, entryPoints: ['src/editor/extension.ts'], outfile: 'dist/extension.cjs', plugins: [] },
   engine: { ...node, entryPoints: ['src/engine/worker.ts'], outfile: 'dist/engine.cjs' },
   cli: { ...node, entryPoints: ['src/cli/main.ts'], outfile: 'dist/cli.cjs', banner: { js: '#!/usr/bin/env node\n' + node.banner.js } },
+  // Tools for language models and reports, loaded when they are asked for.
+  agent: { ...node, entryPoints: ['src/agent/bundle.ts'], outfile: 'dist/agent.cjs', plugins: [] },
   // Loaded with the first shell that is opened, so that activation does not read it.
   'language-client': { ...node, entryPoints: ['src/editor/language-client.ts'], outfile: 'dist/language-client.cjs', plugins: [] },
   'language-server': {

@@ -123,7 +123,7 @@ export async function packageExtension({ target = `${process.platform}-${process
     const build = [
       'esbuild.mjs',
       '--production',
-      '--only=extension,engine,cli,webview,language-client,language-server,language-tokens',
+      '--only=extension,engine,cli,webview,report,agent,language-client,language-server,language-tokens',
       `--out=${join(stage, 'dist')}`,
       `--metafile=${meta}`,
     ];

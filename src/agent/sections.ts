@@ -1,44 +1,17 @@
 import { InputError } from '../errors.js';
+import { residueSchema } from '../residue/schema.js';
 import { canonicalResidue } from '../residue/write.js';
 import type { Residue, RunTrace } from '../residue/types.js';
 import { suggestion } from '../shell/suggest.js';
 
-/** Parts of a run that can be asked for; what a run lacks was not measured. */
-const OF_RUN = [
-  'tokens',
-  'spans',
-  'scores',
-  'lens',
-  'collapse',
-  'attribution',
-  'attention',
-  'salience',
-  'map',
-  'almostSaid',
-  'generation',
-  'looping',
-  'commands',
-  'verification',
-  'nulls',
-  'shape',
-  'disruption',
-  'headVerdicts',
-  'nothing',
-  'propagation',
-  'graph',
-] as const satisfies readonly (keyof RunTrace)[];
+/** What says which run it is and what was read, not what was measured. */
+const OF_EVERY_RUN = new Set(['name', 'label', 'vary', 'x', 'bosAdded', 'position']);
+/** What is told otherwise. */
+const OF_EVERY_RESIDUE = new Set(['$schema', 'format', 'status', 'cancelledAt', 'created', 'runs', 'primary', 'control', 'paraphrases']);
 
-const OF_RESIDUE = [
-  'shell',
-  'provenance',
-  'density',
-  'nullSpace',
-  'claims',
-  'verdict',
-  'checks',
-  'expectations',
-  'notes',
-] as const satisfies readonly (keyof Residue)[];
+/** Parts of a run that can be asked for, as the schema has them; what a run lacks was not measured. */
+const OF_RUN = Object.keys(residueSchema.$defs?.RunTrace?.properties ?? {}).filter((name) => !OF_EVERY_RUN.has(name)) as (keyof RunTrace)[];
+const OF_RESIDUE = Object.keys(residueSchema.properties ?? {}).filter((name) => !OF_EVERY_RESIDUE.has(name)) as (keyof Residue)[];
 
 /** Every section's name, those of a run first. */
 export const SECTIONS: readonly string[] = [...OF_RUN, ...OF_RESIDUE];
@@ -89,7 +62,7 @@ export function sectionsOf(residue: Residue, names: readonly string[], runName?:
   const answer: Sections = { run: run?.name ?? '', sections: {}, omitted: [] };
   let left = MOST_CHARACTERS;
   for (const section of new Set(names)) {
-    const value = (OF_RUN as readonly string[]).includes(section) ? run?.[section as keyof RunTrace] : whole[section as keyof Residue];
+    const value = (OF_RUN as string[]).includes(section) ? run?.[section as keyof RunTrace] : whole[section as keyof Residue];
     if (value === undefined) {
       answer.omitted.push({ section, why: 'It was not measured.' });
       continue;

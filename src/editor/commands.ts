@@ -66,6 +66,14 @@ const table: Record<string, Handler> = {
     const shell = panels.active() ?? (await shellOf(undefined))?.uri;
     if (shell) await saveResidue(shell, results);
   },
+  saveHtml: async (parts, target) => {
+    const subject = await residueSubject(parts, target);
+    if (subject) await (await import('./report.js')).saveHtml(subject, parts.results);
+  },
+  copyMarkdown: async (parts, target) => {
+    const subject = await residueSubject(parts, target);
+    if (subject) await (await import('./report.js')).copyMarkdown(subject, parts.results);
+  },
   clearResults: ({ results }) => clearResults(results),
   chooseModel: ({ extension }) => chooseModel(extension),
   openPlanted: ({ extension }, kind) => openPlanted(extension, kind),
@@ -109,6 +117,12 @@ async function shellOf(target: unknown, panel?: Uri): Promise<TextDocument | und
   if (document && (isShell(document) || isShellUri(document.uri))) return document;
   if (!uri) void window.showInformationMessage('Open a shell (a *.shell.yaml file) first.');
   return undefined;
+}
+
+/** What a report is to be of: a residue file that is named or in view, the panel in front, or the shell in view. */
+async function residueSubject({ panels }: CommandParts, target: unknown): Promise<Uri | undefined> {
+  const named = target instanceof Uri ? target : (panels.active() ?? window.activeTextEditor?.document.uri);
+  return named && isResidueFile(named) ? named : (await shellOf(named))?.uri;
 }
 
 /** Asks how much of what is kept is to go, and clears it. */

@@ -53,6 +53,11 @@ export class Engine implements Disposable {
     );
   }
 
+  /** The engine itself, for whoever asks something else of it. */
+  client(): Promise<EngineClient> {
+    return this.#get();
+  }
+
   /** Compares two residues that are there as texts; no model is opened. Rejects as `run` does. */
   async compare(a: ComparedText, b: ComparedText): Promise<string> {
     return (await this.#get()).compare({ a, b });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { window, type ExtensionContext } from 'vscode';
 import { addressHandler } from './address.js';
+import { languageModelTools } from './agent.js';
 import { registerCommands } from './commands.js';
 import { diagnostics } from './diagnostics.js';
 import { Engine } from './engine.js';
@@ -34,6 +35,7 @@ export function activate(context: ExtensionContext): void {
     languageFeatures(log),
     testExplorer(runs, results),
     residueTasks(context.asAbsolutePath(join('dist', 'cli.cjs'))),
+    ...languageModelTools(engine),
     ...registerCommands({ extension: context.extensionUri, engine, runs, panels, results, log }),
   );
 }

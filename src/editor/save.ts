@@ -45,6 +45,11 @@ function suggested(shell: Uri, name: string): Uri {
   return folder ? Uri.joinPath(folder, name) : Uri.file(name);
 }
 
+/** Asks where a text shall go, with a name beside a shell's or residue's file offered, and writes it. */
+export function saveBeside(uri: Uri, name: string, types: Record<string, string[]>, text: string): Promise<void> {
+  return save(suggested(uri, name), types, Buffer.from(text, 'utf8'));
+}
+
 async function save(defaultUri: Uri, types: Record<string, string[]>, bytes: Buffer): Promise<void> {
   const target = await window.showSaveDialog({ defaultUri, filters: types, title: 'Save' });
   if (!target) return;

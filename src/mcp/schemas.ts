@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import type { Summary } from '../agent/summary.js';
-import { SECTIONS } from '../agent/sections.js';
 import type { Answer, ProbePromptInput, ReadResidueInput, RunShellInput } from '../agent/tools.js';
 
 /** What each tool takes and gives, as the protocol publishes it. The editor's tools have the same inputs (package.json). */
@@ -11,10 +10,10 @@ const path = (description: string) => z.string().min(1).max(4096).describe(descr
 const asked = {
   sections: z
     .array(z.string().max(40))
-    .max(SECTIONS.length)
+    .max(64)
     .optional()
     .describe(
-      `Parts of the residue to give in full, besides the summary: ${SECTIONS.join(', ')}. They can be large: ask for what the summary leaves open.`,
+      "Parts of the residue to give in full besides the summary, by names from the summary's `sections`. They can be large: ask for what it leaves open.",
     ),
   run: z
     .string()

@@ -17,6 +17,7 @@ import { EngineError } from '../engine/errors.js';
 import type { ModelSettings } from '../engine/protocol.js';
 import { CancelledError, InputError } from '../errors.js';
 import { packageRoot, packageVersion } from '../paths.js';
+import { DESCRIPTIONS } from './descriptions.js';
 import { answerOutput, probePromptInput, readResidueInput, runShellInput } from './schemas.js';
 
 export interface McpOptions {
@@ -91,9 +92,7 @@ export function createServer({ engine, roots, readOnly = false, defaultModel, se
   server.registerTool(
     'run_shell',
     {
-      title: 'Run a shell',
-      description:
-        'Runs a shell on a local model and returns its verdict: whether the prompt fails, where the answer is lost, which heads lose it, what was tested by intervention, and the caveats. Takes seconds on a bundled model, minutes on large ones.',
+      ...DESCRIPTIONS.run_shell,
       inputSchema: readOnly ? (runInput.omit({ save: true }) as typeof runInput) : runInput,
       outputSchema: answerOutput,
       annotations,
@@ -103,9 +102,7 @@ export function createServer({ engine, roots, readOnly = false, defaultModel, se
   server.registerTool(
     'probe_prompt',
     {
-      title: 'Probe a prompt',
-      description:
-        'An overview of any prompt on a local model, without a file: what the model says next, the margin of the answer over its rivals, the layer at which it is decided, and the heads behind it.',
+      ...DESCRIPTIONS.probe_prompt,
       inputSchema: readOnly ? (probeInput.omit({ save: true }) as typeof probeInput) : probeInput,
       outputSchema: answerOutput,
       annotations,
@@ -115,8 +112,7 @@ export function createServer({ engine, roots, readOnly = false, defaultModel, se
   server.registerTool(
     'read_residue',
     {
-      title: 'Read a residue',
-      description: 'Reads a *.residue.json that a run left and returns its summary, and sections of it where asked. No model is opened.',
+      ...DESCRIPTIONS.read_residue,
       inputSchema: z.strictObject(readResidueInput),
       outputSchema: answerOutput,
       annotations: { ...annotations, readOnlyHint: true },

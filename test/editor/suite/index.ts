@@ -13,6 +13,7 @@ export async function run(): Promise<void> {
   // Before the extension is active: it watches what is made then.
   await import('./explorer-spy.js');
   await import('./activation.js');
+  await import('./agent.js');
   await import('./authoring.js');
   await import('./language.js');
   await import('./running.js');
