@@ -1,2 +1,3 @@
 export const targets: string[];
-export function packageExtension(options?: { target?: string; out?: string }): Promise<string>;
+export function packageExtension(options?: { target?: string }): Promise<string>;
+export function packageExtensions(options?: { targets?: readonly string[]; folder?: string }): Promise<string[]>;

