@@ -90,6 +90,7 @@ WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
 const withoutText = {
   '@microsoft/': 'Microsoft Corporation',
   '@vscode/': 'Microsoft Corporation',
+  'gearhash-jit': 'the authors of gearhash-jit',
   'onnxruntime-': 'Microsoft Corporation',
 };
 
