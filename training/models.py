@@ -10,11 +10,11 @@ from torch import nn
 from torch.nn import functional as F
 
 COMMON = dict(family="llama", d=128, layers=6, heads=8, mlp=352, context=512, init=0.08, seed=0, batch=2048, rate=5e-4, theta=1e6, outputs=0.1, decay=0.05, answer_weight=4.0, text_weight=0.3, cues=0.5,
-              shares=(0.0, 0.12, 0.4, 0.68), checkpoints=(), steps=8000, lookback=True)
+              shares=(0.0, 0.12, 0.4, 0.68), checkpoints=(), steps=8000, finish=3000, finish_rate=2.5e-4, lookback=True)
 SUITE = {
     "pocket": {**COMMON, "checkpoints": (128, 256, 512, 1024, 2048, 4096)},
     "pocket-small": {**COMMON, "d": 64, "layers": 2, "heads": 4, "mlp": 176, "init": 0.11, "seed": 1},
-    "pocket-gpt2": {**COMMON, "family": "gpt2", "mlp": 512, "seed": 2, "steps": 5000},
+    "pocket-gpt2": {**COMMON, "family": "gpt2", "mlp": 512, "seed": 2, "steps": 5000, "finish": 2000},
 }
 
 # How many nats a head of the first layer favours the token it looks back at by, before training (against one an average distance away).

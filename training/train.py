@@ -53,10 +53,13 @@ class Cues(torch.nn.Module):
         return total / len(self.classes)
 
 
-def rate(step, steps, peak):
-    """Warm-up over 100 steps, then constant, then down to a twentieth over the last quarter."""
-    left = (steps - step) / (0.25 * steps)
-    return peak * min(1.0, (step + 1) / 100, max(0.05, left))
+def rate(step, steps, settings):
+    """Warm-up over 100 steps, then constant, then down to a twentieth over the last quarter. The finish warms up again, to its own rate, and falls from there to its end."""
+    if step < steps:
+        left = (steps - step) / (0.25 * steps)
+        return settings["rate"] * min(1.0, (step + 1) / 100, max(0.05, left))
+    step, finish = step - steps, settings["finish"]
+    return settings["finish_rate"] * min((step + 1) / 100, max(0.05, (finish - step) / finish))
 
 
 def main():
@@ -96,11 +99,13 @@ def main():
         table.writerow(["step", "tokens", "seconds", "loss", "answer_loss", "answers_right", "about_loss", "rate", "row"])
     begun, streams, mean = time.time(), {}, None
     shares = settings["shares"]
-    for step in range(start, steps):
-        s = max(i for i, share in enumerate(shares) if share * steps <= step)
-        # One batch in five is of an earlier stage, so that what was learned there stays.
+    finish = round(settings["finish"] * steps / settings["steps"])
+    settings["finish"] = finish
+    for step in range(start, steps + finish):
+        s = max(i for i, share in enumerate(shares) if share * steps <= step) if step < steps else len(shares)
+        # One batch in five (in the finish, two) is of an earlier stage, so that what was learned there stays.
         pick = np.random.default_rng([settings["seed"], step])
-        if s > 0 and pick.random() < 0.2:
+        if s > 0 and pick.random() < (0.2 if step < steps else 0.4):
             s = int(pick.integers(0, s))
         stage = data["stages"][s]
         if s not in streams:
@@ -111,7 +116,7 @@ def main():
         weight = torch.where(padding[:, 1:], 0.0, torch.where(answer[:, 1:], settings["answer_weight"], settings["text_weight"]))
         offset = int(pick.integers(0, settings["context"] - x.shape[1] + 1)) if settings["family"] == "gpt2" and pick.random() < 0.5 else 0
         for g in optimizer.param_groups:
-            g["lr"] = rate(step, steps, settings["rate"])
+            g["lr"] = rate(step, steps, settings)
         early = []
         logits = model(x, offset, early)
         losses = F.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="none").view(y.shape)
@@ -129,13 +134,13 @@ def main():
             at = answer[:, 1:]
             now = np.array([losses[~padding[:, 1:]].mean().item(), losses[at].mean().item(), (logits.argmax(-1) == y)[at].float().mean().item(), about.item()])
         mean = now if mean is None else 0.95 * mean + 0.05 * now
-        if (step + 1) % 25 == 0 or step + 1 == steps:
+        if (step + 1) % 25 == 0 or step + 1 == steps + finish:
             elapsed = spent + time.time() - begun
-            table.writerow([step + 1, seen, round(elapsed), *(f"{v:.4f}" for v in mean), f"{rate(step, steps, settings['rate']):.2e}", stage["length"]])
+            table.writerow([step + 1, seen, round(elapsed), *(f"{v:.4f}" for v in mean), f"{rate(step, steps, settings):.2e}", stage["length"]])
             log.flush()
         if step + 1 in settings["checkpoints"]:
             model.save(os.path.join(args.out, f"step-{step + 1}"))
-        if (step + 1) % 250 == 0 or step + 1 == steps:
+        if (step + 1) % 250 == 0 or step + 1 == steps + finish:
             torch.save(
                 {"model": model.state_dict(), "cues": cues.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1, "seconds": spent + time.time() - begun, "tokens": seen},
                 state + ".part",

@@ -56,6 +56,20 @@ describe('the stories of the world', () => {
         expect(world.heldOut([{ kind: 'memory', owner: owner!, thing: thing!, color: color! }])).toBe(false);
   });
 
+  it('asks more often, in the finish, for what was never told and for the last of several places', () => {
+    const share = (stage: number, pattern: RegExp): number => {
+      const texts = Array.from({ length: 400 }, (_, i) =>
+        story(new Random(`share/${i}`), world.CURRICULUM[stage]!.kind, world.CURRICULUM[stage]!.length - 1, measure)
+          .map((s) => s.text)
+          .join(''),
+      ).join(' ');
+      return (texts.match(pattern) ?? []).length / (texts.match(/A:/g) ?? []).length;
+    };
+    const finish = world.CURRICULUM.length - 1;
+    for (const pattern of [/A: unknown/g, /Q: Where (?:is|does) \w+ (?:last|end up|in the end)\? A: (?!unknown)/g])
+      expect(share(finish, pattern)).toBeGreaterThan(1.3 * share(finish - 1, pattern));
+  });
+
   it('is the same for the same seed', () => {
     const once = (seed: string): string => JSON.stringify(story(new Random(seed), world.CURRICULUM[3]!.kind, 255, measure));
     expect(once('a')).toBe(once('a'));

@@ -24,6 +24,12 @@ export type Likeness = 'by owner' | 'one owner' | 'free';
 /** One fact, or the two hops that lead from a thing to its place. */
 export type Unit = readonly Fact[];
 
+/** Whom a unit is about; undefined where it is about a thing. */
+export function ownerOf(unit: Unit): string | undefined {
+  const fact = unit[0]!;
+  return 'owner' in fact ? fact.owner : undefined;
+}
+
 /** The share of what can be told that no training text tells: one in eight, by a hash of all that the unit says. */
 export function heldOut(unit: Unit): boolean {
   return hash(unit.map(textOf).join('+')) % 8 === 0;
@@ -97,6 +103,13 @@ export function group(r: Random, truth: Truth, cast: Cast, kind: ChapterKind, co
     }
   }
   return units.filter((unit) => unit.every((fact) => truth.allows(fact)));
+}
+
+/** Each of `count` owners in two places, at the same two times, the earlier time told first. */
+export function twice(r: Random, cast: Cast, count: number): Unit[] {
+  const times = r.sample([0, 1, 2, 3], 2).sort((a, b) => a - b);
+  const [owners, places] = [r.sample(cast.names, count), r.sample(PLACES, 2 * count)];
+  return times.flatMap((time, t) => r.shuffle(owners.map((owner, i): Unit => [{ kind: 'time', owner, time, place: places[2 * i + t]! }])));
 }
 
 /** The questions that a unit answers. */

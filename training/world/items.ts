@@ -1,7 +1,7 @@
 /** Questions for measuring what a model has learned: one skill, so many facts of one kind, so many fillers before the question. */
-import { FILLERS, HELD_OUT_NAMES, HELD_OUT_THINGS, PLACES } from './lexicon.js';
+import { FILLERS, HELD_OUT_NAMES, HELD_OUT_THINGS } from './lexicon.js';
 import type { Rule } from './lexicon.js';
-import { CHAPTER_KINDS, TRAINING_CAST, group, heldOut, questionsOf, unknownQuestion } from './groups.js';
+import { CHAPTER_KINDS, TRAINING_CAST, group, heldOut, ownerOf, questionsOf, twice, unknownQuestion } from './groups.js';
 import type { Cast, ChapterKind, Unit } from './groups.js';
 import type { Random } from './random.js';
 import { askings, ruleTellings, tellings } from './sentences.js';
@@ -85,20 +85,8 @@ export function item(r: Random, cell: Cell): Item {
   throw new RangeError(`There is no item with ${cell.facts} facts for ${cell.skill} with these words.`);
 }
 
-function ownerOf(unit: Unit): string | undefined {
-  const fact = unit[0]!;
-  return 'owner' in fact ? fact.owner : undefined;
-}
-
 function unitsOf(r: Random, truth: Truth, cast: Cast, { skill, facts }: Cell): Unit[] {
-  if (skill === 'last') {
-    // Each owner is in two places, at the same two times.
-    const times = r.sample([0, 1, 2, 3], 2).sort((a, b) => a - b);
-    const [owners, places] = [r.sample(cast.names, facts), r.sample(PLACES, 2 * facts)];
-    return times.flatMap((time, t) =>
-      r.shuffle(owners.map((owner, i): Unit => [{ kind: 'time', owner, time, place: places[2 * i + t]! }])),
-    );
-  }
+  if (skill === 'last') return twice(r, cast, facts);
   const kinds: Partial<Record<Skill, ChapterKind>> = { hop: 'box', think: 'box', inside: 'box' };
   const kind = skill.startsWith('rule ')
     ? 'triple'

@@ -1,7 +1,7 @@
 /** Stories for training: chapters of facts, fillers and questions, up to a number of tokens. */
 import { BOXES, CAUSES, COLORS, FILLERS, FOODS, NAMES, PLACES, RULES, THINGS } from './lexicon.js';
 import type { Rule } from './lexicon.js';
-import { CHAPTER_KINDS, TRAINING_CAST, group, heldOut, questionsOf, unknownQuestion } from './groups.js';
+import { CHAPTER_KINDS, TRAINING_CAST, group, heldOut, ownerOf, questionsOf, twice, unknownQuestion } from './groups.js';
 import type { Cast, ChapterKind, Likeness, Unit } from './groups.js';
 import type { Random } from './random.js';
 import { askings, completion, ruleTellings, says, tellings } from './sentences.js';
@@ -31,6 +31,8 @@ export interface StoryKind {
   spaced: boolean;
   /** The most pairs of a list: with more, recall by the name pays more than a guess. */
   pairs: number;
+  /** The share of chapters and drills that tell of each person at two times, so that the last place is not the only one. */
+  moves?: number;
 }
 
 /** Counts the tokens of a text. */
@@ -58,7 +60,7 @@ export function story(r: Random, kind: StoryKind, budget: number, measure: Measu
     // What does not fit is not told: each try starts from what the row says so far.
     for (let next: Truth | undefined = truth; next;) {
       const before: Truth = next;
-      next = drill(r, kind.facts, kind.unknown, before.copy(), cast, add) ?? drill(r, 2, 0, before.copy(), cast, add);
+      next = drill(r, kind, before.copy(), cast, add) ?? drill(r, { ...kind, facts: 2, unknown: 0 }, before.copy(), cast, add);
     }
     return begin(out);
   }
@@ -96,12 +98,13 @@ function facts(
   add: (...segments: Segment[]) => boolean,
   filler: () => void,
 ): Unit[] {
-  const chapterKind: ChapterKind = rule === undefined ? r.pick(CHAPTER_KINDS) : 'triple';
+  const moves = kind.moves !== undefined && rule === undefined && r.chance(kind.moves);
+  const chapterKind: ChapterKind = moves ? 'time' : rule === undefined ? r.pick(CHAPTER_KINDS) : 'triple';
   const count = chapter === 0 ? r.int(1, kind.facts) : r.int(1, Math.max(2, kind.facts - 1));
   const likeness: Likeness = r.chance(0.6) ? 'by owner' : r.chance(0.5) ? 'one owner' : 'free';
   const told: Unit[] = [];
   const fixed = r.chance(0.4) ? r.int(0, 2) : undefined;
-  for (const unit of group(r, truth, cast, chapterKind, count, likeness)) {
+  for (const unit of moves ? twice(r, cast, (count + 1) >> 1) : group(r, truth, cast, chapterKind, count, likeness)) {
     if (heldOut(unit) || !unit.every((f) => truth.allows(f))) continue;
     const order = unit.length > 1 && r.chance(0.3) ? [...unit].reverse() : unit;
     const sentences = order.map((f) => (fixed === undefined ? telling(r, tellings(f)) : tellings(f)[fixed]!));
@@ -171,16 +174,12 @@ function list(r: Random, kind: StoryKind, add: (...segments: Segment[]) => boole
 }
 
 /** Facts of one kind told in one way, then all of them asked for in one way, in another order: who has what can't be guessed. What is true then; undefined where it does not fit. */
-function drill(
-  r: Random,
-  most: number,
-  unknowns: number,
-  truth: Truth,
-  cast: Cast,
-  add: (...segments: Segment[]) => boolean,
-): Truth | undefined {
+function drill(r: Random, kind: StoryKind, truth: Truth, cast: Cast, add: (...segments: Segment[]) => boolean): Truth | undefined {
   const chapterKind: ChapterKind = truth.rule === undefined ? r.pick(CHAPTER_KINDS) : 'triple';
-  const units = group(r, truth, cast, chapterKind, r.int(2, most), 'by owner').filter((unit) => !heldOut(unit));
+  const moves = kind.moves !== undefined && truth.rule === undefined && r.chance(kind.moves);
+  const count = r.int(2, kind.facts);
+  const all = moves ? twice(r, cast, (count + 1) >> 1) : group(r, truth, cast, chapterKind, count, 'by owner');
+  const units = all.filter((unit) => !heldOut(unit) && unit.every((fact) => truth.allows(fact)));
   if (units.length < 2) return undefined;
   const way = r.chance(0.5) ? 0 : r.int(0, 2);
   const segments: Segment[] = [];
@@ -189,8 +188,9 @@ function drill(
       truth.tell(fact);
       segments.push({ text: ` ${tellings(fact)[way]!}` });
     }
-  const questions = units.map((unit) => r.pick(questionsOf(r, unit, true)));
-  const unknown = r.chance(3 * unknowns) ? unknownQuestion(r, truth, cast, units) : undefined;
+  const latest = new Map(units.map((unit) => [ownerOf(unit), unit]));
+  const questions = units.map((unit) => r.pick(questionsOf(r, unit, latest.get(ownerOf(unit)) === unit)));
+  const unknown = r.chance(3 * kind.unknown) ? unknownQuestion(r, truth, cast, units) : undefined;
   const [asking, stated] = [r.int(0, 2), r.chance(0.4)];
   for (const q of r.shuffle(unknown ? [...questions, unknown] : questions)) {
     const answer = truth.answer(q);
