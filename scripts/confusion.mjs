@@ -44,7 +44,9 @@ for (const model of models) {
     row[outcome] += 1;
     if (found?.present && found.null && found.null.p <= 0.05) row.clear += 1;
     counts.set(label.pattern, row);
-    if (outcome === 'FP' || outcome === 'FN') misses.push(`${residue.shell.id} on ${model} (${outcome})`);
+    const { failed } = residue.runs[residue.primary].scores ?? {};
+    const word = outcome === 'FN' && failed === false ? 'FN: it did not fail' : outcome;
+    if (outcome === 'FP' || outcome === 'FN') misses.push(`${residue.shell.id} on ${model} (${word})`);
   }
 }
 
