@@ -172,7 +172,7 @@ describe('loadModel', () => {
     const folder = await withModel(path, (m) => [m.dtype, m.spec, m.weights.parameters, m.notes] as const);
     const file = await withModel(join(path, 'model.safetensors'), (m) => [m.dtype, m.spec, m.weights.parameters, m.notes] as const);
     expect(file).toEqual(folder);
-    expect(folder[0]).toBe('F32');
+    expect(folder[0]).toBe('F16');
     expect(folder[2]).toBe(1_311_104);
   });
 });
