@@ -39,10 +39,11 @@ const isBpe = ({ model }: Json): boolean => (model as Json | null)?.['type'] ===
 const isLocal = (normalizer: unknown): boolean => normalizer === null || normalizer === undefined || (normalizer as Json)['type'] === 'NFC';
 
 function cutsAtSpaces(pre: unknown): boolean {
-  const parts = ((pre as Json | null)?.['type'] === 'Sequence' ? (pre as Json)['pretokenizers'] : [pre]) as (Json | null)[];
+  const listed = (pre as Json | null | undefined)?.['type'] === 'Sequence' ? (pre as Json)['pretokenizers'] : [pre];
+  // None at all cuts nowhere.
+  const parts = (Array.isArray(listed) ? listed : []) as (Json | null | undefined)[];
   return (
-    parts.some((part) => part !== null && cuts(part)) &&
-    parts.every((part) => part !== null && (cuts(part) || part['type'] === 'Digits' || isBytes(part)))
+    parts.some((part) => part && cuts(part)) && parts.every((part) => part && (cuts(part) || part['type'] === 'Digits' || isBytes(part)))
   );
 }
 
