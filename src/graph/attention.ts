@@ -9,7 +9,7 @@ export const STRETCHES = 4;
 export interface AttentionParts {
   /** [B, R, head, d_head], after norms and RoPE. */
   q: Value;
-  /** [B, kv_head, S, d_head], those of a cached prefix included. */
+  /** Of the tokens of this run, [B, kv_head, T, d_head]. */
   keys: Value;
   values: Value;
   /** Times the pattern after the softmax; see block.ts. */
@@ -22,15 +22,23 @@ export interface Attended {
   /** [B, head, R, S]; of no elements in a run of stretches. */
   scores: Value;
   pattern: Value;
+  /** Keys and values of the cached prefix and this run, [B, kv_head, S, d_head]; of no elements where they are not to be kept. */
+  presentK: Value;
+  presentV: Value;
 }
 
 /**
- * Softmax attention in one of two ways, by the input `stretched`. Whole: scores and pattern are made of all queries and keys, so that they
- * can be asked for and what is read can be scaled. In stretches: of R queries `STRETCHES` runs of them, each against the keys up to its
- * last query alone, for what lies behind is masked: five eighths of the work, on arrays that stay in the processor's cache. `value_scale`
- * has no part in that way.
+ * Softmax attention over a cached prefix and the tokens of this run, in one of three ways. All give the same but for rounding; which one
+ * is the cheapest is for the engine to say.
  *
- * Inputs it adds: mask (see block.ts) · stretched [] bool · stretches [2 · STRETCHES] int64: the query at which each ends, then the key.
+ * - Whole: scores and pattern of all queries and keys at once.
+ * - `stretched`: of the R queries `STRETCHES` runs, one after the other, each against the keys up to its last query alone, for what lies
+ *   behind is masked: five eighths of the work, on arrays that stay in the processor's cache. It gives no scores and no pattern, and
+ *   `value_scale` has no part in it.
+ * - `apart`: the prefix is read where it lies and not copied in front of the new keys and values, once for each row of the batch.
+ *
+ * Inputs it adds: past_k, past_v, mask (see block.ts) · apart, stretched, keep [] bool: the way, and whether keys and values are kept ·
+ * stretches [2 · STRETCHES] int64: the query at which each stretch ends, then the key.
  */
 export function attend(
   g: GraphBuilder,
@@ -38,14 +46,24 @@ export function attend(
   { q, keys, values, valueScale }: AttentionParts,
 ): Attended {
   const mask = g.input('mask', DataType.FLOAT, ['mask_B', 'mask_H', 'R', 'S']);
-  const stretched = g.input('stretched', DataType.BOOL, []);
+  const past = (name: string): Value => g.input(name, DataType.FLOAT, ['past_B', nKvHeads, 'P', dHead]);
+  const [pastK, pastV] = [past('past_k'), past('past_v')];
+  const flag = (name: string): Value => g.input(name, DataType.BOOL, []);
+  const [apart, stretched, keep] = [flag('apart'), flag('stretched'), flag('keep')];
   const stretches = g.input('stretches', DataType.INT64, [2 * STRETCHES]);
   // Scaled here rather than as [head, query, key] scores: a pass over an array that is larger by key / d_head.
   const heads = g.mul(g.transpose(q, [0, 2, 1, 3]), g.scalar(attentionScale));
-  const turned = g.transpose(keys, [0, 1, 3, 2]);
   const batch = g.shapeOf(q, 0, 1);
   const group = nHeads / nKvHeads;
+  const turned = (some: Value): Value => g.transpose(some, [0, 1, 3, 2]);
+  const softmax = (scores: Value): Value => g.op('Softmax', [scores], { axis: -1 });
+  const none = (): Value => g.op('ConstantOfShape', [g.ints([0])]);
 
+  /** The prefix, one row of it serving every batch row if need be, with this run's behind: [B, kv_head, S, d_head]. */
+  const behind = (before: Value, current: Value): Value => {
+    const rows = g.op('Concat', [batch, g.ints([1, 1, 1])], { axis: 0 });
+    return g.op('Concat', [g.op('Expand', [before, rows]), current], { axis: 2 });
+  };
   /** Queries [B, head, r, d_head] times keys [B, kv_head, d_head, s]: [B, head, r, s]. */
   const products = (queries: Value, some: Value): Value => {
     // Grouped heads: the queries of a group are stacked along the token axis and share one product with their key head.
@@ -59,27 +77,47 @@ export function attend(
     const stacked = g.reshape(pattern, [batch, nKvHeads, -1, g.shapeOf(some, 2, 3)]);
     return g.reshape(g.op('MatMul', [stacked, some]), [batch, nHeads, g.shapeOf(pattern, 2, 3), dHead]);
   };
-  const softmax = (scores: Value): Value => g.op('Softmax', [scores], { axis: -1 });
+  /** [B, head, r, a] times what lies once for several batch rows, [b, kv_head, a, c]: those rows share one product. [B, head, r, c] */
+  const timesShared = (x: Value, shared: Value): Value => {
+    const rows = g.shapeOf(shared, 0, 1);
+    const each = g.op('Div', [batch, rows]);
+    const width = (value: Value): Value => g.shapeOf(value, 3, 4);
+    const grouped = g.reshape(x, [rows, each, nKvHeads, -1, width(x)]);
+    const stacked = g.reshape(g.transpose(grouped, [0, 2, 1, 3, 4]), [rows, nKvHeads, -1, width(x)]);
+    const product = g.reshape(g.op('MatMul', [stacked, shared]), [rows, nKvHeads, each, -1, width(shared)]);
+    return g.reshape(g.transpose(product, [0, 2, 1, 3, 4]), [batch, nHeads, g.shapeOf(x, 2, 3), width(shared)]);
+  };
 
   const whole = (): Value[] => {
-    const scores = g.add(products(heads, turned), mask);
+    const scores = g.add(products(heads, turned(behind(pastK, keys))), mask);
     const pattern = softmax(scores);
-    return [mixed(g.mul(pattern, valueScale), values), scores, pattern];
+    return [mixed(g.mul(pattern, valueScale), behind(pastV, values)), scores, pattern];
   };
   const inStretches = (): Value[] => {
     const at = (index: number): Value => g.slice(stretches, 0, g.ints([index]), g.ints([index + 1]));
     const start = g.ints([0]);
+    const [allKeys, allValues] = [turned(behind(pastK, keys)), behind(pastV, values)];
     const parts = Array.from({ length: STRETCHES }, (_, i): Value => {
       const [from, to, end] = [i === 0 ? start : at(i - 1), at(i), at(STRETCHES + i)];
       const scores = g.add(
-        products(g.slice(heads, 2, from, to), g.slice(turned, 3, start, end)),
+        products(g.slice(heads, 2, from, to), g.slice(allKeys, 3, start, end)),
         g.slice(g.slice(mask, 2, from, to), 3, start, end),
       );
-      return mixed(softmax(scores), g.slice(values, 2, start, end));
+      return mixed(softmax(scores), g.slice(allValues, 2, start, end));
     });
-    const none = (): Value => g.op('ConstantOfShape', [start]);
     return [g.op('Concat', parts, { axis: 2 }), none(), none()];
   };
-  const [z, scores, pattern] = g.either(stretched, { then: inStretches, else: whole }, 3) as [Value, Value, Value];
-  return { z: g.transpose(z, [0, 2, 1, 3]), scores, pattern };
+  const prefixApart = (): Value[] => {
+    const scores = g.add(g.op('Concat', [timesShared(heads, turned(pastK)), products(heads, turned(keys))], { axis: 3 }), mask);
+    const pattern = softmax(scores);
+    const weighted = g.mul(pattern, valueScale);
+    const length = g.shapeOf(pastK, 2, 3);
+    const ofPrefix = timesShared(g.slice(weighted, 3, g.ints([0]), length), pastV);
+    return [g.add(ofPrefix, mixed(g.slice(weighted, 3, length, g.shapeOf(weighted, 3, 4)), values)), scores, pattern];
+  };
+  const together = (): Value[] => g.either(stretched, { then: inStretches, else: whole }, 3);
+  const [z, scores, pattern] = g.either(apart, { then: prefixApart, else: together }, 3) as [Value, Value, Value];
+  const kept = { then: () => [behind(pastK, keys), behind(pastV, values)], else: () => [none(), none()] };
+  const [presentK, presentV] = g.either(keep, kept, 2) as [Value, Value];
+  return { z: g.transpose(z, [0, 2, 1, 3]), scores, pattern, presentK, presentV };
 }

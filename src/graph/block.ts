@@ -12,7 +12,7 @@ import { DataType } from './onnx-proto.js';
  *
  *   resid_pre [B, T, d_model] · cos, sin [B|1, T, 1, rotary_dim / 2] (RoPE only) ·
  *   past_k, past_v [B|1, kv_head, P, d_head] ·
- *   mask [B|1, H|1, R, S] added to the scores (causal, knockouts) · stretched, stretches: see attention.ts ·
+ *   mask [B|1, H|1, R, S] added to the scores (causal, knockouts) · apart, stretched, stretches, keep: see attention.ts ·
  *   value_scale [B|1, H|1, R|1, S|1] times the pattern after the softmax; hook_pattern stays as it was ·
  *   z_mul, z_add [B|1, R|1, H|1, d_head|1] · attn_mul, attn_add, mlp_mul, mlp_add [B|1, R|1, d_model|1] ·
  *   rows [R] int64 (last block only): the tokens to compute; nothing reads what the others would become
@@ -79,7 +79,6 @@ function attention(
   out: Map<string, Value>,
 ): Value {
   const { spec } = from;
-  const { nKvHeads, dHead } = spec;
   const { q, k, v } = queryKeyValue(g, from, name, stream, pick);
   out.set('attn.hook_q', q).set('attn.hook_k', k).set('attn.hook_v', v);
   let turnedQ = spec.qkNorm ? headNorm(g, from, q, `${name}.attn.q_norm`) : q;
@@ -88,25 +87,17 @@ function attention(
     const { rotaryDim } = spec.position;
     const cos = g.input('cos', DataType.FLOAT, ['rope_B', 'T', 1, rotaryDim / 2]);
     const sin = g.input('sin', DataType.FLOAT, ['rope_B', 'T', 1, rotaryDim / 2]);
-    turnedQ = rotate(g, turnedQ, pick(cos), pick(sin), rotaryDim, dHead);
-    turnedK = rotate(g, turnedK, cos, sin, rotaryDim, dHead);
+    turnedQ = rotate(g, turnedQ, pick(cos), pick(sin), rotaryDim, spec.dHead);
+    turnedK = rotate(g, turnedK, cos, sin, rotaryDim, spec.dHead);
     out.set('attn.hook_rot_q', turnedQ).set('attn.hook_rot_k', turnedK);
   }
 
-  const keys = withPast(g, 'past_k', g.transpose(turnedK, [0, 2, 1, 3]), nKvHeads, dHead);
-  const values = withPast(g, 'past_v', g.transpose(v, [0, 2, 1, 3]), nKvHeads, dHead);
-  out.set('present_k', keys).set('present_v', values);
-
-  const { z, scores, pattern } = attend(g, spec, { q: turnedQ, keys, values, valueScale });
-  out.set('attn.hook_attn_scores', scores).set('attn.hook_pattern', pattern);
-  return z;
-}
-
-/** The cached keys or values, one row of them serving every batch row if need be, with the new ones behind: [B, kv_head, S, d_head]. */
-function withPast(g: GraphBuilder, name: string, current: Value, kvHeads: number, dHead: number): Value {
-  const past = g.input(name, DataType.FLOAT, ['past_B', kvHeads, 'P', dHead]);
-  const rows = g.op('Concat', [g.shapeOf(current, 0, 1), g.ints([1, 1, 1])], { axis: 0 });
-  return g.op('Concat', [g.op('Expand', [past, rows]), current], { axis: 2 });
+  const keys = g.transpose(turnedK, [0, 2, 1, 3]);
+  const values = g.transpose(v, [0, 2, 1, 3]);
+  const attended = attend(g, spec, { q: turnedQ, keys, values, valueScale });
+  out.set('present_k', attended.presentK).set('present_v', attended.presentV);
+  out.set('attn.hook_attn_scores', attended.scores).set('attn.hook_pattern', attended.pattern);
+  return attended.z;
 }
 
 /** Queries [B, R, head, d_head], keys and values [B, T, kv_head, d_head], before q/k norms and RoPE, in half-split RoPE order. */

@@ -41,16 +41,29 @@ export class AttentionFeeds {
     this.made.set('scale:', neutral(1, 4));
   }
 
-  /** What a block's attention is fed in one layer, but for the cache. `whole`: scores or pattern are asked for. */
-  feeds(layer: number, whole: boolean): Feeds {
+  /**
+   * What a block's attention is fed in one layer, but for the cache: the way that costs least (see `attend`).
+   * @param prefix Tokens of the cache, which may be fewer than are before those asked for.
+   * @param options.whole Scores or pattern are asked for. @param options.keep Keys and values are.
+   */
+  feeds(layer: number, prefix: number, { whole = false, keep = false }: { whole?: boolean; keep?: boolean } = {}): Feeds {
     const { tokens } = this.extent;
+    const { nHeads, nKvHeads, dHead } = this.spec;
+    // What is then not copied is keys and values, what is copied in their place the pattern.
+    const apart = prefix > 0 && tokens * nHeads <= 2 * nKvHeads * dHead;
     const stretched = !whole && tokens >= LEAST_STRETCHED && !this.scales.some((s) => s.layers.has(layer));
     return {
       mask: this.mask(layer),
       value_scale: this.valueScale(layer),
-      stretched: this.remember(`stretched:${stretched}`, () => boolTensor(stretched)),
+      apart: this.flag(apart),
+      stretched: this.flag(stretched),
+      keep: this.flag(keep),
       stretches: this.remember('stretches', () => intTensor(this.stretches())),
     };
+  }
+
+  private flag(value: boolean): Tensor {
+    return this.remember(`flag:${value}`, () => boolTensor(value));
   }
 
   /** Ends of the stretches: of their queries, then of the keys that those can see. */

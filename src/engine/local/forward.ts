@@ -138,7 +138,7 @@ async function runBlocks(
     const asked = hooksAt(plan, layer);
     const feeds: Feeds = {
       ...rope,
-      ...attention.feeds(layer, asked.some(readsScores)),
+      ...attention.feeds(layer, extent.past, { whole: asked.some(readsScores), keep: keepCache }),
       ...outputFeeds(spec, edits, layer, extent),
       resid_pre: floatTensor(residual, [extent.batch, extent.tokens, spec.dModel]),
       past_k: cache?.keys[layer] ?? empty,

@@ -123,9 +123,9 @@ async function pass(
   const plain = new Map<number, AttentionFeeds>();
   const attentionFeeds = (own: readonly Edit[], layer: number, extent: Extent): Feeds => {
     if (own.some(({ kind }) => kind === 'knockout' || kind === 'scale-values'))
-      return new AttentionFeeds(spec, own, extent).feeds(layer, false);
+      return new AttentionFeeds(spec, own, extent).feeds(layer, past);
     if (!plain.has(extent.tokens)) plain.set(extent.tokens, new AttentionFeeds(spec, [], extent));
-    return plain.get(extent.tokens)!.feeds(layer, false);
+    return plain.get(extent.tokens)!.feeds(layer, past);
   };
   const asIs = members.flatMap((member) => member.given);
   let residual: Float32Array = new Float32Array(0);
