@@ -102,6 +102,8 @@ export interface KvCache {
   readonly batch: number;
   /** A copy of its first `length` tokens: of every batch row, or of `row` alone. Throws for more than there are. */
   prefix(length: number, row?: number): KvCache;
+  /** A copy of a layer's values of one row, laid out as `attn.hook_v`: [1, pos, kv_head, d_head]. */
+  values(layer: number, row?: number): NdArray;
   /** Gives its memory back at once; no later run may use it. */
   release(): void;
 }

@@ -19,7 +19,13 @@ describe('what the engine refuses', () => {
     await gpt2?.close();
   });
   const ids = [5, 6, 7, 8];
-  const none: KvCache = { length: 3, batch: 1, prefix: () => none, release: () => undefined };
+  const none: KvCache = {
+    length: 3,
+    batch: 1,
+    prefix: () => none,
+    values: () => ({ data: new Float32Array(0), shape: [1, 0, 1, 1] }),
+    release: () => undefined,
+  };
   const vector = new Float32Array(64);
   const refused = async (work: () => Promise<unknown>, field: string, message: RegExp): Promise<void> => {
     const error: unknown = await work().then(

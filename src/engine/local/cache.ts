@@ -1,5 +1,5 @@
 import { InputError } from '../../errors.js';
-import type { KvCache } from '../api.js';
+import type { KvCache, NdArray } from '../api.js';
 import { giveBack } from './memory.js';
 import { floatTensor, floatsOf } from './sessions.js';
 import type { Tensor } from './sessions.js';
@@ -14,8 +14,8 @@ export class LocalCache implements KvCache {
     readonly owner: object,
     readonly batch: number,
     readonly length: number,
-    readonly keys: readonly Tensor[],
-    readonly values: readonly Tensor[],
+    readonly keysOf: readonly Tensor[],
+    readonly valuesOf: readonly Tensor[],
   ) {}
 
   get released(): boolean {
@@ -23,17 +23,37 @@ export class LocalCache implements KvCache {
   }
 
   prefix(length: number, row?: number): LocalCache {
-    if (this.gone) throw new InputError('The cache was released: use one that is still held.', { field: 'cache' });
+    this.refuseReleased();
     checkIndex(length, 0, this.length, 'number of tokens of the cache', 'length');
     if (row !== undefined) checkIndex(row, 0, this.batch - 1, 'batch row of the cache', 'row');
     const cut = (tensor: Tensor): Tensor => firstTokens(tensor, length, row);
-    return new LocalCache(this.owner, row === undefined ? this.batch : 1, length, this.keys.map(cut), this.values.map(cut));
+    return new LocalCache(this.owner, row === undefined ? this.batch : 1, length, this.keysOf.map(cut), this.valuesOf.map(cut));
+  }
+
+  values(layer: number, row = 0): NdArray {
+    this.refuseReleased();
+    checkIndex(layer, 0, this.valuesOf.length - 1, 'layer', 'layer');
+    checkIndex(row, 0, this.batch - 1, 'batch row of the cache', 'row');
+    const tensor = this.valuesOf[layer]!;
+    const [, heads, length, width] = tensor.dims as [number, number, number, number];
+    const from = floatsOf(tensor).subarray(row * heads * length * width, (row + 1) * heads * length * width);
+    const data = new Float32Array(from.length);
+    for (let h = 0; h < heads; h++)
+      for (let t = 0; t < length; t++) {
+        const start = (h * length + t) * width;
+        data.set(from.subarray(start, start + width), (t * heads + h) * width);
+      }
+    return { data, shape: [1, length, heads, width] };
+  }
+
+  private refuseReleased(): void {
+    if (this.gone) throw new InputError('The cache was released: use one that is still held.', { field: 'cache' });
   }
 
   release(): void {
     if (this.gone) return;
     this.gone = true;
-    giveBack([...this.keys, ...this.values].map(floatsOf));
+    giveBack([...this.keysOf, ...this.valuesOf].map(floatsOf));
   }
 }
 

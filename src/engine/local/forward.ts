@@ -141,8 +141,8 @@ async function runBlocks(
       ...attention.feeds(layer, extent.past, { whole: asked.some(readsScores), keep: keepCache }),
       ...outputFeeds(spec, edits, layer, extent),
       resid_pre: floatTensor(residual, [extent.batch, extent.tokens, spec.dModel]),
-      past_k: cache?.keys[layer] ?? empty,
-      past_v: cache?.values[layer] ?? empty,
+      past_k: cache?.keysOf[layer] ?? empty,
+      past_v: cache?.valuesOf[layer] ?? empty,
       rows: all,
     };
     const outputs = new Set(['hook_resid_post', ...asked.map((h) => h.local), ...(keepCache ? ['present_k', 'present_v'] : [])]);

@@ -152,8 +152,8 @@ async function pass(
       ...attentionFeeds(own, layer, extent),
       ...outputFeeds(spec, own, layer, extent),
       resid_pre: floatTensor(stream, [entered, tokens, width]),
-      past_k: firstTokens(base.cache.keys[layer]!, past),
-      past_v: firstTokens(base.cache.values[layer]!, past),
+      past_k: firstTokens(base.cache.keysOf[layer]!, past),
+      past_v: firstTokens(base.cache.valuesOf[layer]!, past),
       rows: intTensor(Array.from({ length: asked }, (_, i) => tokens - asked + i)),
     };
     const part = await parts.block(layer);

@@ -11,7 +11,7 @@ import { detectAll, sight } from '../patterns/sighting.js';
 import { DETECTORS } from '../patterns/table.js';
 import { loopingOf, speak, speakTogether } from '../speak.js';
 import type { StageContext } from '../stage.js';
-import { measuredHooks, traceRun } from '../trace.js';
+import { measuredHooks, traceHeld, traceRun } from '../trace.js';
 import type { PreparedPrompt, TracedRun } from '../types.js';
 import { controlOfParaphrase } from './control.js';
 
@@ -45,8 +45,8 @@ export async function sayingsOf({ model, generation, seed, signal, paraphrases }
  */
 export async function readParaphrase(context: StageContext, index: number, said: Generation | null): Promise<ParaphraseReading> {
   const { model, seed, signal, subject, control, paraphrases } = context;
-  const { prompt, scores } = paraphrases[index]!;
-  const traced = await traceRun(model, prompt, measuredHooks(model), signal);
+  const { prompt, scores, batch, row } = paraphrases[index]!;
+  const traced = await (batch ? traceHeld(model, batch, row, signal) : traceRun(model, prompt, measuredHooks(model), signal));
   const { name, label, vary, x, bosAdded } = subject.trace;
   const lens = lensSection(model, traced, scores);
   const trace: RunTrace = {
