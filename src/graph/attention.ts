@@ -9,7 +9,7 @@ export const STRETCHES = 4;
 export interface AttentionParts {
   /** [B, R, head, d_head], after norms and RoPE. */
   q: Value;
-  /** Of the tokens of this run, [B, kv_head, T, d_head]. */
+  /** Of the recent tokens and those of this run, [B, kv_head, Q + T, d_head]. */
   keys: Value;
   values: Value;
   /** Times the pattern after the softmax; see block.ts. */
@@ -22,7 +22,7 @@ export interface Attended {
   /** [B, head, R, S]; of no elements in a run of stretches. */
   scores: Value;
   pattern: Value;
-  /** Keys and values of the cached prefix and this run, [B, kv_head, S, d_head]; of no elements where they are not to be kept. */
+  /** Keys and values that are to be cached, [B, kv_head, S or Q + T, d_head]; of no elements where there are none. */
   presentK: Value;
   presentV: Value;
 }
@@ -37,8 +37,8 @@ export interface Attended {
  *   `value_scale` has no part in it.
  * - `apart`: the prefix is read where it lies and not copied in front of the new keys and values, once for each row of the batch.
  *
- * Inputs it adds: past_k, past_v, mask (see block.ts) · apart, stretched, keep [] bool: the way, and whether keys and values are kept ·
- * stretches [2 · STRETCHES] int64: the query at which each stretch ends, then the key.
+ * Inputs it adds: past_k, past_v, mask (see block.ts) · apart, stretched [] bool: the way · keep, merge [] bool: whether keys and values
+ * are to be cached, and with the prefix in front · stretches [2 · STRETCHES] int64: the query at which each stretch ends, then the key.
  */
 export function attend(
   g: GraphBuilder,
@@ -49,7 +49,7 @@ export function attend(
   const past = (name: string): Value => g.input(name, DataType.FLOAT, ['past_B', nKvHeads, 'P', dHead]);
   const [pastK, pastV] = [past('past_k'), past('past_v')];
   const flag = (name: string): Value => g.input(name, DataType.BOOL, []);
-  const [apart, stretched, keep] = [flag('apart'), flag('stretched'), flag('keep')];
+  const [apart, stretched, keep, merge] = [flag('apart'), flag('stretched'), flag('keep'), flag('merge')];
   const stretches = g.input('stretches', DataType.INT64, [2 * STRETCHES]);
   // Scaled here rather than as [head, query, key] scores: a pass over an array that is larger by key / d_head.
   const heads = g.mul(g.transpose(q, [0, 2, 1, 3]), g.scalar(attentionScale));
@@ -59,7 +59,7 @@ export function attend(
   const softmax = (scores: Value): Value => g.op('Softmax', [scores], { axis: -1 });
   const none = (): Value => g.op('ConstantOfShape', [g.ints([0])]);
 
-  /** The prefix, one row of it serving every batch row if need be, with this run's behind: [B, kv_head, S, d_head]. */
+  /** The prefix, one row of it serving every batch row if need be, with what is recent behind: [B, kv_head, S, d_head]. */
   const behind = (before: Value, current: Value): Value => {
     const rows = g.op('Concat', [batch, g.ints([1, 1, 1])], { axis: 0 });
     return g.op('Concat', [g.op('Expand', [before, rows]), current], { axis: 2 });
@@ -117,7 +117,8 @@ export function attend(
   };
   const together = (): Value[] => g.either(stretched, { then: inStretches, else: whole }, 3);
   const [z, scores, pattern] = g.either(apart, { then: prefixApart, else: together }, 3) as [Value, Value, Value];
-  const kept = { then: () => [behind(pastK, keys), behind(pastV, values)], else: () => [none(), none()] };
+  const merged = { then: () => [behind(pastK, keys), behind(pastV, values)], else: () => [keys, values].map((x) => g.op('Identity', [x])) };
+  const kept = { then: () => g.either(merge, merged, 2), else: () => [none(), none()] };
   const [presentK, presentV] = g.either(keep, kept, 2) as [Value, Value];
   return { z: g.transpose(z, [0, 2, 1, 3]), scores, pattern, presentK, presentV };
 }

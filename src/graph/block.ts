@@ -7,17 +7,17 @@ import type { Source } from './layers.js';
 import { DataType } from './onnx-proto.js';
 
 /**
- * Inputs of a block's graph. B rows, T tokens, P tokens cached before them, S = P + T; in the last block R of the tokens, else R = T. Every dimension of an edit may be 1 where it
+ * Inputs of a block's graph. B rows, T tokens, P tokens cached before them and Q recent ones, S = P + Q + T; in the last block R of the tokens, else R = T. Every dimension of an edit may be 1 where it
  * is the same all along, so an edit that is not used is one neutral number.
  *
  *   resid_pre [B, T, d_model] · cos, sin [B|1, T, 1, rotary_dim / 2] (RoPE only) ·
- *   past_k, past_v [B|1, kv_head, P, d_head] ·
- *   mask [B|1, H|1, R, S] added to the scores (causal, knockouts) · apart, stretched, stretches, keep: see attention.ts ·
+ *   past_k, past_v [B|1, kv_head, P, d_head] · recent_k, recent_v [B, kv_head, Q, d_head]: cached tokens behind those ·
+ *   mask [B|1, H|1, R, S] added to the scores (causal, knockouts) · apart, stretched, stretches, keep, merge: see attention.ts ·
  *   value_scale [B|1, H|1, R|1, S|1] times the pattern after the softmax; hook_pattern stays as it was ·
  *   z_mul, z_add [B|1, R|1, H|1, d_head|1] · attn_mul, attn_add, mlp_mul, mlp_add [B|1, R|1, d_model|1] ·
  *   rows [R] int64 (last block only): the tokens to compute; nothing reads what the others would become
  *
- * Outputs: each hook point of the block under its own name (of the tokens asked for, but ln1, k and v of all), and present_k, present_v [B, kv_head, S, d_head].
+ * Outputs: each hook point of the block under its own name (of the tokens asked for, but ln1, k and v of all), and present_k, present_v [B, kv_head, S or Q + T, d_head].
  */
 export const BLOCK_EDITS = ['value_scale', 'z_mul', 'z_add', 'attn_mul', 'attn_add', 'mlp_mul', 'mlp_add'] as const;
 export type BlockEdit = (typeof BLOCK_EDITS)[number];
@@ -92,8 +92,11 @@ function attention(
     out.set('attn.hook_rot_q', turnedQ).set('attn.hook_rot_k', turnedK);
   }
 
-  const keys = g.transpose(turnedK, [0, 2, 1, 3]);
-  const values = g.transpose(v, [0, 2, 1, 3]);
+  const recent = (at: 'k' | 'v', current: Value): Value => {
+    const before = g.input(`recent_${at}`, DataType.FLOAT, ['B', spec.nKvHeads, 'Q', spec.dHead]);
+    return g.op('Concat', [before, g.transpose(current, [0, 2, 1, 3])], { axis: 2 });
+  };
+  const [keys, values] = [recent('k', turnedK), recent('v', v)];
   const attended = attend(g, spec, { q: turnedQ, keys, values, valueScale });
   out.set('present_k', attended.presentK).set('present_v', attended.presentV);
   out.set('attn.hook_attn_scores', attended.scores).set('attn.hook_pattern', attended.pattern);

@@ -43,10 +43,10 @@ export class AttentionFeeds {
 
   /**
    * What a block's attention is fed in one layer, but for the cache: the way that costs least (see `attend`).
-   * @param prefix Tokens of the cache, which may be fewer than are before those asked for.
-   * @param options.whole Scores or pattern are asked for. @param options.keep Keys and values are.
+   * @param prefix Tokens of the cached prefix, which may be fewer than are before those asked for.
+   * @param options.whole Scores or pattern are asked for. @param options.keep Keys and values are, with `merge` those before them too.
    */
-  feeds(layer: number, prefix: number, { whole = false, keep = false }: { whole?: boolean; keep?: boolean } = {}): Feeds {
+  feeds(layer: number, prefix: number, { whole = false, keep = false, merge = false }: { whole?: boolean; keep?: boolean; merge?: boolean } = {}): Feeds {
     const { tokens } = this.extent;
     const { nHeads, nKvHeads, dHead } = this.spec;
     // What is then not copied is keys and values, what is copied in their place the pattern.
@@ -58,6 +58,7 @@ export class AttentionFeeds {
       apart: this.flag(apart),
       stretched: this.flag(stretched),
       keep: this.flag(keep),
+      merge: this.flag(merge),
       stretches: this.remember('stretches', () => intTensor(this.stretches())),
     };
   }

@@ -5,7 +5,33 @@ import { floatTensor, floatsOf } from './sessions.js';
 import type { Tensor } from './sessions.js';
 import { checkIndex } from './validate.js';
 
-/** Keys and values of every layer [batch, kv_head, length, d_head], after RoPE. */
+/** Keys and values of every layer [row, kv_head, length, d_head], after RoPE, for as long as any cache holds them. */
+export class Segment {
+  private holders = 0;
+
+  constructor(
+    readonly keys: readonly Tensor[],
+    readonly values: readonly Tensor[],
+  ) {}
+
+  get length(): number {
+    return this.keys[0]?.dims[2] ?? 0;
+  }
+
+  hold(): this {
+    this.holders++;
+    return this;
+  }
+
+  letGo(): void {
+    if (--this.holders === 0) giveBack([...this.keys, ...this.values].map(floatsOf));
+  }
+}
+
+/**
+ * Keys and values of every layer: a prefix, which one row may serve for all of the batch, and behind it what has been added since. So a text that
+ * grows token by token is not copied at every one; caches that go on from one prefix share it.
+ */
 export class LocalCache implements KvCache {
   private gone = false;
 
@@ -13,10 +39,17 @@ export class LocalCache implements KvCache {
     /** The model that made it. */
     readonly owner: object,
     readonly batch: number,
-    readonly length: number,
-    readonly keysOf: readonly Tensor[],
-    readonly valuesOf: readonly Tensor[],
-  ) {}
+    readonly prefixed: Segment,
+    /** [batch, kv_head, length, d_head]; null for none. */
+    readonly recent: Segment | null,
+  ) {
+    prefixed.hold();
+    recent?.hold();
+  }
+
+  get length(): number {
+    return this.prefixed.length + (this.recent?.length ?? 0);
+  }
 
   get released(): boolean {
     return this.gone;
@@ -26,17 +59,18 @@ export class LocalCache implements KvCache {
     this.refuseReleased();
     checkIndex(length, 0, this.length, 'number of tokens of the cache', 'length');
     if (row !== undefined) checkIndex(row, 0, this.batch - 1, 'batch row of the cache', 'row');
-    const cut = (tensor: Tensor): Tensor => firstTokens(tensor, length, row);
-    return new LocalCache(this.owner, row === undefined ? this.batch : 1, length, this.keysOf.map(cut), this.valuesOf.map(cut));
+    const { keys, values } = this.prefixed;
+    const cut = (which: 'keys' | 'values') => (_: Tensor, layer: number) => this.first(which, layer, length, row);
+    return new LocalCache(this.owner, row === undefined ? this.batch : 1, new Segment(keys.map(cut('keys')), values.map(cut('values'))), null);
   }
 
   values(layer: number, row = 0): NdArray {
     this.refuseReleased();
-    checkIndex(layer, 0, this.valuesOf.length - 1, 'layer', 'layer');
+    checkIndex(layer, 0, this.prefixed.values.length - 1, 'layer', 'layer');
     checkIndex(row, 0, this.batch - 1, 'batch row of the cache', 'row');
-    const tensor = this.valuesOf[layer]!;
+    const tensor = this.first('values', layer, this.length, row);
     const [, heads, length, width] = tensor.dims as [number, number, number, number];
-    const from = floatsOf(tensor).subarray(row * heads * length * width, (row + 1) * heads * length * width);
+    const from = floatsOf(tensor);
     const data = new Float32Array(from.length);
     for (let h = 0; h < heads; h++)
       for (let t = 0; t < length; t++) {
@@ -46,6 +80,28 @@ export class LocalCache implements KvCache {
     return { data, shape: [1, length, heads, width] };
   }
 
+  /** Keys or values of the first tokens of a layer: of every batch row, or of one. */
+  first(which: 'keys' | 'values', layer: number, length: number, row?: number): Tensor {
+    const before = this.prefixed[which][layer]!;
+    const behind = this.recent?.[which][layer];
+    const [, heads, , width] = before.dims as [number, number, number, number];
+    const [from, rows] = row === undefined ? [0, this.batch] : [row, 1];
+    const out = new Float32Array(rows * heads * length * width);
+    const take = (tensor: Tensor, tokens: number, at: number): void => {
+      const [own, , all] = tensor.dims as [number, number, number];
+      const data = floatsOf(tensor);
+      for (let i = 0; i < rows * heads; i++) {
+        // One row serves all.
+        const source = ((own === 1 ? 0 : from * heads) + (own === 1 ? i % heads : i)) * all * width;
+        out.set(data.subarray(source, source + tokens * width), (i * length + at) * width);
+      }
+    };
+    const ofPrefix = Math.min(length, this.prefixed.length);
+    take(before, ofPrefix, 0);
+    if (behind && length > ofPrefix) take(behind, length - ofPrefix, ofPrefix);
+    return floatTensor(out, [rows, heads, length, width]);
+  }
+
   private refuseReleased(): void {
     if (this.gone) throw new InputError('The cache was released: use one that is still held.', { field: 'cache' });
   }
@@ -53,21 +109,9 @@ export class LocalCache implements KvCache {
   release(): void {
     if (this.gone) return;
     this.gone = true;
-    giveBack([...this.keysOf, ...this.valuesOf].map(floatsOf));
+    this.prefixed.letGo();
+    this.recent?.letGo();
   }
-}
-
-/** The first `length` tokens of keys or values [batch, kv_head, T, d_head]: of every batch row, or of one. */
-export function firstTokens(tensor: Tensor, length: number, row?: number): Tensor {
-  const [batch, heads, all, width] = tensor.dims as [number, number, number, number];
-  const data = floatsOf(tensor);
-  const [first, rows] = row === undefined ? [0, batch] : [row, 1];
-  const out = new Float32Array(rows * heads * length * width);
-  for (let i = 0; i < rows * heads; i++) {
-    const from = (first * heads + i) * all * width;
-    out.set(data.subarray(from, from + length * width), i * length * width);
-  }
-  return floatTensor(out, [rows, heads, length, width]);
 }
 
 /** The cache as this model made it, fit for a batch of `batch`. Throws InputError. */

@@ -2,11 +2,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { throwIfAborted } from '../../errors.js';
 import { selectHooks } from '../../graph/hooks.js';
 import type { HookPoint } from '../../graph/hooks.js';
+import type { ModelSpec } from '../../model/spec.js';
 import type { LoadedModel } from '../../model/types.js';
 import type { Edit, NdArray, RunOptions } from '../api.js';
 import { AttentionFeeds } from './attention-edits.js';
 import { checkBudget, editNumbers } from './budget.js';
-import { LocalCache } from './cache.js';
+import { LocalCache, Segment } from './cache.js';
 import { checkEdits, inOrder } from './edits.js';
 import type { Extent } from './edits.js';
 import { refuseOverflow } from './finite.js';
@@ -62,7 +63,12 @@ export async function forward(engine: Engine, pass: Pass): Promise<LocalResult> 
   const { residual, keys, values } = await runBlocks(engine, plan, first, keep);
   await finalHooks(engine, plan, residual, keep);
   const logits = plan.logitRows.length === 0 ? null : await finalLogits(engine, plan, residual);
-  const cache = plan.keepCache ? new LocalCache(engine.owner, batch, past + tokens, keys, values) : null;
+  const made = new Segment(keys, values);
+  const cache = !plan.keepCache
+    ? null
+    : mergesCache(plan)
+      ? new LocalCache(engine.owner, batch, made, null)
+      : new LocalCache(engine.owner, batch, plan.cache!.prefixed, made);
   const inOrderOfModel = new Map(plan.hooks.map((hook) => [hook.name, arrays.get(hook.name)!]));
   return new LocalResult(batch, tokens, logits, cache, inOrderOfModel);
 }
@@ -85,6 +91,16 @@ function prepare({ loaded: { spec }, memoryBudget }: Engine, { rows, options, ca
   checkBudget(spec, size, memoryBudget);
   const start = startOf(spec, options, { batch, tokens, past }, hooks);
   return { rows, cache, keepCache, signal: options.signal, extent, positions, edits, start, logitRows, hooks };
+}
+
+/** Tokens that are kept behind a cached prefix, at least, before all are put together. */
+const MOST_RECENT = 32;
+
+/** Whether what a pass caches is put together with what was cached before it, which copies both. */
+function mergesCache({ cache, extent }: Plan): boolean {
+  if (!cache) return true;
+  const recent = (cache.recent?.length ?? 0) + extent.tokens;
+  return recent > Math.max(MOST_RECENT, cache.prefixed.length / 2);
 }
 
 /** Whether a hook point is made of all queries and keys at once. */
@@ -123,7 +139,8 @@ async function runBlocks(
   const { extent, edits, cache, keepCache } = plan;
   const rope = ropeFeeds(spec, plan.positions);
   const attention = new AttentionFeeds(spec, edits, extent);
-  const empty = floatTensor(new Float32Array(0), [1, spec.nKvHeads, 0, spec.dHead]);
+  const merge = mergesCache(plan);
+  const noKeys = noTokens(spec, extent.batch);
   const all = intTensor(Array.from({ length: extent.tokens }, (_, i) => i));
   const keys: Tensor[] = [];
   const values: Tensor[] = [];
@@ -138,11 +155,13 @@ async function runBlocks(
     const asked = hooksAt(plan, layer);
     const feeds: Feeds = {
       ...rope,
-      ...attention.feeds(layer, extent.past, { whole: asked.some(readsScores), keep: keepCache }),
+      ...attention.feeds(layer, cache?.prefixed.length ?? 0, { whole: asked.some(readsScores), keep: keepCache, merge }),
       ...outputFeeds(spec, edits, layer, extent),
       resid_pre: floatTensor(residual, [extent.batch, extent.tokens, spec.dModel]),
-      past_k: cache?.keysOf[layer] ?? empty,
-      past_v: cache?.valuesOf[layer] ?? empty,
+      past_k: cache?.prefixed.keys[layer] ?? noKeys,
+      past_v: cache?.prefixed.values[layer] ?? noKeys,
+      recent_k: cache?.recent?.keys[layer] ?? noKeys,
+      recent_v: cache?.recent?.values[layer] ?? noKeys,
       rows: all,
     };
     const outputs = new Set(['hook_resid_post', ...asked.map((h) => h.local), ...(keepCache ? ['present_k', 'present_v'] : [])]);
@@ -160,6 +179,9 @@ async function runBlocks(
   throwIfAborted(plan.signal);
   return { residual, keys, values };
 }
+
+/** Keys, or values, of no tokens. */
+export const noTokens = (spec: ModelSpec, batch: number): Tensor => floatTensor(new Float32Array(0), [batch, spec.nKvHeads, 0, spec.dHead]);
 
 /** Blocks that a pass needs: those up to its last hook point when it is asked for nothing else. */
 function blocksWanted(all: number, { logitRows, keepCache, hooks }: Plan): number {

@@ -4,10 +4,11 @@ import { InputError, throwIfAborted } from '../../errors.js';
 import type { Edit, RunResult, VariantOptions, VariantOutputs } from '../api.js';
 import { AttentionFeeds } from './attention-edits.js';
 import { checkBudget, editNumbers } from './budget.js';
-import { LocalCache, firstTokens } from './cache.js';
+import { LocalCache } from './cache.js';
 import { checkEdits } from './edits.js';
 import type { Extent } from './edits.js';
 import { refuseOverflow } from './finite.js';
+import { noTokens } from './forward.js';
 import type { Engine } from './forward.js';
 import { LastValues } from './last-values.js';
 import { giveBack } from './memory.js';
@@ -152,8 +153,10 @@ async function pass(
       ...attentionFeeds(own, layer, extent),
       ...outputFeeds(spec, own, layer, extent),
       resid_pre: floatTensor(stream, [entered, tokens, width]),
-      past_k: firstTokens(base.cache.keysOf[layer]!, past),
-      past_v: firstTokens(base.cache.valuesOf[layer]!, past),
+      past_k: base.cache.first('keys', layer, past),
+      past_v: base.cache.first('values', layer, past),
+      recent_k: noTokens(spec, entered),
+      recent_v: noTokens(spec, entered),
       rows: intTensor(Array.from({ length: asked }, (_, i) => tokens - asked + i)),
     };
     const part = await parts.block(layer);
