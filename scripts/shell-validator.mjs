@@ -41,7 +41,8 @@ export const shellValidatorPlugin = {
   name: 'shell-validator',
   setup(build) {
     build.onLoad({ filter: /[\\/]src[\\/]shell[\\/]precompiled\.ts$/ }, async () => ({
-      contents: await shellValidatorSource(),
+      // As a module: the package is one of modules, in which esbuild does not look for what `module.exports` is set to.
+      contents: `const module = { exports: {} };\n${await shellValidatorSource()}\nexport const { precompiled } = module.exports;`,
       loader: 'js',
       resolveDir: root,
     }));

@@ -17,7 +17,7 @@ import { DataType } from './onnx-proto.js';
  *   z_mul, z_add [B|1, R|1, H|1, d_head|1] · attn_mul, attn_add, mlp_mul, mlp_add [B|1, R|1, d_model|1] ·
  *   rows [R] int64 (last block only): the tokens to compute; nothing reads what the others would become
  *
- * Outputs: each hook point of the block under its own name (of the tokens asked for, but ln1, k and v of all), and present_k, present_v [B, kv_head, S or Q + T, d_head].
+ * Outputs: each hook point of the block under its own name (of the tokens asked for, but ln1, k and v of all; mlp.hook_post as [B · R, d_mlp]), and present_k, present_v [B, kv_head, S or Q + T, d_head].
  */
 export const BLOCK_EDITS = ['value_scale', 'z_mul', 'z_add', 'attn_mul', 'attn_add', 'mlp_mul', 'mlp_add'] as const;
 export type BlockEdit = (typeof BLOCK_EDITS)[number];
@@ -57,7 +57,8 @@ export function buildBlock(from: Source, layer: number, taps = true): Graph {
   const ln2 = norm(g, from, spec.parallelResidual ? asked : residMid, `${name}.ln2`);
   out.set('ln2.hook_scale', ln2.scale).set('ln2.hook_normalized', ln2.normalized);
   const post = mlp(g, from, name, rows(ln2.out, spec.dModel));
-  out.set('mlp.hook_post', g.reshape(post, [batchTime, spec.dMlp]));
+  // As it lies: another shape under its own name would be a copy, made whether or not anybody asks for it.
+  out.set('mlp.hook_post', post);
   const mlpOut = edited(tokens(linear(g, from, post, `${name}.mlp.W_out`, `${name}.mlp.b_out`)), 'mlp');
   out.set('hook_mlp_out', mlpOut).set('hook_resid_post', g.add(residMid, mlpOut));
 

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { build, type Plugin } from 'esbuild';
 import { parse } from 'yaml';
 import { describe, expect, it } from 'vitest';
 import { COMMANDS } from '../../src/commands/table.js';
@@ -36,6 +37,21 @@ describe('the validator that is compiled at build time', () => {
       errors += expected.length;
     }
     expect(errors).toBeGreaterThan(60);
+  });
+
+  it('is what the bundles have in place of the source', async () => {
+    const { shellValidatorPlugin } = (await import(join(packageRoot(), 'scripts', 'shell-validator.mjs'))) as {
+      shellValidatorPlugin: Plugin;
+    };
+    const { outputFiles } = await build({
+      stdin: { contents: "export { precompiled } from './src/shell/precompiled.ts';", resolveDir: packageRoot() },
+      ...{ bundle: true, platform: 'node', format: 'cjs', write: false, logLevel: 'error', plugins: [shellValidatorPlugin] },
+    });
+    const module: { exports: { precompiled?: Validate } } = { exports: {} };
+    const evaluate = new Function('module', 'require', outputFiles[0]!.text) as (m: typeof module, r: NodeJS.Require) => void;
+    evaluate(module, createRequire(import.meta.url));
+    expect(module.exports.precompiled!({})).toBe(false);
+    expect(module.exports.precompiled!.errors!.length).toBeGreaterThan(0);
   });
 });
 

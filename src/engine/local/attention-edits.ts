@@ -46,7 +46,11 @@ export class AttentionFeeds {
    * @param prefix Tokens of the cached prefix, which may be fewer than are before those asked for.
    * @param options.whole Scores or pattern are asked for. @param options.keep Keys and values are, with `merge` those before them too.
    */
-  feeds(layer: number, prefix: number, { whole = false, keep = false, merge = false }: { whole?: boolean; keep?: boolean; merge?: boolean } = {}): Feeds {
+  feeds(
+    layer: number,
+    prefix: number,
+    { whole = false, keep = false, merge = false }: { whole?: boolean; keep?: boolean; merge?: boolean } = {},
+  ): Feeds {
     const { tokens } = this.extent;
     const { nHeads, nKvHeads, dHead } = this.spec;
     // What is then not copied is keys and values, what is copied in their place the pattern.

@@ -61,7 +61,12 @@ export class LocalCache implements KvCache {
     if (row !== undefined) checkIndex(row, 0, this.batch - 1, 'batch row of the cache', 'row');
     const { keys, values } = this.prefixed;
     const cut = (which: 'keys' | 'values') => (_: Tensor, layer: number) => this.first(which, layer, length, row);
-    return new LocalCache(this.owner, row === undefined ? this.batch : 1, new Segment(keys.map(cut('keys')), values.map(cut('values'))), null);
+    return new LocalCache(
+      this.owner,
+      row === undefined ? this.batch : 1,
+      new Segment(keys.map(cut('keys')), values.map(cut('values'))),
+      null,
+    );
   }
 
   values(layer: number, row = 0): NdArray {

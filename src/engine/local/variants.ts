@@ -22,7 +22,7 @@ import { editResidual, outputFeeds } from './stream-edits.js';
 import { checkIndex } from './validate.js';
 
 /** Tokens of one pass over the layers, and numbers of its attention scores, at most. Fixed, so that results do not depend on the machine. */
-const PASS_TOKENS = 2048;
+const PASS_TOKENS = 1024;
 const PASS_SCORES = 2 ** 23;
 /** The last positions are passed over together: each alone would give the matrix products too few rows to be worth their start. */
 const TAIL = 4;
