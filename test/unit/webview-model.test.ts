@@ -405,6 +405,14 @@ describe('does it hold', () => {
     expect(doseModel(generateResidue())).toBeNull();
   });
 
+  it('has at each dose how far rewording alone moves the margin, where the wordings were run at that dose', () => {
+    const residue = failing();
+    expect(doseModel(residue)!.wordings).toEqual([null, null, null, null, null]);
+    for (const p of residue.paraphrases.slice(0, 3)) p.vary = { walk: '20' };
+    const margins = [residue.runs[1]!, ...residue.paraphrases.slice(0, 3)].map((r) => r.scores!.margin);
+    expect(doseModel(residue)!.wordings).toEqual([null, { low: Math.min(...margins), high: Math.max(...margins), n: 4 }, null, null, null]);
+  });
+
   it('has the headline’s run among the paraphrases', () => {
     const residue = failing();
     const model = dotModel(residue, residue.runs[residue.primary]!)!;

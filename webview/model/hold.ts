@@ -11,6 +11,8 @@ export interface DoseModel {
   labels: string[];
   margin: (number | null)[];
   failed: (boolean | null)[];
+  /** Least and largest margin over the wordings at this dose (the prompt and its paraphrases), and how many; null for one wording. */
+  wordings: ({ low: number; high: number; n: number } | null)[];
   /** Share of probe and paraphrases that fail at this dose, with its Wilson interval; null without a density. */
   density: { share: number; interval: [number, number]; failing: number; total: number }[] | null;
   aria: string;
@@ -31,6 +33,7 @@ export function doseModel(residue: Residue): DoseModel | null {
     : null;
   const margin = runs.map((r) => r.scores?.margin ?? null);
   const known = margin.filter((m): m is number => m !== null);
+  const wordings = runs.map((r) => wordingsOf(residue, r));
   return {
     numeric,
     xLabel: names.join(', ') || 'run',
@@ -38,16 +41,32 @@ export function doseModel(residue: Residue): DoseModel | null {
     labels: runs.map(runLabel),
     margin,
     failed: runs.map((r) => r.scores?.failed ?? null),
+    wordings,
     density,
     aria: `Margin at ${runs.length} values of ${names.join(', ') || 'vary'}, from ${nats(known[0])} to ${nats(known[known.length - 1])}; ${runs.filter((r) => r.scores?.failed).length} of them fail. Read off.`,
     table: {
-      columns: ['run', ...names, 'margin (nats)', 'failed', 'failing', 'of', 'share from', 'share to'],
+      columns: [
+        'run',
+        ...names,
+        'margin (nats)',
+        'least wording (nats)',
+        'largest wording (nats)',
+        'wordings',
+        'failed',
+        'failing',
+        'of',
+        'share from',
+        'share to',
+      ],
       rows: runs.map((r, i) => {
         const d = found[i];
         return [
           r.name,
           ...names.map((n) => r.vary[n] ?? null),
           margin[i] ?? null,
+          wordings[i]?.low ?? null,
+          wordings[i]?.high ?? null,
+          wordings[i]?.n ?? null,
           r.scores?.failed ?? null,
           d?.failing ?? null,
           d?.total ?? null,
@@ -57,6 +76,15 @@ export function doseModel(residue: Residue): DoseModel | null {
       }),
     },
   };
+}
+
+/** How far rewording alone moves the margin at one dose. Paraphrases that do not take part in `vary` say nothing of a dose. */
+function wordingsOf(residue: Residue, run: RunTrace): DoseModel['wordings'][number] {
+  if (!run.scores) return null;
+  const others = paraphrasesOf(residue, run).filter((p) => Object.keys(run.vary).every((name) => p.vary[name] !== undefined));
+  if (others.length === 0) return null;
+  const margins = [run.scores.margin, ...others.map((p) => p.scores!.margin)];
+  return { low: Math.min(...margins), high: Math.max(...margins), n: margins.length };
 }
 
 export interface DotModel {

@@ -3,6 +3,7 @@ import type { Plugin } from 'chart.js';
 import { h } from '../dom.js';
 import { densityText, doseModel, dotModel, type DoseModel, type DotModel } from '../model/hold.js';
 import { nats, probability } from '../model/format.js';
+import type { Palette } from '../theme.js';
 import { place } from '../model/place.js';
 import { alongX, axis, drawChart, setFont, type Items } from './chart.js';
 import type { Context } from './context.js';
@@ -96,10 +97,37 @@ function zeroLine(context: Context, text: string, model: DoseModel): Plugin {
   };
 }
 
+/** An interval at each dose, as a bar with ends. */
+function whiskers(palette: Palette, xs: readonly number[], intervals: readonly ([number, number] | null)[]): Plugin {
+  return {
+    id: 'whiskers',
+    beforeDatasetsDraw({ ctx, scales }) {
+      ctx.save();
+      ctx.strokeStyle = palette.muted;
+      ctx.lineWidth = 1.5;
+      intervals.forEach((interval, i) => {
+        if (!interval) return;
+        const x = scales.x!.getPixelForValue(xs[i]!);
+        const [low, high] = interval.map((v) => scales.y!.getPixelForValue(v)) as [number, number];
+        ctx.beginPath();
+        ctx.moveTo(x, low);
+        ctx.lineTo(x, high);
+        for (const y of [low, high]) {
+          ctx.moveTo(x - 4, y);
+          ctx.lineTo(x + 4, y);
+        }
+        ctx.stroke();
+      });
+      ctx.restore();
+    },
+  };
+}
+
 function doseFigure(context: Context, model: DoseModel): HTMLElement {
   const { palette } = context;
   const chosen = context.selection.index;
-  const all = model.margin.filter((m): m is number => m !== null).concat(0);
+  const spread = model.wordings.map((w) => w && ([w.low, w.high] as [number, number]));
+  const all = [...model.margin, ...spread.flat(), 0].filter((m): m is number => m !== null);
   const pad = Math.max(0.5, (Math.max(...all) - Math.min(...all)) * 0.12);
   const { box } = drawChart(context, {
     key: 'dose',
@@ -135,12 +163,13 @@ function doseFigure(context: Context, model: DoseModel): HTMLElement {
           }),
         } as never,
       },
-      plugins: [zeroLine(context, 'answer and rival equal', model)],
+      plugins: [whiskers(palette, model.x, spread), zeroLine(context, 'answer and rival equal', model)],
     },
     items: doseItems(model, (i) => [
       model.labels[i] ?? '',
       `margin: ${nats(model.margin[i])}`,
       model.failed[i] ? 'fails' : 'does not fail',
+      ...(model.wordings[i] ? [`${model.wordings[i].n} wordings: ${nats(model.wordings[i].low)} to ${nats(model.wordings[i].high)}`] : []),
     ]),
   });
   return figure(context, {
@@ -156,6 +185,9 @@ function doseFigure(context: Context, model: DoseModel): HTMLElement {
         { class: 'legend' },
         key('dot-positive', 'does not fail'),
         key('dot-negative', 'fails'),
+        model.wordings.some((w) => w)
+          ? key('whisker', 'bar: least to largest margin over the wordings')
+          : h('span', { class: 'key unchecked' }, 'interval over wordings: not checked'),
         h('span', { class: 'key' }, 'larger: the run shown above'),
       ),
     ],
@@ -165,28 +197,6 @@ function doseFigure(context: Context, model: DoseModel): HTMLElement {
 function densityFigure(context: Context, model: DoseModel): HTMLElement {
   const { palette } = context;
   const density = model.density!;
-  const whiskers: Plugin = {
-    id: 'whiskers',
-    beforeDatasetsDraw(chart) {
-      const { ctx, scales } = chart;
-      ctx.save();
-      ctx.strokeStyle = palette.muted;
-      ctx.lineWidth = 1.5;
-      density.forEach((d, i) => {
-        const x = scales.x!.getPixelForValue(model.x[i]!);
-        const [low, high] = d.interval.map((v) => scales.y!.getPixelForValue(v)) as [number, number];
-        ctx.beginPath();
-        ctx.moveTo(x, low);
-        ctx.lineTo(x, high);
-        for (const y of [low, high]) {
-          ctx.moveTo(x - 4, y);
-          ctx.lineTo(x + 4, y);
-        }
-        ctx.stroke();
-      });
-      ctx.restore();
-    },
-  };
   const { box } = drawChart(context, {
     key: 'density',
     height: 170,
@@ -215,7 +225,13 @@ function densityFigure(context: Context, model: DoseModel): HTMLElement {
           y: axis(palette, 'failing (share)', { type: 'linear', min: 0, max: 1, ticks: { stepSize: 0.25 } }),
         } as never,
       },
-      plugins: [whiskers],
+      plugins: [
+        whiskers(
+          palette,
+          model.x,
+          density.map(({ interval }) => interval),
+        ),
+      ],
     },
     items: doseItems(model, (i) => [
       model.labels[i] ?? '',

@@ -10,6 +10,8 @@ import type { Context } from './context.js';
 /** Room for labels around the plot, px. */
 const LEFT = 92;
 const BOTTOM = 92;
+/** The same where positions stand in place of tokens. */
+const BOTTOM_NUMBERS = 44;
 const TOP = 20;
 const RIGHT = 8;
 /** Largest side of the plot, px. */
@@ -74,7 +76,13 @@ export class PatternMap {
       focus ? focus.key + 0.5 : undefined,
       focus ? focus.query + 0.5 : undefined,
     );
-    this.place();
+    // Where tokens come or go beside their cells, so does the room for them.
+    if (this.canvas.offsetHeight !== TOP + this.side + this.bottom) this.resize();
+    else this.place();
+  }
+
+  private get bottom(): number {
+    return this.cell >= LABELLED ? BOTTOM : BOTTOM_NUMBERS;
   }
 
   private get cell(): number {
@@ -86,7 +94,7 @@ export class PatternMap {
     if (width === 0) return;
     this.side = Math.max(80, Math.min(SIDE, width - LEFT - RIGHT));
     const scale = devicePixelRatio || 1;
-    const [w, tall] = [LEFT + this.side + RIGHT, TOP + this.side + BOTTOM];
+    const [w, tall] = [LEFT + this.side + RIGHT, TOP + this.side + this.bottom];
     this.canvas.style.width = `${w}px`;
     this.canvas.style.height = `${tall}px`;
     // Room for a scroll bar, so that nothing moves when there is one.
