@@ -2,14 +2,23 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { EditorWindow } from './window.js';
 
 // Looking into a residue in the packaged extension: whole patterns from the engine, and addresses of views.
-const shell = 'v1-memtrace.shell.yaml';
+const shell = 'small.shell.yaml';
+const text = `format: 1
+shell: small
+family: memory
+prompt: |-
+  Tom has a [[fact|red]] ball. Q: What color is Tom's ball? A:
+answer: " red"
+run:
+  - ANCHOR: { span: fact }
+`;
 let window: EditorWindow;
 
 afterEach(({ task }) => window?.keepIfFailed(task));
 
 describe('inspecting in the packaged extension', () => {
   beforeAll(async () => {
-    window = await EditorWindow.open();
+    window = await EditorWindow.open({ files: { [shell]: text } });
   });
   afterAll(() => window?.close());
 
@@ -39,7 +48,7 @@ describe('inspecting in the packaged extension', () => {
     await panel.locator('[data-key="link.map"]').click();
     await window.page.locator('.statusbar-item', { hasText: 'Link to the view copied.' }).waitFor();
     const link = await window.page.evaluate(() => navigator.clipboard.readText());
-    expect(link).toMatch(/^[\w-]+:\/\/symbolic-residue\.symbolic-residue\/view\?file=v1-memtrace\.shell\.yaml&section=figure-map&/);
+    expect(link).toMatch(/^[\w-]+:\/\/symbolic-residue\.symbolic-residue\/view\?file=small\.shell\.yaml&section=figure-map&/);
     expect(link).toContain('measure=entropy');
     await panel.locator('body').press('Escape');
     await panel.locator('[data-key="measure.norm"]').click();
@@ -79,7 +88,7 @@ describe('inspecting in the packaged extension', () => {
     await window.command('Symbolic Residue: Copy Link to View');
     await expect
       .poll(() => window.page.evaluate(() => navigator.clipboard.readText()))
-      .toMatch(/view\?file=v1-memtrace\.shell\.yaml&section=verdict/);
+      .toMatch(/view\?file=small\.shell\.yaml&section=verdict/);
     expect(window.complaints).toEqual([]);
   });
 });

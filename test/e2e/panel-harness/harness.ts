@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import { chromium, type Browser, type CDPSession, type Page } from 'playwright-core';
 import { chromiumArguments, ensureChromium } from '../../../scripts/chromium.mjs';
 import { panelHtml } from '../../../webview/html.js';
 import { THEMES, type Theme } from './themes.js';
@@ -23,11 +23,13 @@ export class PanelPage {
   /** Console errors, page errors and CSP reports, all of which a test wants to be none. */
   readonly faults: string[] = [];
 
+  private session: CDPSession | undefined;
+
   private constructor(readonly page: Page) {}
 
   static async open(
     browser: Browser,
-    options: { width?: number; height?: number; theme?: keyof typeof THEMES; scale?: number } = {},
+    options: { width?: number; height?: number; theme?: keyof typeof THEMES; scale?: number; first?: string } = {},
   ): Promise<PanelPage> {
     const { width = 700, height = 900, theme = 'dark', scale = 1 } = options;
     const page = await browser.newPage({ viewport: { width, height }, deviceScaleFactor: scale });
@@ -55,6 +57,10 @@ export class PanelPage {
       return route.fulfill({ contentType: `${file[0]}; charset=utf-8`, body: file[1] });
     });
     await page.addInitScript(standIn, THEMES[theme]);
+    if (options.first !== undefined) await page.addInitScript(answerReady, options.first);
+    // Processor time of the main thread, so that a busy machine does not show in it.
+    panel.session = await page.context().newCDPSession(page);
+    await panel.session.send('Performance.enable', { timeDomain: 'threadTicks' });
     await page.goto(`${ORIGIN}/`);
     return panel;
   }
@@ -99,6 +105,38 @@ export class PanelPage {
     await this.drawn();
   }
 
+  /** Processor time that the page's main thread has spent, ms. */
+  async busy(): Promise<number> {
+    const { metrics } = await this.session!.send('Performance.getMetrics');
+    return 1000 * (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? NaN);
+  }
+
+  /** ms from the navigation to the first frame in which the residue that `first` gave stood there. */
+  async firstPaint(): Promise<number> {
+    await this.page.waitForFunction(() => document.body.dataset.painted !== undefined);
+    return Number(await this.page.evaluate(() => document.body.dataset.painted));
+  }
+
+  /** Scrolls and points at the pattern for so many frames; the median frame, ms. */
+  frames(count: number): Promise<number> {
+    return this.page.evaluate(async (n) => {
+      const box = document.querySelector<HTMLElement>('.pattern-box')!;
+      const canvas = box.querySelector('canvas')!;
+      const times: number[] = [];
+      let before = await new Promise(requestAnimationFrame);
+      for (let i = 0; i < n; i++) {
+        box.scrollLeft += 9;
+        box.scrollTop += 9;
+        const { left, top } = canvas.getBoundingClientRect();
+        canvas.dispatchEvent(new PointerEvent('pointermove', { clientX: left + 120 + 2 * i, clientY: top + 60 + 2 * i }));
+        const now = await new Promise(requestAnimationFrame);
+        times.push(now - before);
+        before = now;
+      }
+      return times.sort((a, b) => a - b)[n >> 1]!;
+    }, count);
+  }
+
   /** Messages of one type that the page has posted. */
   posted(type: string): Promise<{ type: string; [key: string]: unknown }[]> {
     return this.page.evaluate((wanted) => (window as unknown as HarnessWindow).posted.filter((m) => m.type === wanted), type);
@@ -139,6 +177,28 @@ function standIn(theme: Theme): void {
     observer.disconnect();
     paint();
   }).observe(document, { childList: true, subtree: true });
+}
+
+/** Sends a residue as soon as the page says that it listens, as the host does, and notes when its first frame was painted. */
+function answerReady(json: string): void {
+  const harness = window as unknown as HarnessWindow;
+  const make = harness.acquireVsCodeApi;
+  harness.acquireVsCodeApi = () => {
+    const api = make() as { postMessage(message: { type: string }): void };
+    const { postMessage } = api;
+    api.postMessage = (message) => {
+      postMessage(message);
+      if (message.type !== 'ready') return;
+      window.postMessage({ type: 'residueText', json, shellUri: 'file:///shell.yaml' }, '*');
+      const look = (): void => {
+        // The frame after the one that holds it: by then it has been painted.
+        if (!document.querySelector('.headline')) requestAnimationFrame(look);
+        else requestAnimationFrame((now) => (document.body.dataset.painted = now.toFixed(1)));
+      };
+      requestAnimationFrame(look);
+    };
+    return api;
+  };
 }
 
 /** Starts Chromium. */
