@@ -11,6 +11,15 @@ const only = option('only')?.split(',');
 const out = option('out') ?? 'dist';
 const metafile = option('metafile');
 
+/** The part of the Hub's library that cuts files into chunks for an upload, which nothing here does. */
+const withoutUploads = {
+  name: 'without-uploads',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^@huggingface\/xetchunk-wasm$/ }, ({ path }) => ({ path, namespace: 'without-uploads' }));
+    onLoad({ filter: /.*/, namespace: 'without-uploads' }, () => ({ contents: 'module.exports = {};' }));
+  },
+};
+
 const node = {
   bundle: true,
   platform: 'node',
@@ -23,7 +32,7 @@ const node = {
   minify: production,
   sourcemap: !production,
   logLevel: 'info',
-  plugins: [shellValidatorPlugin],
+  plugins: [shellValidatorPlugin, withoutUploads],
 };
 
 const page = {
@@ -41,6 +50,8 @@ const entries = {
   // Without the ready-made validator, four times the rest of the bundle: activation must stay short, and the first shell can wait for it.
   extension: { ...node, entryPoints: ['src/editor/extension.ts'], outfile: 'dist/extension.cjs', plugins: [] },
   engine: { ...node, entryPoints: ['src/engine/worker.ts'], outfile: 'dist/engine.cjs' },
+  // The thread that looks after models: what speaks HTTP is no part of the extension's start.
+  hub: { ...node, entryPoints: ['src/hub/worker.ts'], outfile: 'dist/hub.cjs' },
   cli: { ...node, entryPoints: ['src/cli/main.ts'], outfile: 'dist/cli.cjs', banner: { js: '#!/usr/bin/env node\n' + node.banner.js } },
   // Tools for language models and reports, loaded when they are asked for.
   agent: { ...node, entryPoints: ['src/agent/bundle.ts'], outfile: 'dist/agent.cjs', plugins: [] },
@@ -85,5 +96,12 @@ const chosen = Object.entries(entries)
 if (watch) for (const options of chosen) await (await context(options)).watch();
 else {
   const results = await Promise.all(chosen.map((options) => build(options)));
-  if (metafile) writeFileSync(metafile, JSON.stringify(results.flatMap((r) => Object.keys(r.metafile.inputs))));
+  if (metafile) {
+    // Only what is in a bundle: parts of packages that nothing uses are read, and left out.
+    const inputs = results.flatMap((r) => Object.values(r.metafile.outputs).flatMap((output) => Object.entries(output.inputs)));
+    writeFileSync(
+      metafile,
+      JSON.stringify([...new Set(inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([path]) => path))]),
+    );
+  }
 }

@@ -5,6 +5,7 @@ export interface ServeOptions {
   port?: number;
   data?: string;
   settings?: Record<string, unknown>;
+  machineSettings?: Record<string, unknown>;
   trust?: boolean;
   tests?: { developmentPath: string; testsPath: string };
   onOutput?: (text: string) => void;

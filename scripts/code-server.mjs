@@ -92,6 +92,7 @@ export const quietSettings = {
  * @param {number} [options.port]            Default: any free one.
  * @param {string} [options.data]            Folder for settings, storage and extensions, kept. Default: a temporary one, removed by `stop`.
  * @param {Record<string, unknown>} [options.settings]  User settings over the quiet ones; written when `data` has none yet.
+ * @param {Record<string, unknown>} [options.machineSettings]  Settings of the machine that runs the extension: those of scope `machine` hold only from there.
  * @param {boolean} [options.trust]          False: workspace trust is asked for, so the folder opens in Restricted Mode. Default true.
  * @param {{developmentPath: string, testsPath: string}} [options.tests]  Runs a test module in the extension host.
  * @param {(text: string) => void} [options.onOutput]
@@ -116,6 +117,8 @@ export async function serveEditor(options) {
     if (!existsSync(settings)) {
       mkdirSync(join(data, 'user', 'User'), { recursive: true });
       writeFileSync(settings, JSON.stringify({ ...quietSettings, ...options.settings }, null, 2));
+      mkdirSync(join(data, 'user', 'Machine'), { recursive: true });
+      writeFileSync(join(data, 'user', 'Machine', 'settings.json'), JSON.stringify(options.machineSettings ?? {}, null, 2));
     }
     for (const vsix of options.extensions ?? []) {
       execFileSync(node(), [main, ...folders, '--accept-server-license-terms', '--install-extension', resolve(vsix), '--force'], {

@@ -90,7 +90,6 @@ WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
 const withoutText = {
   '@microsoft/': 'Microsoft Corporation',
   '@vscode/': 'Microsoft Corporation',
-  'gearhash-jit': 'the authors of gearhash-jit',
   'onnxruntime-': 'Microsoft Corporation',
 };
 
@@ -112,7 +111,18 @@ function notices(inputs) {
 }
 
 /** What esbuild.mjs makes for the package, a line each. */
-const bundled = ['agent', 'cli', 'engine', 'extension', 'language-client', 'language-server', 'language-tokens', 'report', 'webview'];
+const bundled = [
+  'agent',
+  'cli',
+  'engine',
+  'extension',
+  'hub',
+  'language-client',
+  'language-server',
+  'language-tokens',
+  'report',
+  'webview',
+];
 
 /** Production bundles and the notices of what is in them, in `folder`: the same for every target. */
 function buildBundles(folder) {

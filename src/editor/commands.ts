@@ -2,7 +2,7 @@ import { commands, Uri, window, workspace, type Disposable, type LogOutputChanne
 import { openAddress } from './address.js';
 import { isResidueFile } from './compare.js';
 import type { Engine, RunAsk } from './engine.js';
-import { chooseModel } from './models.js';
+import { chooseModel } from './models/choose.js';
 import { openMethods, openShell, revealInShell } from './navigate.js';
 import { newShell, newShellFromChatLog, newShellFromSelection } from './new-shell.js';
 import type { Panels } from './panel.js';
@@ -75,7 +75,7 @@ const table: Record<string, Handler> = {
     if (subject) await (await import('./report.js')).copyMarkdown(subject, parts.results);
   },
   clearResults: ({ results }) => clearResults(results),
-  chooseModel: ({ extension }) => chooseModel(extension),
+  chooseModel: () => chooseModel(),
   openPlanted: ({ extension }, kind) => openPlanted(extension, kind),
   openSample: ({ extension }, parent, open) => openSample(extension, parent, open !== false),
   revealLine: (_, target, line) => (target instanceof Uri && typeof line === 'number' ? revealInShell(target, line, 1) : undefined),

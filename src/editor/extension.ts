@@ -7,6 +7,7 @@ import { diagnostics } from './diagnostics.js';
 import { Engine } from './engine.js';
 import { languageFeatures } from './language.js';
 import { codeLenses } from './lenses.js';
+import { modelsView } from './models/index.js';
 import { Panels } from './panel.js';
 import { Results } from './results.js';
 import { Runs } from './runs.js';
@@ -22,6 +23,10 @@ export function activate(context: ExtensionContext): void {
   const results = new Results(join(storage, 'results'), context.asAbsolutePath(join('dist', 'engine.cjs')), log);
   const runs = new Runs(engine, results, log);
   const panels = new Panels({ extension: context, engine, runs, results, log });
+  const restartEngine = async (): Promise<void> => {
+    runs.cancelAll();
+    await engine.restart();
+  };
   context.subscriptions.push(
     log,
     engine,
@@ -30,6 +35,7 @@ export function activate(context: ExtensionContext): void {
     panels,
     addressHandler(panels),
     modelStatus(),
+    modelsView({ extension: context, log, restartEngine }),
     codeLenses(runs, results),
     diagnostics(runs),
     languageFeatures(log),

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { workspace, type Uri } from 'vscode';
 
@@ -39,9 +40,17 @@ export function settings(uri?: Uri): Settings {
   };
 }
 
-/** A relative path (anything with a separator, or a dot in front) starts at the workspace folder of the file. */
+/** What may be the id of a model of the Hub: `OWNER/NAME`, perhaps with a revision or a file. */
+const hubId = /^[A-Za-z0-9][\w.-]*\/[\w.-]+(@[^\\]*|:[^\\/]*)?$/;
+
+/**
+ * A relative path (anything with a separator, or a dot in front) starts at the workspace folder of the file. The id of a model of
+ * the Hub is no path, unless the workspace has a folder by that name.
+ */
 function resolveModel(model: string, uri?: Uri): string {
   if (isAbsolute(model) || !/[\\/]|^\./.test(model)) return model;
   const folder = (uri && workspace.getWorkspaceFolder(uri)) ?? workspace.workspaceFolders?.[0];
-  return folder ? join(folder.uri.fsPath, model) : model;
+  if (!folder) return model;
+  const path = join(folder.uri.fsPath, model);
+  return hubId.test(model) && !existsSync(path) ? model : path;
 }

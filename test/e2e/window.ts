@@ -11,6 +11,8 @@ export interface WindowOptions {
   /** Files written into the workspace besides the copy of shells/. */
   files?: Record<string, string>;
   settings?: Record<string, unknown>;
+  /** Settings of scope `machine`. */
+  machineSettings?: Record<string, unknown>;
   trust?: boolean;
   /** Name of the file to show at the start. */
   show?: string;
@@ -33,7 +35,7 @@ export class EditorWindow {
     });
   }
 
-  static async open({ files = {}, settings = {}, trust = true, show }: WindowOptions = {}): Promise<EditorWindow> {
+  static async open({ files = {}, settings = {}, machineSettings, trust = true, show }: WindowOptions = {}): Promise<EditorWindow> {
     const scratch = mkdtempSync(join(tmpdir(), 'residue-workspace-'));
     const folder = join(scratch, 'shells');
     cpSync('shells', folder, { recursive: true });
@@ -43,6 +45,7 @@ export class EditorWindow {
       file: show && join(folder, show),
       extensions: [inject('vsix')],
       settings: { 'editor.minimap.enabled': false, 'workbench.colorTheme': 'Dark Modern', ...settings },
+      machineSettings,
       trust,
     });
     const browser = await chromium.launch({ executablePath: inject('chromium'), args: chromiumArguments });
