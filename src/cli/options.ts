@@ -78,3 +78,16 @@ export function withOutputs(command: Command): Command {
 }
 
 export const examples = (...lines: string[]) => `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}\n`;
+
+/** What a command ends with, for its help. */
+const ENDS: Record<string, string> = {
+  run: '0 all expectations hold, 1 some fail, 2 bad input or an error, 130 stopped by Ctrl-C.',
+  merge: '0 all expectations hold, 1 some fail, 2 bad input or an error.',
+  check: '0 every file can be run, 2 some cannot.',
+  selftest: '0 every cause is found, 1 some are not, 2 an error, 130 stopped by Ctrl-C.',
+  mcp: '0 the client has ended it, 2 bad input.',
+  completion: '0 done, 2 bad input.',
+};
+
+/** The exit status of a command, as its help and docs/cli.md tell it. */
+export const exitStatus = (command: string): string => ENDS[command] ?? '0 done, 2 bad input or an error, 130 stopped by Ctrl-C.';

@@ -1,7 +1,8 @@
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { packageVersion } from '../paths.js';
 import { checkCommand } from './check.js';
 import { compareCommand, type CompareCommandOptions } from './compare.js';
+import { COMPLETED_SHELLS, completeCommand, completionCommand, type CompletedShell, type CompleteOptions } from './completion.js';
 import { graphCommand, type GraphCommandOptions } from './graph.js';
 import { mcpCommand, type McpCommandOptions } from './mcp.js';
 import { modelsProgram } from './models.js';
@@ -10,6 +11,7 @@ import { probeCommand, runCommand, type ProbeCommandOptions, type RunCommandOpti
 import {
   commandNames,
   examples,
+  exitStatus,
   fraction,
   how,
   integer,
@@ -194,7 +196,33 @@ export function program(end: (code: number) => void): Command {
     .addHelpText('after', examples('residue mcp', 'residue mcp --root ~/shells --read-only'))
     .action(async (options: McpCommandOptions) => end(await mcpCommand(options)));
 
-  for (const command of residue.commands)
+  residue
+    .command('completion')
+    .description('print the script that teaches a shell to complete residue')
+    .addArgument(new Argument('<shell>', 'the shell').choices(COMPLETED_SHELLS))
+    .addHelpText(
+      'after',
+      `\nCommands, options, files, ids of models and names of shells' commands are completed, as they are at that moment.\n${examples(
+        'source <(residue completion bash)                                        # in ~/.bashrc',
+        'source <(residue completion zsh)                                         # in ~/.zshrc, after compinit',
+        'residue completion fish > ~/.config/fish/completions/residue.fish',
+        'residue completion powershell | Out-String | Invoke-Expression           # in $PROFILE',
+      )}`,
+    )
+    .action((shell: CompletedShell) => end(completionCommand(shell)));
+
+  // What the scripts of `completion` ask; not shown.
+  residue
+    .command('complete', { hidden: true })
+    .argument('[words...]')
+    .option('--line <line>')
+    .option('--breaks <characters>')
+    .allowUnknownOption()
+    .action(async (typed: string[], options: CompleteOptions) => end(await completeCommand(residue, typed, options)));
+
+  for (const command of residue.commands) {
     command.exitOverride().showHelpAfterError(`Run \`residue ${command.name()} --help\` for its options.`);
+    for (const one of [command, ...command.commands]) one.addHelpText('after', `\nExit status: ${exitStatus(one.name())}`);
+  }
   return residue;
 }
