@@ -19,6 +19,7 @@ const allowed = [
   /^extension\/media\/language\/residue-shell\.(tmLanguage|language-configuration)\.json$/,
   /^extension\/media\/schemas\/(comparison|residue|shell)\.schema\.json$/,
   /^extension\/media\/walkthrough\/[\w-]+\.md$/,
+  /^extension\/media\/walkthrough\/[\w-]+-(dark|light)\.png$/,
   /^extension\/media\/models\/pocket(-small|-gpt2)?\/(README\.md|(config|tokenizer|tokenizer_config)\.json|model\.safetensors)$/,
   /^extension\/shells\/((more|planted)\/)?[\w-]+\.(shell\.yaml|md)$/,
 ];

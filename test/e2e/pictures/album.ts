@@ -13,6 +13,9 @@ interface Clip {
 /** Writes what the page shows, or a part of it, with few colours: pictures travel with the extension. */
 export async function picture(page: Page, path: string, clip?: Clip): Promise<void> {
   mkdirSync(dirname(path), { recursive: true });
+  // A pointer that rests on something would have its tooltip in the picture.
+  await page.mouse.move(2, page.viewportSize()!.height - 40);
+  await page.waitForTimeout(400);
   const png = await page.screenshot(clip ? { clip } : {});
   await sharp(png).png({ palette: true, colours: 192, effort: 10, dither: 0.4 }).toFile(path);
 }

@@ -5,7 +5,7 @@ import { extensionId, processorTime } from './helpers.js';
 interface Manifest {
   contributes: {
     commands: { command: string }[];
-    walkthroughs: { steps: { description: string; media: { markdown: string } }[] }[];
+    walkthroughs: { steps: { description: string; media: { markdown?: string; image?: Record<string, string> } }[] }[];
   };
 }
 
@@ -38,12 +38,15 @@ describe('activation', () => {
     assert.deepEqual(missing, []);
   });
 
-  it('has a walkthrough whose pages are there and whose links are commands', async () => {
+  it('has walkthroughs whose pages and pictures are there and whose links are commands', async () => {
     const extension = extensions.getExtension(extensionId)!;
     const registered = new Set(await commands.getCommands(true));
-    const [walkthrough] = (extension.packageJSON as Manifest).contributes.walkthroughs;
-    for (const { description, media } of walkthrough!.steps) {
-      await workspace.fs.stat(Uri.joinPath(extension.extensionUri, media.markdown));
+    const { walkthroughs } = (extension.packageJSON as Manifest).contributes;
+    assert.equal(walkthroughs.length, 2);
+    for (const { description, media } of walkthroughs.flatMap(({ steps }) => steps)) {
+      const pages = media.markdown === undefined ? Object.values(media.image ?? {}) : [media.markdown];
+      assert(pages.length > 0, description);
+      for (const page of pages) await workspace.fs.stat(Uri.joinPath(extension.extensionUri, page));
       for (const [, command] of description.matchAll(/\(command:([\w.]+)/g)) assert(registered.has(command!), command);
     }
   });
