@@ -2,7 +2,7 @@ import type { KeptStanding, ToHost, ToPage } from '../src/residue/messages.js';
 import type { Residue } from '../src/residue/types.js';
 import { h } from './dom.js';
 import { button, runButton } from './ui.js';
-import { standingElements } from './views/standing.js';
+import { fileProblem, standingElements } from './views/standing.js';
 
 export type Progress = Extract<ToPage, { type: 'progress' }>;
 export type Failure = Extract<ToPage, { type: 'error' }>;
@@ -24,7 +24,7 @@ export interface Standing {
 export function statusElements(standing: Standing): HTMLElement[] {
   const { residue, progress, failure, empty } = standing;
   const lines: HTMLElement[] = [];
-  if (failure) lines.push(failureElement(standing, failure));
+  if (failure) lines.push(failure.file ? fileProblem(failure.message, residue !== null, standing.send) : failureElement(standing, failure));
   if (!failure && (progress || residue?.status === 'running')) lines.push(progressElement(standing, progress));
   if (residue?.status === 'cancelled' && !progress && !failure)
     lines.push(

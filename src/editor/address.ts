@@ -20,7 +20,7 @@ export async function openAddress(panels: Panels, given?: unknown): Promise<void
   if (text === undefined) return;
   try {
     const { file, view } = readAddress(text);
-    panels.show(await find(file)).look(view);
+    (await panels.open(await find(file)))?.look(view);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     void window.showErrorMessage(error.message);

@@ -1,7 +1,7 @@
 import { commands, Uri, window, workspace, type Disposable, type LogOutputChannel, type TextDocument } from 'vscode';
 import { openAddress } from './address.js';
-import { isResidueFile } from './compare.js';
 import type { Engine, RunAsk } from './engine.js';
+import { compareRun, isHistoryRun, openRun, pickRun } from './history.js';
 import { chooseModel } from './models/choose.js';
 import { openMethods, openShell, revealInShell } from './navigate.js';
 import { newShell, newShellFromChatLog, newShellFromSelection } from './new-shell.js';
@@ -11,6 +11,7 @@ import { probeSelection } from './probe.js';
 import type { Results } from './results.js';
 import type { Runs, RunWay } from './runs.js';
 import { openSample } from './sample.js';
+import { isResidueFile } from './residue-file.js';
 import { saveResidue } from './save.js';
 import { isShell, isShellUri } from './selector.js';
 import { shellInView } from './status.js';
@@ -56,7 +57,7 @@ const table: Record<string, Handler> = {
     const named = target instanceof Uri ? target : window.activeTextEditor?.document.uri;
     const file = named && isResidueFile(named) ? named : undefined;
     const shown = file ?? (target instanceof Uri ? undefined : panels.active()) ?? (await shellOf(target))?.uri;
-    return shown && panels.show(shown).chooseOther();
+    return shown && (await panels.open(shown))?.chooseOther();
   },
   newShell: (_, target) => newShell(target),
   newShellFromChatLog: (_, target) => newShellFromChatLog(target),
@@ -73,6 +74,17 @@ const table: Record<string, Handler> = {
   copyMarkdown: async (parts, target) => {
     const subject = await residueSubject(parts, target);
     if (subject) await (await import('./report.js')).copyMarkdown(subject, parts.results);
+  },
+  showHistory: async ({ panels, results }, target) => {
+    const document = await shellOf(target, panels.active());
+    if (document) await pickRun(document.uri, results, panels);
+  },
+  openRun: (_, run) => (isHistoryRun(run) ? openRun(run) : undefined),
+  compareRun: ({ panels, results }, run) => (isHistoryRun(run) ? compareRun(run, results, panels) : undefined),
+  removeRun: ({ results }, run) => (isHistoryRun(run) ? results.remove(run.shell, run.entry) : undefined),
+  reopenAsText: ({ panels }, target) => {
+    const file = target instanceof Uri ? target : panels.active();
+    return file && isResidueFile(file) ? commands.executeCommand('vscode.openWith', file, 'default') : undefined;
   },
   clearResults: ({ results }) => clearResults(results),
   chooseModel: () => chooseModel(),

@@ -2,39 +2,22 @@ import { basename } from 'node:path';
 import type { Uri } from 'vscode';
 import { window, workspace, type QuickPickItem } from 'vscode';
 import type { ComparedText } from '../engine/protocol.js';
-import { isResidue } from '../residue/guards.js';
+import { keptUri } from './kept-files.js';
+import { readResidueFile } from './residue-file.js';
+import type { Results } from './results.js';
 
-/** Largest residue file that is opened, bytes: what the engine takes as one text. */
-const largest = 64 * 1024 * 1024;
 /** Residue files offered. */
 const offered = 200;
 
-/** Whether a panel shows this file itself, and not the residue of a shell. */
-export const isResidueFile = (uri: Uri): boolean => uri.path.endsWith('.json');
-
-/** The text of a residue file; undefined, and a sentence shown, when it cannot be read or is none. */
-export async function readResidueFile(uri: Uri): Promise<string | undefined> {
-  const name = basename(uri.path);
-  const refuse = (why: string): undefined => void window.showErrorMessage(`${name}: ${why}`);
-  try {
-    const { size } = await workspace.fs.stat(uri);
-    if (size > largest) return refuse(`the file has ${size} bytes; the panel opens residues up to ${largest}.`);
-    const text = Buffer.from(await workspace.fs.readFile(uri)).toString('utf8');
-    if (isResidue(JSON.parse(text))) return text;
-    return refuse('it is not a residue; `residue run --out` and “Save Residue As…” write one.');
-  } catch (error) {
-    return refuse(error instanceof SyntaxError ? 'it is not JSON, so it is not a residue.' : 'the file cannot be read.');
-  }
-}
-
-/** Asks what a residue is to be compared with: its own control, a residue file of the workspace, or any other. Undefined: nothing. */
-export async function chooseOther(self: Uri, text: string): Promise<ComparedText | undefined> {
+/** Asks what a residue is to be compared with: its own control, an earlier run of its shell, a residue file of the workspace, or any other. Undefined: nothing. */
+export async function chooseOther(self: Uri, text: string, results: Results): Promise<ComparedText | undefined> {
   interface Choice extends QuickPickItem {
     choose: () => Promise<ComparedText | undefined>;
   }
   const read = async (uri: Uri): Promise<ComparedText | undefined> => {
-    const json = await readResidueFile(uri);
-    return json === undefined ? undefined : { json, file: basename(uri.path) };
+    const found = await readResidueFile(uri);
+    if ('text' in found) return { json: found.text, file: basename(uri.path) };
+    return void window.showErrorMessage(found.problem);
   };
   const files = (await workspace.findFiles('**/*.residue.json', '**/node_modules/**', offered))
     .filter((uri) => uri.toString() !== self.toString())
@@ -50,6 +33,7 @@ export async function chooseOther(self: Uri, text: string): Promise<ComparedText
           },
         ]
       : []),
+    ...(await earlierRuns(self, text, results)).map(({ label, description, uri }) => ({ label, description, choose: () => read(uri) })),
     ...files.map((uri) => ({
       label: `$(file) ${basename(uri.path)}`,
       description: workspace.asRelativePath(uri),
@@ -67,4 +51,19 @@ export async function chooseOther(self: Uri, text: string): Promise<ComparedText
   ];
   const chosen = await window.showQuickPick(items, { title: 'Compare the residue with…', matchOnDescription: true });
   return chosen?.choose();
+}
+
+/** The runs of a shell but the one that is shown, the latest first, as far as their residues are kept. */
+async function earlierRuns(shell: Uri, text: string, { store }: Results): Promise<{ label: string; description: string; uri: Uri }[]> {
+  const entries = [...(await store.history(shell.toString()))].reverse();
+  if (entries.length === 0) return [];
+  const { clock, marginText, outcomeText } = await import('./results/words.js');
+  const kept = await Promise.all(entries.map(({ key }) => store.has(key)));
+  return entries
+    .filter((entry, i) => kept[i] && !text.includes(JSON.stringify(entry.at)))
+    .map((entry) => ({
+      label: `$(history) Run of ${clock(entry.at)}`,
+      description: [outcomeText(entry.summary), entry.summary.model, marginText(entry.summary)].filter(Boolean).join(' · '),
+      uri: keptUri(shell, entry),
+    }));
 }

@@ -5,10 +5,13 @@ import { languageModelTools } from './agent.js';
 import { registerCommands } from './commands.js';
 import { diagnostics } from './diagnostics.js';
 import { Engine } from './engine.js';
+import { runHistory } from './history.js';
+import { keptFiles } from './kept-files.js';
 import { languageFeatures } from './language.js';
 import { codeLenses } from './lenses.js';
 import { modelsView } from './models/index.js';
 import { Panels } from './panel.js';
+import { residueEditor } from './residue-editor.js';
 import { Results } from './results.js';
 import { Runs } from './runs.js';
 import { modelStatus } from './status.js';
@@ -40,6 +43,9 @@ export function activate(context: ExtensionContext): void {
     diagnostics(runs),
     languageFeatures(log),
     testExplorer(runs, results),
+    keptFiles(results),
+    residueEditor(panels),
+    runHistory(results, panels),
     residueTasks(context.asAbsolutePath(join('dist', 'cli.cjs'))),
     ...languageModelTools(engine),
     ...registerCommands({ extension: context.extensionUri, engine, runs, panels, results, log }),

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import {
+  commands,
   env,
   ProgressLocation,
   Uri,
@@ -17,11 +18,13 @@ import { isToHost } from '../residue/guards.js';
 import type { PanelState, ToHost, ToPage } from '../residue/messages.js';
 import { panelHtml } from '../../webview/html.js';
 import { copyAddress } from './address.js';
-import { chooseOther, isResidueFile, readResidueFile } from './compare.js';
+import { chooseOther } from './compare.js';
 import type { Engine } from './engine.js';
 import { openMethods, openShell, revealInShell } from './navigate.js';
 import type { Results } from './results.js';
 import type { RunEvent, RunFailure, Runs } from './runs.js';
+import { residueEditorType } from './residue-editor.js';
+import { isResidueFile, readResidueFile } from './residue-file.js';
 import { savePanelFile } from './save.js';
 import { restrictedMessage } from './trust.js';
 
@@ -150,6 +153,8 @@ class Panel {
         return copyAddress(this.shell, message.view);
       case 'save':
         return savePanelFile(this.shell, message);
+      case 'openText':
+        return void (await commands.executeCommand('vscode.openWith', this.shell, 'default'));
       case 'openMethods':
         return openMethods(this.parts.extension.extensionUri, message.anchor);
     }
@@ -175,8 +180,21 @@ class Panel {
 
   /** What the page shows: the file's text, what has arrived of a run, or what the last one left. */
   async #residue(): Promise<string | undefined> {
-    if (this.file) return readResidueFile(this.shell);
+    if (this.file) {
+      const read = await readResidueFile(this.shell);
+      this.#failure = 'problem' in read ? { message: read.problem, place: null } : undefined;
+      return 'text' in read ? read.text : undefined;
+    }
     return this.parts.runs.latest(this.shell) ?? (await this.parts.results.text(this.shell));
+  }
+
+  /** The file was written, or is gone: what it holds now is shown, or why nothing can be. */
+  async reread(): Promise<void> {
+    const text = await this.#residue();
+    if (text !== undefined && text !== this.#sent) {
+      this.#sendResidue(text);
+      if (this.#other) await this.compare(this.#other, text);
+    } else if (this.#failure) this.#sendFailure(this.#failure);
   }
 
   /** Shows what an address leads to, now or as soon as the page listens. */
@@ -194,11 +212,10 @@ class Panel {
   async chooseOther(): Promise<string | undefined> {
     const text = await this.#residue();
     if (!text) {
-      // A file that cannot be read has said so.
-      if (!this.file) void window.showInformationMessage('There is no residue to compare yet: run the shell first.');
+      void window.showInformationMessage(this.#failure?.message ?? 'There is no residue to compare yet: run the shell first.');
       return undefined;
     }
-    const other = await chooseOther(this.shell, text);
+    const other = await chooseOther(this.shell, text, this.parts.results);
     return other && this.compare(other, text);
   }
 
@@ -237,7 +254,7 @@ class Panel {
 
   #sendFailure({ message, place }: RunFailure): void {
     const at = place?.line === undefined ? null : { file: place.file ?? this.shell.path, line: place.line, column: place.column ?? 1 };
-    this.#send({ type: 'error', message, place: at });
+    this.#send({ type: 'error', message, place: at, ...(this.file ? { file: true } : {}) });
   }
 
   /** Nothing is sent before the page has said that it listens; what it missed is in the state that it then gets. */
@@ -302,6 +319,18 @@ export class Panels implements Disposable {
     return this.#adopt(shell, window.createWebviewPanel(panelType, '', { viewColumn: ViewColumn.Beside, preserveFocus: true }), true);
   }
 
+  /** The same of a shell or of a residue file, which has an editor of its own; undefined where it could not be opened. */
+  async open(uri: Uri): Promise<Panel | undefined> {
+    if (!isResidueFile(uri)) return this.show(uri);
+    await commands.executeCommand('vscode.openWith', uri, residueEditorType);
+    return this.#panels.get(uri.toString());
+  }
+
+  /** Fills the editor of a residue file. */
+  adoptFile(file: Uri, view: WebviewPanel): Panel {
+    return this.#adopt(file, view, true);
+  }
+
   /** The shell of the panel that has the focus. */
   active(): Uri | undefined {
     return [...this.#panels.values()].find((panel) => panel.view.active)?.shell;
@@ -321,13 +350,8 @@ export class Panels implements Disposable {
   #adopt(shell: Uri, view: WebviewPanel, fresh: boolean): Panel {
     const key = shell.toString();
     this.#panels.get(key)?.view.dispose();
-    view.title = `Residue: ${
-      workspace
-        .asRelativePath(shell, false)
-        .split('/')
-        .at(-1)
-        ?.replace(/\.(shell\.ya?ml|residue\.json)$/, '') ?? ''
-    }`;
+    // The editor of a file goes by the file's name.
+    if (!isResidueFile(shell)) view.title = `Residue: ${(shell.path.split('/').at(-1) ?? '').replace(/\.shell\.ya?ml$/, '')}`;
     const icons = Uri.joinPath(this.parts.extension.extensionUri, 'media', 'icons');
     view.iconPath = { light: Uri.joinPath(icons, 'shell-light.svg'), dark: Uri.joinPath(icons, 'shell-dark.svg') };
     const panel = new Panel(shell, view, this.parts, fresh);

@@ -2,15 +2,16 @@ import { basename } from 'node:path';
 import { env, window, type Uri } from 'vscode';
 import type { Residue } from '../residue/types.js';
 import { agentBundle } from './agent.js';
-import { isResidueFile, readResidueFile } from './compare.js';
+import { isResidueFile, readResidueFile } from './residue-file.js';
 import type { Results } from './results.js';
 import { saveBeside } from './save.js';
 
 /** The residue of a shell's last run, or that of a residue file; undefined, and a sentence shown, where there is none. */
 async function residueOf(uri: Uri, results: Results): Promise<Residue | undefined> {
   if (isResidueFile(uri)) {
-    const text = await readResidueFile(uri);
-    return text === undefined ? undefined : (JSON.parse(text) as Residue);
+    const read = await readResidueFile(uri);
+    if ('text' in read) return JSON.parse(read.text) as Residue;
+    return void window.showErrorMessage(read.problem);
   }
   const residue = await results.residue(uri);
   if (!residue) void window.showInformationMessage('There is no residue to report yet: run the shell first.');

@@ -275,7 +275,7 @@ const toPage: Record<string, Check> = {
   residue: shape({ residue, shellUri: isString }),
   residueText: shape({ json: isString, shellUri: isString }),
   progress: shape({ stage: isString, done: Number.isFinite, total: Number.isFinite }),
-  error: shape({ message: isString, place: orNull(shape({ file: isString, line: isNumber, column: isNumber })) }),
+  error: shape({ message: isString, place: orNull(shape({ file: isString, line: isNumber, column: isNumber })), 'file?': isBoolean }),
   empty: () => true,
   standing: shape({ standing: orNull(shape({ at: isString, cached: isBoolean, stale: orNull(isString) })) }),
   comparison: shape({ json: isString }),
@@ -299,6 +299,7 @@ const toHost: Record<string, Check> = {
     headOfRun(value) &&
     shape({ tokens: list(isCount), model: shape({ layers: isCount, heads: isCount }) })(value) &&
     (value as { tokens: unknown[] }).tokens.length > 0,
+  openText: () => true,
   openMethods: shape({ anchor: isString }),
 };
 

@@ -27,7 +27,8 @@ export type ToPage =
   /** The same, as the engine sent it: the host hands the text on, and only the page makes objects of it (`unwrap` in guards.ts). */
   | { type: 'residueText'; json: string; shellUri: string }
   | { type: 'progress'; stage: string; done: number; total: number }
-  | { type: 'error'; message: string; place: { file: string; line: number; column: number } | null }
+  /** `file`: it is about the residue file that the page shows, which can be opened as text. */
+  | { type: 'error'; message: string; place: { file: string; line: number; column: number } | null; file?: boolean }
   | { type: 'empty' }
   /** Null while a run is under way. */
   | { type: 'standing'; standing: KeptStanding | null }
@@ -62,4 +63,6 @@ export type ToHost =
   | { type: 'save'; name: string; mime: 'text/csv' | 'image/png' | 'image/svg+xml' | 'application/json'; data: string }
   /** Read the whole pattern of a head on these tokens; `run` is the page's own name for them, `model` what the residue was made with. */
   | { type: 'pattern'; run: string; layer: number; head: number; tokens: number[]; model: { layers: number; heads: number } }
+  /** Open the residue file that the page shows as text. */
+  | { type: 'openText' }
   | { type: 'openMethods'; anchor: string };

@@ -46,7 +46,7 @@ function sentence(error: ErrorObject): { field: string; message: string } {
 }
 
 /** What a schema cannot say: indexes inside their arrays, one entry per layer, head and token. Null when all is well. */
-function inconsistency(residue: Residue): string | null {
+export function inconsistency(residue: Residue): string | null {
   const { layers, heads } = residue.provenance.model;
   if (residue.status === 'complete' && residue.runs.length === 0) return 'runs must hold at least one run.';
   if (residue.primary >= Math.max(1, residue.runs.length))

@@ -1,7 +1,6 @@
-import type { KeptStanding } from '../../src/residue/messages.js';
-import type { ToHost } from '../../src/residue/messages.js';
+import type { KeptStanding, ToHost } from '../../src/residue/messages.js';
 import { h } from '../dom.js';
-import { runButton } from '../ui.js';
+import { button, runButton } from '../ui.js';
 
 /** The line that says that a result was not computed just now, or no longer holds; nothing for one that was and does. */
 export function standingElements(standing: KeptStanding | null, page: { off: string | null; send(message: ToHost): void }): HTMLElement[] {
@@ -35,4 +34,19 @@ export function standingElements(standing: KeptStanding | null, page: { off: str
 function timeText(iso: string): string {
   const at = new Date(iso);
   return Number.isNaN(at.getTime()) ? iso : at.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+}
+
+/** Why a residue file cannot be shown, and the way to its text. `before`: what is shown below is what it held before. */
+export function fileProblem(message: string, before: boolean, send: (message: ToHost) => void): HTMLElement {
+  return h(
+    'div',
+    { class: 'banner error', attrs: { role: 'alert' } },
+    h('p', null, h('bdi', null, message)),
+    before ? h('p', { class: 'muted' }, 'Below is what it held before.') : null,
+    h(
+      'p',
+      { class: 'actions' },
+      button('Open as text', () => send({ type: 'openText' }), { secondary: true, key: 'open-text' }),
+    ),
+  );
 }

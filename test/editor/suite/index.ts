@@ -21,6 +21,7 @@ export async function run(): Promise<void> {
   await import('./results.js');
   await import('./explorer.js');
   await import('./tasks.js');
+  await import('./files.js');
   const counts = { passed: 0, failed: 0 };
   await new Promise<void>((done) => {
     mocha
