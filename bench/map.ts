@@ -29,24 +29,28 @@ const cells = Array.from({ length: nLayers }, (_, layer) =>
   })),
 ).flat();
 
-/** One cell by a full forward pass. */
-async function whole({ edits }: (typeof cells)[number]): Promise<number> {
-  const run = await model.run(ids, { edits, logits: 'last' });
-  const margin = run.logits!.data[contest.answer]! - run.logits!.data[contest.rivals[0]!]!;
+/** One cell by a full forward pass, with the logits of the last position or, as TransformerLens gives them, of every one. */
+async function whole({ edits }: (typeof cells)[number], logits: 'last' | 'all' = 'last'): Promise<number> {
+  const run = await model.run(ids, { edits, logits });
+  const last = run.logits!.data.subarray(-vocabSize);
+  const margin = last[contest.answer]! - last[contest.rivals[0]!]!;
   run.release();
   return margin;
 }
 
 await whole(cells[0]!);
+await whole(cells[0]!, 'all');
 await variantMargins(model, probe, [cells.at(-1)!.edits], contest);
 const count = Number(passes);
 const sample = Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * cells.length) / count));
 const forwards: number[] = [];
+const everywhere: number[] = [];
 let difference = 0;
 const margins: number[] = [];
 const check = async (index: number): Promise<void> => {
   let margin = 0;
   forwards.push(await time(async () => void (margin = await whole(cells[index]!))));
+  everywhere.push(await time(async () => void (await whole(cells[index]!, 'all'))));
   sampled.set(index, margin);
 };
 const sampled = new Map<number, number>();
@@ -65,7 +69,10 @@ for (const index of sample.slice(count / 2)) await check(index);
 for (const [index, margin] of sampled) difference = Math.max(difference, Math.abs(margin - margins[index]!));
 const forward = median(forwards);
 const base = (await variantMargins(model, probe, [[]], contest))[0]!;
-const result = { cells: cells.length, map, forward, ratio: (forward * cells.length) / map, difference, threads: model.info.threads };
+const result = {
+  ...{ cells: cells.length, map, forward, ratio: (forward * cells.length) / map, difference, threads: model.info.threads },
+  ...{ forwardAll: median(everywhere), ratioAll: (median(everywhere) * cells.length) / map },
+};
 if (out >= 0) writeFileSync(process.argv[out + 1]!, JSON.stringify({ ...result, ids, other, ...contest, base, layers: nLayers, margins }));
 process.stdout.write(`${JSON.stringify(result)}\n`);
 await model.close();

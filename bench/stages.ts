@@ -1,6 +1,7 @@
 /**
  * Where the time of a shell's run goes: milliseconds of each stage, of processor time too, and how often each of the engine's calls was made.
- * Arguments: the shell; `--verify`, `--verify=full` or `--no-verify`. Prints a table. For `npm run bench:stages`.
+ * Arguments: the shell; `--verify`, `--verify=full` or `--no-verify`. Prints a table: milliseconds, those of the processor, of it in the kernel, and pages
+ * that were touched for the first time.
  */
 import { readFileSync } from 'node:fs';
 import { openLocal } from '../src/engine/local/index.js';
@@ -80,7 +81,8 @@ const text = readFileSync(file, 'utf8');
 const { shell } = parseShell(text);
 if (!shell) throw new Error(`${file} is no shell.`);
 enter('open the model');
-const model = await openLocal(await loadModel(resolveAnyModel(shell.model ?? 'pocket', '.').path));
+const threads = process.env.THREADS ? { threads: Number(process.env.THREADS) } : {};
+const model = await openLocal(await loadModel(resolveAnyModel(shell.model ?? 'pocket', '.').path), threads);
 enter('plan');
 await runShell(counted(model), shell, { text, file }, { verify, onProgress: ({ stage }) => enter(stage.replace(/ \(\d+ of \d+\)$/, '')) });
 enter('');
