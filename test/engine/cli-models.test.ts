@@ -39,7 +39,7 @@ const run = (...args: string[]): Promise<Ended> => cli(args, options());
 
 describe('residue models download', () => {
   it('pauses at Ctrl-C, goes on when it is run again, and what it fetched runs shells by its id', async () => {
-    server.fault = ({ file }) => (file === WEIGHTS ? { throttle: 1e6 } : undefined);
+    server.fault = ({ file }) => (file === WEIGHTS ? { throttle: 4e5 } : undefined);
     const first = startCli(['models', 'download', REPO], options());
     await first.says(/model\.safetensors, 10 %/);
     first.child.kill('SIGINT');
@@ -53,7 +53,7 @@ describe('residue models download', () => {
     const second = await run('models', 'download', REPO);
     expect(second.code, second.stderr).toBe(0);
     expect(second.stderr).toMatch(/^Going on with symbolic\/pocket at commit c0c0c0c0c0c0\.$/m);
-    expect(second.stdout).toMatch(/^symbolic\/pocket is ready: llama, 6 layers, F32, .+, SHA-256 verified\.$/m);
+    expect(second.stdout).toMatch(/^symbolic\/pocket is ready: llama, \d+ layers, .+, SHA-256 verified\.$/m);
     expect(server.seen.filter(({ where }) => where === 'cdn').map(({ headers }) => headers.range)).toEqual([
       expect.stringMatching(/^bytes=[1-9]\d*-$/),
     ]);
