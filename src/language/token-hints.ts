@@ -119,7 +119,7 @@ class HintMaker {
       for (const { start: at, end } of tokens) {
         if (end <= at || at <= start || at >= from || this.hints.length >= MOST_BOUNDARIES) continue;
         const offset = placeInFile(part.written, places, filled.origin[at - start]!);
-        if (offset !== null) this.hints.push({ kind: 'boundary', offset, label: '|' });
+        if (offset !== null) this.hints.push({ kind: 'boundary', offset, label: '·' });
       }
     }
   }

@@ -29,8 +29,8 @@ function shown(text: string, hints: readonly TokenHint[]): string {
 /** Texts between the boundaries of a line that holds them, without the marks. */
 function pieces(line: string): string[] {
   return line
-    .replace(/⟨[^|⟩]{2,}⟩/g, '')
-    .split('⟨|⟩')
+    .replace(/⟨[^·⟩]{2,}⟩/g, '')
+    .split('⟨·⟩')
     .map((piece) => piece.replace(/\[\[[\w-]+\||\]\]/g, ''));
 }
 

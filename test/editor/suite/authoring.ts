@@ -199,7 +199,7 @@ describe('authoring', () => {
     const labels = hints.map(({ label }) => (typeof label === 'string' ? label : label.map(({ value }) => value).join('')));
     assert.match(labels[0] ?? '', /^\d+( to \d+)? tokens$/);
     assert.equal(hints[0]?.position.line, find(document, 'prompt:').line);
-    assert(labels.filter((label) => label === '|').length > 20);
+    assert(labels.filter((label) => label === '·').length > 20);
     const settings = workspace.getConfiguration('symbolicResidue', document.uri);
     await settings.update('tokenHints', 'off', ConfigurationTarget.Global);
     try {
