@@ -57,7 +57,7 @@ export async function provenanceOf(
     versions: { symbolicResidue: packageVersion(), format: 1 },
     seed,
     settings,
-    command: commandOf(probe, source, loaded.id, seed, settings['verify']),
+    command: commandOf(probe, source, loaded.id, seed, settings),
   };
 }
 
@@ -66,9 +66,10 @@ function commandOf(
   source: { file: string | null },
   model: string,
   seed: number,
-  verify: unknown,
+  { verify, commands }: Provenance['settings'],
 ): string {
-  const options = `--model ${word(model)} --seed ${seed}`;
+  const chosen = typeof commands === 'string' && commands !== '' ? ` --commands ${[...new Set(commands.split(', '))].join(',')}` : '';
+  const options = `--model ${word(model)} --seed ${seed}${chosen}`;
   const flag = verify === undefined ? '' : verify === false ? ' --no-verify' : verify === 'full' ? ' --verify=full' : ' --verify';
   if (source.file !== null) return `residue run ${word(basename(source.file))} ${options}${flag}`;
   const named = rivals.map((rival) => word(rival.text)).join(' ');

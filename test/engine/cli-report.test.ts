@@ -65,7 +65,11 @@ describe('reports of the command line', () => {
     const sarif = join(folder, 'scan.sarif');
     const run = await cli(['run', wrong, '--commands', 'recall,anchor', '--sarif', sarif, '--json']);
     expect(run.code, run.stderr).toBe(1);
-    const ran = JSON.parse(run.stdout) as { runs: { commands: { name: string }[] }[] };
+    const ran = JSON.parse(run.stdout) as {
+      runs: { commands: { name: string }[] }[];
+      provenance: { command: string };
+    };
+    expect(ran.provenance.command).toBe('residue run wrong.shell.yaml --model pocket --seed 0 --commands ANCHOR,RECALL');
     expect(ran.runs[0]!.commands.map(({ name }) => name)).toEqual(['ANCHOR', 'RECALL']);
     const results = (path: string) =>
       (JSON.parse(readFileSync(path, 'utf8')) as { runs: { results: { ruleId: string; locations: unknown[] }[] }[] }).runs[0]!.results;
