@@ -156,12 +156,48 @@ describe('the whole attention pattern', () => {
   });
 });
 
+describe('links between views', () => {
+  it('lights the rows of tables up with the charts, and a head of the graph, table and claims with each other', async () => {
+    await open({ height: 1400 });
+    const residue = shown();
+    await panel.show(residue);
+    for (const id of ['margin', 'tokens', 'salience']) await panel.page.locator(`[data-key="table.${id}"]`).click();
+    await panel.settled();
+    const box = (await panel.page.locator('#figure-margin canvas').boundingBox())!;
+    await panel.page.mouse.move(box.x + box.width * 0.6, box.y + 60);
+    await panel.settled();
+    const layer = Number(await panel.page.locator('#figure-margin tr.marked td').first().innerText());
+    expect(await panel.page.locator('#figure-salience tr.marked td').first().innerText()).toBe(String(layer - 1));
+    await panel.page.mouse.move(2, 2);
+    await panel.settled();
+    expect(await panel.page.locator('tr.marked').count()).toBe(0);
+    // By keyboard: one tab stop, arrows along the rows, Enter pins.
+    await panel.page.locator('#figure-tokens tr.linked').first().focus();
+    for (const key of ['ArrowDown', 'ArrowDown', 'Enter']) await panel.page.keyboard.press(key);
+    await panel.settled();
+    expect(await panel.page.locator('.strip .token.pinned').getAttribute('data-token')).toBe('2');
+    expect(await panel.page.locator('#figure-tokens tr.pinned td').first().innerText()).toBe('2');
+    await panel.page.keyboard.press('Escape');
+    await panel.settled();
+    expect(await panel.page.locator('.pinned').count()).toBe(0);
+  });
+
+  it('shows the run of a dose that is chosen in the chart', async () => {
+    await open();
+    await panel.show(shown());
+    await panel.page.locator('#figure-dose canvas').focus();
+    for (const key of ['Home', 'Enter']) await panel.page.keyboard.press(key);
+    await expect.poll(async () => (await panel.posted('view')).at(-1), { timeout: 5000 }).toMatchObject({ view: { run: 0 } });
+  });
+});
+
 describe('addresses', () => {
   it('gives the address of what is pinned, and comes back to it', async () => {
     await open();
     const residue = shown();
     await panel.show(residue);
     await panel.page.locator('tr[data-head]').nth(1).click();
+    await panel.page.mouse.move(2, 2);
     await panel.page.locator('.strip').first().focus();
     for (const key of ['Home', 'ArrowRight', 'ArrowRight', 'Enter']) await panel.page.keyboard.press(key);
     await panel.settled();

@@ -2,8 +2,7 @@ import { paintChart } from './paint-chart.js';
 import { paintSvg } from './paint-svg.js';
 
 /** What a picture leaves out: what can only be clicked, what is only heard, and the table behind a chart. */
-const LEFT_OUT =
-  '.tools, .choice, .method, .sr, .figure-table, .graph-controls, .columns-note, .pattern-controls, .field, .button, [hidden]';
+const LEFT_OUT = '.tools, .choice, .method, .sr, .figure-table, .graph-controls, .pattern-controls, .field, .button, [hidden]';
 
 /** Where a picture begins on the page. */
 export interface Origin {

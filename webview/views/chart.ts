@@ -51,6 +51,10 @@ export interface Items {
   find(mark: Mark): number | null;
   /** The next item for an arrow key; null leaves it. */
   step(item: number, key: 'ArrowLeft' | 'ArrowRight' | 'ArrowUp' | 'ArrowDown'): number | null;
+  /** What a click or Enter does where an item marks nothing, and the words for it. */
+  act?: { words: string; run(item: number): void };
+  /** False where an item marks nothing, so that there is nothing to pin. */
+  pins?: false;
   /** Called before an item is pointed at by key, to bring it into sight. */
   reveal?(item: number): void;
 }
@@ -102,6 +106,10 @@ export function alongX(
     step: (i, key) => (key === 'ArrowLeft' ? Math.max(0, i - 1) : key === 'ArrowRight' ? Math.min(count - 1, i + 1) : null),
   };
 }
+
+/** What the keyboard does in a chart. */
+const keysOf = ({ act, pins }: Items): string =>
+  `Arrow keys move${act ? `, Enter ${act.words}` : pins === false ? '' : ', Enter pins, Escape unpins'}.`;
 
 /** Draws the line of the marked item across a chart; pinned ones are solid. */
 function markPlugin(context: Context, items: Items): Plugin {
@@ -160,7 +168,7 @@ export function drawChart(
   const { key, height, aria, config, items } = options;
   const canvas = h('canvas', {
     key: `chart.${key}`,
-    attrs: { tabindex: 0, role: 'img', 'aria-label': `${aria} Arrow keys move, Enter pins, Escape unpins.` },
+    attrs: { tabindex: 0, role: 'img', 'aria-label': `${aria} ${keysOf(items)}` },
   });
   const box = options.box ?? h('div', { class: 'canvas-box', style: { height: `${height}px` } });
   box.append(canvas);
@@ -220,6 +228,11 @@ function wire(context: Context, canvas: HTMLCanvasElement, chart: Chart, items: 
     context.tip.show(x, y, items.tip(item), byKey);
     context.link.hover(items.mark(item));
   };
+  const choose = (item: number): void => {
+    const mark = items.mark(item);
+    if (mark) context.link.toggle(mark);
+    else items.act?.run(item);
+  };
   const leave = (): void => {
     context.tip.hide();
     context.link.hover(null);
@@ -235,8 +248,7 @@ function wire(context: Context, canvas: HTMLCanvasElement, chart: Chart, items: 
   canvas.addEventListener('click', (event) => {
     const rect = canvas.getBoundingClientRect();
     const item = items.at(event.clientX - rect.left, event.clientY - rect.top, chart);
-    const mark = item === null ? null : items.mark(item);
-    if (mark) context.link.toggle(mark);
+    if (item !== null) choose(item);
   });
   canvas.addEventListener('keydown', (event) => {
     if (items.count === 0 || event.altKey || event.ctrlKey || event.metaKey) return;
@@ -247,8 +259,7 @@ function wire(context: Context, canvas: HTMLCanvasElement, chart: Chart, items: 
     else if (event.key === 'Home') next = 0;
     else if (event.key === 'End') next = items.count - 1;
     else if (event.key === 'Enter' || event.key === ' ') {
-      const mark = items.mark(start());
-      if (mark) context.link.toggle(mark);
+      choose(start());
       event.preventDefault();
       return;
     }

@@ -60,7 +60,7 @@ function commandElement(context: Context, outcome: CommandOutcome, index: number
           evidence: mixed ? evidenceOf(table, outcome) : null,
           method: anchor === null ? undefined : { name: outcome.name, anchor },
           csv: () => toCsv(data),
-          body: [dataTable(data, table.title, 200)],
+          body: [dataTable(context, data, table.title, 200)],
         });
       }),
     ),

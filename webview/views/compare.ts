@@ -135,6 +135,7 @@ function dosesFigure(context: Context, comparison: Comparison): HTMLElement | nu
     table,
     body: [
       dataTable(
+        context,
         {
           columns: ['vary', 'A', 'B', 'B − A', 'q'],
           rows: comparison.doses.map((d, i) => [

@@ -2,7 +2,10 @@ import { h, type Child } from '../dom.js';
 import { Picture } from '../export/picture.js';
 import { toCsv, type Table } from '../model/csv.js';
 import { formulaOf } from '../model/formulas.js';
+import { linked } from '../link.js';
 import { number, visible } from '../model/format.js';
+import { lights, markOfRow } from '../model/row-mark.js';
+import { roving } from '../roving.js';
 import { tool } from '../ui.js';
 import type { Context } from './context.js';
 
@@ -76,7 +79,7 @@ export function figure(context: Context, options: FigureOptions): HTMLElement {
     ),
     ...body.filter((child) => child instanceof Node || typeof child === 'string'),
   );
-  if (open && table) element.append(h('div', { class: 'figure-table' }, dataTable(table, title)));
+  if (open && table) element.append(h('div', { class: 'figure-table' }, dataTable(context, table, title)));
   return element;
 }
 
@@ -112,8 +115,11 @@ export function methodLink({ send, tip }: Context, name: string, anchor: string,
   return link;
 }
 
-/** A plain table in its own scroll box. At most `limit` rows; the CSV has them all. */
-export function dataTable(table: Table, label: string, limit = 1200): HTMLElement {
+/**
+ * A plain table in its own scroll box; its rows of heads, layers and tokens light up with the charts. At most `limit` rows; the CSV has
+ * them all.
+ */
+export function dataTable(context: Context, table: Table, label: string, limit = 1200): HTMLElement {
   const rows = table.rows.slice(0, limit);
   const cell = (value: string | number | boolean | null): string =>
     typeof value === 'number'
@@ -126,6 +132,12 @@ export function dataTable(table: Table, label: string, limit = 1200): HTMLElemen
             : 'no'
           : visible(value, 80);
   const numeric = table.columns.map((_, c) => rows.length > 0 && rows.every((r) => r[c] === null || typeof r[c] === 'number'));
+  const body = h(
+    'tbody',
+    null,
+    ...rows.map((row) => h('tr', null, ...row.map((v) => h('td', { class: cellClass(v) }, h('bdi', null, cell(v)))))),
+  );
+  linkRows(context, table, body);
   return h(
     'div',
     { class: 'table-box', attrs: { tabindex: 0, role: 'region', 'aria-label': `${title(label)}: table` } },
@@ -141,10 +153,33 @@ export function dataTable(table: Table, label: string, limit = 1200): HTMLElemen
           ...table.columns.map((c, i) => h('th', { class: numeric[i] ? 'num' : '', attrs: { scope: 'col' } }, h('bdi', null, c))),
         ),
       ),
-      h('tbody', null, ...rows.map((row) => h('tr', null, ...row.map((v) => h('td', { class: cellClass(v) }, h('bdi', null, cell(v))))))),
+      body,
     ),
     table.rows.length > limit ? h('p', { class: 'note' }, `${table.rows.length - limit} more rows are in the CSV.`) : null,
   );
+}
+
+/** Rows that are about a place in the model take part in the page's marking. */
+function linkRows({ link, residue, onDispose }: Context, { columns, rows }: Table, body: HTMLElement): void {
+  const { layers } = residue.provenance.model;
+  const linkedRows = [...body.children].flatMap((element, i) => {
+    const mark = markOfRow(columns, rows[i]!, rows.length, layers);
+    return mark ? [{ element: element as HTMLElement, mark }] : [];
+  });
+  if (linkedRows.length === 0) return;
+  for (const { element, mark } of linkedRows) {
+    element.classList.add('linked');
+    for (const [name, handler] of Object.entries(linked(link, mark))) element.addEventListener(name, handler);
+  }
+  roving(body, '.linked');
+  const paint = (): void => {
+    for (const { element, mark } of linkedRows) {
+      element.classList.toggle('marked', lights(mark, link.current));
+      element.classList.toggle('pinned', lights(mark, link.pinned));
+    }
+  };
+  paint();
+  onDispose(link.watch(paint));
 }
 
 const title = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -57,7 +57,7 @@ export function headsScatter(context: Context, model: HeadsModel, controls: read
                   // A little room left of zero, where most heads are.
                   min: -0.03 * reach,
                   max: reach,
-                  afterBuildTicks: (scale: { ticks: { value: number }[] }) => (scale.ticks = scale.ticks.filter((t) => t.value >= 0)),
+                  afterBuildTicks: (scale: { ticks: { value: number }[] }) => (scale.ticks = sharesUpTo(reach).map((value) => ({ value }))),
                 }),
             ticks: { maxRotation: 0, maxTicksLimit: 6 },
           }),
@@ -93,6 +93,12 @@ export function headsScatter(context: Context, model: HeadsModel, controls: read
       ),
     ],
   });
+}
+
+/** Marks of an axis of shares from 0 on: four to six of them, at round numbers. */
+function sharesUpTo(most: number): number[] {
+  const step = [0.02, 0.05, 0.1, 0.2].find((one) => most / one <= 5) ?? 0.25;
+  return Array.from({ length: Math.floor(most / step + 1e-9) + 1 }, (_, i) => Number((i * step).toFixed(4)));
 }
 
 const isGhost = ({ verdict }: HeadPoint): boolean => verdict?.verdict === 'ghost';

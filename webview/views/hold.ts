@@ -30,7 +30,8 @@ export function holdView(context: Context): HTMLElement[] {
   ].filter((e): e is HTMLElement => e !== null);
 }
 
-function doseItems(model: DoseModel, lines: (i: number) => string[]): Items {
+/** A dose has no place in the model: choosing one shows its run. */
+function doseItems({ set }: Context, model: DoseModel, lines: (i: number) => string[]): Items {
   const base = alongX(
     model.x.length,
     () => null,
@@ -48,6 +49,7 @@ function doseItems(model: DoseModel, lines: (i: number) => string[]): Items {
     point: (i, chart) => ({ x: chart.scales.x!.getPixelForValue(model.x[i] ?? 0), y: (chart.chartArea.top + chart.chartArea.bottom) / 2 }),
     mark: () => null,
     find: () => null,
+    act: { words: 'shows the run', run: (run) => set({ run }) },
     step: (i, key) => (key === 'ArrowLeft' ? Math.max(0, i - 1) : key === 'ArrowRight' ? Math.min(model.x.length - 1, i + 1) : null),
   };
 }
@@ -165,7 +167,7 @@ function doseFigure(context: Context, model: DoseModel): HTMLElement {
       },
       plugins: [whiskers(palette, model.x, spread), zeroLine(context, 'answer and rival equal', model)],
     },
-    items: doseItems(model, (i) => [
+    items: doseItems(context, model, (i) => [
       model.labels[i] ?? '',
       `margin: ${nats(model.margin[i])}`,
       model.failed[i] ? 'fails' : 'does not fail',
@@ -188,7 +190,7 @@ function doseFigure(context: Context, model: DoseModel): HTMLElement {
         model.wordings.some((w) => w)
           ? key('whisker', 'bar: least to largest margin over the wordings')
           : h('span', { class: 'key unchecked' }, 'interval over wordings: not checked'),
-        h('span', { class: 'key' }, 'larger: the run shown above'),
+        h('span', { class: 'key' }, 'larger: the run shown above; a click or Enter shows another'),
       ),
     ],
   });
@@ -233,7 +235,7 @@ function densityFigure(context: Context, model: DoseModel): HTMLElement {
         ),
       ],
     },
-    items: doseItems(model, (i) => [
+    items: doseItems(context, model, (i) => [
       model.labels[i] ?? '',
       `${density[i]!.failing} of ${density[i]!.total} fail (${probability(density[i]!.share)})`,
       `Wilson 95 %: ${probability(density[i]!.interval[0])} to ${probability(density[i]!.interval[1])}`,
@@ -323,6 +325,7 @@ function dotFigure(context: Context, model: DotModel): HTMLElement {
       },
       point: (i, chart) => chart.getDatasetMeta(0).data[i] ?? null,
       tip: (i) => model.dots[i]?.tip ?? [],
+      pins: false,
       mark: () => null,
       find: () => null,
       step: (i, key) => (key === 'ArrowLeft' || key === 'ArrowDown' ? Math.max(0, i - 1) : Math.min(model.dots.length - 1, i + 1)),

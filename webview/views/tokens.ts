@@ -176,7 +176,10 @@ function behave(context: Context, strip: HTMLElement, elements: Map<number, HTML
     const element = event.target instanceof Element ? event.target.closest<HTMLElement>('[data-token]') : null;
     return element ? Number(element.dataset.token) : null;
   };
+  /** Where the arrow keys stand; what the pointer passes over elsewhere does not move them. */
+  let cursor: number | null = null;
   const show = (index: number, byKey: boolean): void => {
+    cursor = index;
     const rect = elements.get(index)!.getBoundingClientRect();
     tip.show(rect.left, rect.top, tips.get(index) ?? [], byKey);
     link.hover({ token: index });
@@ -191,20 +194,24 @@ function behave(context: Context, strip: HTMLElement, elements: Map<number, HTML
     else show(index, false);
   });
   strip.addEventListener('pointerleave', leave);
-  strip.addEventListener('blur', leave);
+  strip.addEventListener('blur', () => {
+    cursor = null;
+    leave();
+  });
   strip.addEventListener('click', (event) => {
     const index = tokenOf(event);
     if (index !== null) link.toggle({ token: index });
   });
   strip.addEventListener('keydown', (event) => {
     if (event.target !== strip) return;
-    const at = order.indexOf(link.current.token ?? -1);
+    const here = cursor ?? link.current.token;
+    const at = order.indexOf(here ?? -1);
     let next: number | undefined;
     if (event.key === 'ArrowRight' || event.key === 'ArrowDown') next = order[Math.min(order.length - 1, at + 1)];
     else if (event.key === 'ArrowLeft' || event.key === 'ArrowUp') next = order[Math.max(0, at - 1)];
     else if (event.key === 'Home') next = order[0];
     else if (event.key === 'End') next = order[order.length - 1];
-    else if (event.key === 'Enter' && link.current.token !== null) link.toggle({ token: link.current.token });
+    else if (event.key === 'Enter' && here !== null) link.toggle({ token: here });
     if (next === undefined) return;
     event.preventDefault();
     elements.get(next)!.scrollIntoView({ block: 'nearest' });
