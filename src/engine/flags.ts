@@ -14,9 +14,6 @@ export function engineFlags(v8: string | null): string[] {
   return [
     // With threads of their own, the many small collections would take the processor from the model's (a sixth of a traced pass).
     '--single-threaded-gc',
-    // Fewer of them, too: what a run makes and drops while it reads arrays then dies before it is ever looked at.
-    '--min-semi-space-size=32',
-    '--max-semi-space-size=64',
     // Else arrays outside the heap bring about a whole collection at every 64 MB, less than one traced pass of a small model.
     ...(v8 !== null && isBetween(v8, ACCOUNTS_EXTERNAL) ? ['--external-memory-accounted-in-global-limit', '--initial-heap-size=384'] : []),
   ];

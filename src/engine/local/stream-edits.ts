@@ -80,13 +80,23 @@ function compose(spec: ModelSpec, edits: readonly Edit[], at: 'z' | 'attn' | 'ml
 export const vectorAt = (value: Float32Array, width: number, place: number): Float32Array =>
   value.length === width ? value : value.subarray(place * width, (place + 1) * width);
 
-/** The residual stream [B, T, d_model] with the layer's edits of resid_pre; the same array when there are none. */
-export function editResidual(spec: ModelSpec, edits: readonly Edit[], layer: number, extent: Extent, residual: Float32Array): Float32Array {
-  const own = edits.filter((e) => 'layer' in e && e.layer === layer && (e.kind === 'project-out' || ('at' in e && e.at === 'resid_pre')));
-  if (own.length === 0) return residual;
+/**
+ * The residual stream [B, T, d_model] with the layer's edits of resid_pre; the same array when there are none.
+ * @param own Whether the array is the caller's alone, and may be written into.
+ */
+export function editResidual(
+  spec: ModelSpec,
+  edits: readonly Edit[],
+  layer: number,
+  extent: Extent,
+  residual: Float32Array,
+  own = false,
+): Float32Array {
+  const here = edits.filter((e) => 'layer' in e && e.layer === layer && (e.kind === 'project-out' || ('at' in e && e.at === 'resid_pre')));
+  if (here.length === 0) return residual;
   const width = spec.dModel;
-  const out = residual.slice();
-  for (const edit of own) {
+  const out = own ? residual : residual.slice();
+  for (const edit of here) {
     if (edit.kind !== 'replace' && edit.kind !== 'add' && edit.kind !== 'project-out') continue;
     for (const row of rowsOf(edit, extent.batch)) {
       for (const { token, at } of tokensOf(edit.positions, extent)) {

@@ -144,7 +144,7 @@ async function pass(
     throwIfAborted(signal);
     arrive(layer, tokens);
     const own = edits.filter((e) => e.row < entered && ('layer' in e ? e.layer === layer : e.layers === 'all' || e.layers.includes(layer)));
-    const stream = editResidual(spec, own, layer, { ...full, batch: entered }, residual);
+    editResidual(spec, own, layer, { ...full, batch: entered }, residual, true);
     // Nothing reads what the last layer makes of the tokens before the last.
     const asked = layer < nLayers - 1 ? tokens : 1;
     const extent: Extent = { batch: entered, tokens: asked, past: base.length - asked, origin: past, lenient: asked < tokens };
@@ -152,7 +152,7 @@ async function pass(
       ...rope,
       ...attentionFeeds(own, layer, extent),
       ...outputFeeds(spec, own, layer, extent),
-      resid_pre: floatTensor(stream, [entered, tokens, width]),
+      resid_pre: floatTensor(residual, [entered, tokens, width]),
       past_k: base.cache.first('keys', layer, past),
       past_v: base.cache.first('values', layer, past),
       recent_k: noTokens(spec, entered),
@@ -163,7 +163,7 @@ async function pass(
     const wanted = last.of(layer);
     const given = await part.run(feeds, ['hook_resid_post', ...wanted]);
     for (const local of wanted) last.take(layer, local, floatsOf(given[local]!), members.slice(0, entered));
-    giveBack([residual, stream, ...wanted.map((local) => floatsOf(given[local]!))]);
+    giveBack([residual, ...wanted.map((local) => floatsOf(given[local]!))]);
     residual = floatsOf(given.hook_resid_post!);
     refuseOverflow(loaded, residual, layer, asIs);
   }
