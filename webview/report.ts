@@ -1,4 +1,5 @@
 import './report.css';
+import { isToPage } from '../src/residue/guards.js';
 import type { ToHost, ToPage } from '../src/residue/messages.js';
 
 /**
@@ -58,12 +59,47 @@ function openMethods(anchor: string): void {
   (document.getElementById(`method-${anchor}`) ?? methods)?.scrollIntoView();
 }
 
+const VIEW = '#view=';
+
+/** What the address asks to look at: an address that `link` gave, or none. */
+function addressed(): Extract<ToPage, { type: 'view' }>['view'] | null {
+  if (!location.hash.startsWith(VIEW)) return null;
+  try {
+    const view: unknown = JSON.parse(decodeURIComponent(location.hash.slice(VIEW.length)));
+    const message = { type: 'view', view };
+    return isToPage(message) && message.type === 'view' ? message.view : null;
+  } catch {
+    return null;
+  }
+}
+
+function ready(): void {
+  send({ type: 'off', reason: OFF });
+  const view = addressed();
+  if (view) send({ type: 'view', view });
+  send({ type: 'residueText', json: document.getElementById('residue')?.textContent ?? '', shellUri: 'report' });
+}
+
 function receive(message: ToHost): void {
   switch (message.type) {
     case 'ready':
-      send({ type: 'off', reason: OFF });
-      send({ type: 'residueText', json: document.getElementById('residue')?.textContent ?? '', shellUri: 'report' });
+      ready();
       break;
+    case 'link':
+      location.hash = `${VIEW}${encodeURIComponent(JSON.stringify(message.view))}`;
+      void copy(location.href);
+      break;
+    case 'pattern': {
+      const { run, layer, head } = message;
+      send({
+        type: 'pattern',
+        run,
+        layer,
+        head,
+        reason: 'A saved report holds the rows of the answer position alone; open its residue in the editor.',
+      });
+      break;
+    }
     case 'copy':
       void copy(message.text);
       break;

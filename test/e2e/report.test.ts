@@ -43,7 +43,12 @@ async function open(residue: Residue, options: BrowserContextOptions = {}): Prom
     void dialog.dismiss();
   });
   page.on('request', (request) => {
-    if (request.url() !== pathToFileURL(file).href && !/^(data|blob):/.test(request.url())) faults.push(`asked for ${request.url()}`);
+    if (
+      request.url().replace(/#.*/, '') !== pathToFileURL(file).href &&
+      request.url() !== 'about:blank' &&
+      !/^(data|blob):/.test(request.url())
+    )
+      faults.push(`asked for ${request.url()}`);
   });
   await page.goto(pathToFileURL(file).href);
   if (options.javaScriptEnabled !== false) await page.waitForFunction(() => document.body.dataset.drawn !== undefined);
@@ -97,6 +102,26 @@ describe('the report as one HTML file', () => {
     expect(await page.locator('#methods').getAttribute('open')).not.toBeNull();
     await expect.poll(() => page.locator('#method-logit-lens').evaluate((e) => Math.abs(e.getBoundingClientRect().top) < 200)).toBe(true);
     await page.screenshot({ path: 'test-results/report-methods.png' });
+    await page.context().close();
+  });
+
+  it('gives the address of a view, which opens at it again; one that is none is passed over', async () => {
+    const page = await open(residue, { permissions: ['clipboard-read', 'clipboard-write'] });
+    await page.locator('#figure-density').getByText('Link', { exact: true }).click();
+    await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toMatch(/^file:.*\.html#view=%7B/);
+    const address = await page.evaluate(() => navigator.clipboard.readText());
+    const seen = (): Promise<boolean> =>
+      page.locator('#figure-density').evaluate((e) => e.getBoundingClientRect().top >= -1 && e.getBoundingClientRect().top < innerHeight);
+    for (const [hash, there] of [
+      ['#view=%7Bbroken', false],
+      ['#view=[1]', false],
+      [new URL(address).hash, true],
+    ] as const) {
+      await page.goto('about:blank');
+      await page.goto(address.replace(/#.*/, hash));
+      await page.waitForFunction(() => document.body.dataset.drawn !== undefined);
+      await expect.poll(seen, { timeout: 5000 }).toBe(there);
+    }
     await page.context().close();
   });
 
