@@ -76,6 +76,13 @@ export class EditorWindow {
     await this.page.locator('.editor-group-container.active .monaco-editor.focused').waitFor();
   }
 
+  /** Opens a file in whichever editor it has. */
+  async openAny(name: string): Promise<void> {
+    await this.quickInput('Control+P', name);
+    await this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${name}"]`).first().click();
+    await this.page.locator(`.editor-group-container.active .tab.active[data-resource-name="${name}"]`).waitFor();
+  }
+
   /** Opens a quick input with a key and fills it. The key is pressed again where it went to a page that was just being shown. */
   private async quickInput(key: string, text: string): Promise<void> {
     const input = this.page.locator('.quick-input-widget input.input');
