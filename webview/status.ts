@@ -2,7 +2,7 @@ import type { KeptStanding, ToHost, ToPage } from '../src/residue/messages.js';
 import type { Residue } from '../src/residue/types.js';
 import { h } from './dom.js';
 import { button, runButton } from './ui.js';
-import { fileProblem, standingElements } from './views/standing.js';
+import { fileProblem, standingElements, trendElement } from './views/standing.js';
 
 export type Progress = Extract<ToPage, { type: 'progress' }>;
 export type Failure = Extract<ToPage, { type: 'error' }>;
@@ -35,7 +35,8 @@ export function statusElements(standing: Standing): HTMLElement[] {
         '. What had arrived is kept below.',
       ),
     );
-  if (residue && !progress && !failure) lines.push(...standingElements(standing.standing, standing));
+  if (residue && !progress && !failure)
+    lines.push(...standingElements(standing.standing, standing), ...trendElement(standing.standing, standing.send));
   if (empty)
     lines.push(
       h(

@@ -118,7 +118,9 @@ class Panel {
     // A text that was put back has the result back that it had.
     const json = await this.parts.results.store.text(shown.entry.key);
     if (json !== undefined && json !== this.#sent) this.#sendResidue(json);
-    this.#send({ type: 'standing', standing: { at, cached, stale: changes.length > 0 ? changeWords(changes) : null } });
+    const runs = await this.parts.results.store.history(this.shell.toString());
+    const trend = runs.slice(-20).map(({ summary }) => summary.margin);
+    this.#send({ type: 'standing', standing: { at, cached, stale: changes.length > 0 ? changeWords(changes) : null, trend } });
   }
 
   async #receive(message: ToHost): Promise<void> {
@@ -153,6 +155,8 @@ class Panel {
         return copyAddress(this.shell, message.view);
       case 'save':
         return savePanelFile(this.shell, message);
+      case 'history':
+        return void (await commands.executeCommand('symbolicResidue.showHistory', this.shell));
       case 'openText':
         return void (await commands.executeCommand('vscode.openWith', this.shell, 'default'));
       case 'openMethods':

@@ -161,6 +161,15 @@ export class Results implements Disposable {
     return { entry, standing: this.#standing(uri, entry, current ? [] : changesSince(last.print, now)) };
   }
 
+  /** Whether the run of a time no longer holds for the shell as it stands. One that is not known has nothing to be said about. */
+  async outdated(uri: Uri, at: string): Promise<boolean> {
+    const entry = (await this.store.history(uri.toString())).findLast((one) => one.at === at);
+    const now = entry && (await this.#now(uri, undefined));
+    if (!now) return false;
+    const { changesSince } = await import('./results/fingerprint.js');
+    return changesSince(entry.print, now).length > 0;
+  }
+
   /** The latest result of each command, by its index in the shell as it stands. */
   async commands(
     uri: Uri,

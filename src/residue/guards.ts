@@ -277,7 +277,7 @@ const toPage: Record<string, Check> = {
   progress: shape({ stage: isString, done: Number.isFinite, total: Number.isFinite }),
   error: shape({ message: isString, place: orNull(shape({ file: isString, line: isNumber, column: isNumber })), 'file?': isBoolean }),
   empty: () => true,
-  standing: shape({ standing: orNull(shape({ at: isString, cached: isBoolean, stale: orNull(isString) })) }),
+  standing: shape({ standing: orNull(shape({ at: isString, cached: isBoolean, stale: orNull(isString), trend: numbers })) }),
   comparison: shape({ json: isString }),
   off: shape({ reason: orNull(isString) }),
   view: shape({ view: record(isScalar) }),
@@ -299,6 +299,7 @@ const toHost: Record<string, Check> = {
     headOfRun(value) &&
     shape({ tokens: list(isCount), model: shape({ layers: isCount, heads: isCount }) })(value) &&
     (value as { tokens: unknown[] }).tokens.length > 0,
+  history: () => true,
   openText: () => true,
   openMethods: shape({ anchor: isString }),
 };

@@ -19,6 +19,8 @@ export interface KeptStanding {
   cached: boolean;
   /** What has changed since, in words; null: it still holds. */
   stale: string | null;
+  /** Margins of the shell's last runs in nats, oldest first; null where a run has none. */
+  trend: (number | null)[];
 }
 
 /** Host → page. */
@@ -63,6 +65,8 @@ export type ToHost =
   | { type: 'save'; name: string; mime: 'text/csv' | 'image/png' | 'image/svg+xml' | 'application/json'; data: string }
   /** Read the whole pattern of a head on these tokens; `run` is the page's own name for them, `model` what the residue was made with. */
   | { type: 'pattern'; run: string; layer: number; head: number; tokens: number[]; model: { layers: number; heads: number } }
+  /** Show the earlier runs of the shell. */
+  | { type: 'history' }
   /** Open the residue file that the page shows as text. */
   | { type: 'openText' }
   | { type: 'openMethods'; anchor: string };

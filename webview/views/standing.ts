@@ -50,3 +50,45 @@ export function fileProblem(message: string, before: boolean, send: (message: To
     ),
   );
 }
+
+/** Width and height of the trend, px. */
+const [WIDTH, HEIGHT] = [96, 20];
+
+/** The margins of the last runs as a small line over its zero, with the way to the runs; nothing where there are fewer than two. */
+export function trendElement(standing: KeptStanding | null, send: (message: ToHost) => void): HTMLElement[] {
+  const known = standing?.trend.filter((value): value is number => value !== null) ?? [];
+  if (!standing || known.length < 2) return [];
+  const text = `margin of the last ${standing.trend.length} runs: ${nats(known[0]!)} to ${nats(known.at(-1)!)} nats`;
+  return [
+    h(
+      'p',
+      { class: 'trend' },
+      drawTrend(standing.trend),
+      h('span', { class: 'muted' }, text),
+      h('button', { class: 'link', key: 'history', attrs: { type: 'button' }, on: { click: () => send({ type: 'history' }) } }, 'History'),
+    ),
+  ];
+}
+
+const nats = (value: number): string => value.toPrecision(3).replace('-', '−');
+
+function drawTrend(trend: readonly (number | null)[]): SVGSVGElement {
+  const known = trend.filter((value): value is number => value !== null);
+  const [low, high] = [Math.min(0, ...known), Math.max(0, ...known)];
+  const y = (value: number): number => HEIGHT - 3 - ((value - low) / (high - low || 1)) * (HEIGHT - 6);
+  const x = (i: number): number => 3 + (i / Math.max(1, trend.length - 1)) * (WIDTH - 6);
+  const points = trend.flatMap((value, i) => (value === null ? [] : [[x(i), y(value)] as const]));
+  const [lastX, lastY] = points.at(-1)!;
+  return svg('svg', { class: 'trend-line', width: WIDTH, height: HEIGHT, viewBox: `0 0 ${WIDTH} ${HEIGHT}`, 'aria-hidden': 'true' }, [
+    svg('line', { class: 'trend-zero', x1: 0, x2: WIDTH, y1: y(0), y2: y(0) }),
+    svg('polyline', { points: points.map(([px, py]) => `${px.toFixed(1)},${py.toFixed(1)}`).join(' ') }),
+    svg('circle', { cx: lastX, cy: lastY, r: 2.5 }),
+  ]) as SVGSVGElement;
+}
+
+function svg(name: string, attributes: Record<string, string | number>, children: readonly SVGElement[] = []): SVGElement {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, String(value));
+  element.append(...children);
+  return element;
+}

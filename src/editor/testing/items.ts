@@ -26,8 +26,8 @@ export interface Meaning {
 /** The Test Explorer's items, one per shell, with what is below them once it was read. */
 export class ShellItems {
   readonly #meanings = new WeakMap<TestItem, Meaning>();
-  /** Shells whose last outcome was marked as stale. */
-  readonly #stale = new Set<string>();
+  /** Time of the run that each shell's outcomes are of; taken out when they are marked as stale. */
+  readonly #told = new Map<string, string>();
 
   constructor(private readonly controller: TestController) {}
 
@@ -87,19 +87,20 @@ export class ShellItems {
     return this.#meanings.get(item);
   }
 
-  /** Marks the outcomes of shells that no longer hold: of one, or of all that have any. */
+  /** Marks outcomes that no longer hold: of one shell, or of all that have any. */
   async invalidate(results: Results, uri?: Uri): Promise<void> {
-    const items = uri ? [this.controller.items.get(uri.toString())] : [...this.controller.items].map(([, item]) => item);
-    for (const item of items) {
-      if (!item?.uri) continue;
-      const shown = await results.shown(item.uri);
-      const id = item.id;
-      if (!shown || shown.standing.changes.length === 0) this.#stale.delete(id);
-      else if (!this.#stale.has(id)) {
-        this.#stale.add(id);
-        this.controller.invalidateTestResults(item);
-      }
+    for (const [id, at] of [...this.#told]) {
+      const item = this.controller.items.get(id);
+      if (!item?.uri || (uri && id !== uri.toString()) || !(await results.outdated(item.uri, at))) continue;
+      if (this.#told.get(id) !== at) continue;
+      this.#told.delete(id);
+      this.controller.invalidateTestResults(item);
     }
+  }
+
+  /** The outcomes of a shell are now those of the run of this time. */
+  told(shell: Uri, at: string): void {
+    this.#told.set(shell.toString(), at);
   }
 
   #item(uri: Uri): TestItem {

@@ -120,6 +120,7 @@ async function runBatch(
     return;
   }
   if (cached !== undefined) run.appendOutput(`Cached, run at ${cached}: nothing has changed since.\r\n`);
+  if (residue) all.told(shell, residue.created);
   let told = 0;
   let whole: TestItem | undefined;
   for (const item of items) {
