@@ -66,10 +66,11 @@ const entries = {
     // The other form of some libraries asks for its parts in a way that no bundler can follow.
     mainFields: ['module', 'main'],
     alias: {
-      // JavaScript's printer, messages in other languages and requests for schemas: what a shell never needs of yaml-language-server.
+      // JavaScript's printer, words in other languages and requests for schemas: what a shell never needs of yaml-language-server.
       'prettier/plugins/estree': './src/language/nothing.ts',
       'ajv-i18n': './src/language/nothing.ts',
       'request-light': './src/language/nothing.ts',
+      '@vscode/l10n': './src/language/plain-words.ts',
     },
   },
   // A thread of the language server.

@@ -14,6 +14,9 @@ import {
 } from 'vscode-languageserver/node';
 import { TextDocument } from 'vscode-languageserver-textdocument';
 import { InputError } from '../errors.js';
+import { bundledModels, ownModels } from '../model/catalog.js';
+import { PLANTED_KINDS } from '../planted/kinds.js';
+import type { NamedModel } from '../shell/complete.js';
 import { HINT_SETTINGS, HINTS_CHANGED, readHintSettings, readOptions } from './protocol.js';
 import { ShellService } from './service.js';
 import { TokenThread } from './tokens-client.js';
@@ -23,7 +26,7 @@ const PAUSE = 250;
 
 const connection = createConnection(ProposedFeatures.all);
 const documents = new TextDocuments(TextDocument);
-let service = new ShellService();
+let service = new ShellService(undefined, namedModels);
 const tokens = new TokenThread(join(dirname(fileURLToPath(import.meta.url)), 'language-tokens.cjs'), (line) =>
   connection.console.info(line),
 );
@@ -33,6 +36,7 @@ connection.onInitialize(({ initializationOptions }): InitializeResult => {
     service = new ShellService(
       (anchor) =>
         `[Method](command:symbolicResidue.openMethods?${encodeURIComponent(JSON.stringify([anchor]))} "Open its section of the methods")`,
+      namedModels,
     );
   }
   return {
@@ -109,6 +113,22 @@ connection.languages.inlayHint.on(
   }),
 );
 connection.onNotification(HINTS_CHANGED, () => connection.languages.inlayHint.refresh());
+
+/** Ids alone: no model is opened to list them. */
+function namedModels(): NamedModel[] {
+  const shelf = (): NamedModel[] => {
+    try {
+      return ownModels().map(({ id }) => ({ id, detail: 'Downloaded or added' }));
+    } catch {
+      return [];
+    }
+  };
+  return [
+    ...bundledModels().map(({ id }) => ({ id, detail: 'Comes with the extension' })),
+    ...shelf(),
+    ...PLANTED_KINDS.map((kind) => ({ id: `planted:${kind}`, detail: 'A planted failure' })),
+  ];
+}
 
 const timers = new Map<string, NodeJS.Timeout>();
 

@@ -23,9 +23,10 @@ import {
 } from 'vscode-languageserver';
 import type { TextDocument } from 'vscode-languageserver-textdocument';
 import type { LanguageService } from 'yaml-language-server';
+import { COMMANDS } from '../commands/table.js';
 import { checkShell } from '../shell/check.js';
 import { completions } from '../shell/complete.js';
-import type { CompletionKind } from '../shell/complete.js';
+import type { CompletionKind, NamedModel } from '../shell/complete.js';
 import { parseUnfinished } from '../shell/source.js';
 import type { Severity } from '../shell/types.js';
 import { mergeCompletions } from './completion.js';
@@ -81,8 +82,14 @@ const SEVERITIES: Record<Severity, DiagnosticSeverity> = {
 export class ShellService {
   private service: Promise<LanguageService> | undefined;
 
-  /** @param page Makes a Markdown link to a heading of the methods' documentation. */
-  constructor(private readonly page: (anchor: string) => string = () => '') {}
+  /**
+   * @param page Makes a Markdown link to a heading of the methods' documentation.
+   * @param models Models that a shell can name by an id.
+   */
+  constructor(
+    private readonly page: (anchor: string) => string = () => '',
+    private readonly models?: () => readonly NamedModel[],
+  ) {}
 
   diagnostics(document: TextDocument): Diagnostic[] {
     return checkShell(document.getText()).map(({ line, column, endLine, endColumn, message, severity, suggestion, missing }) => ({
@@ -95,7 +102,7 @@ export class ShellService {
   }
 
   async complete(document: TextDocument, position: Position): Promise<CompletionItem[]> {
-    const own = completions(document.getText(), document.offsetAt(position)).map((entry): CompletionItem => {
+    const own = completions(document.getText(), document.offsetAt(position), COMMANDS, this.models?.()).map((entry): CompletionItem => {
       const range = rangeOf(document, entry.start, entry.end);
       return {
         label: entry.label,

@@ -38,13 +38,18 @@ const MOST_BOUNDARIES = 2000;
 
 /**
  * How the shell's prompts and answers fall into tokens for a model: each prompt's length (over the values of `vary`), the boundaries between the
- * tokens of the probe and its control with the first value filled in, and the tokens of answers and rivals that have several. Empty for a
- * shell with errors.
+ * tokens of the probe and its control with the first value filled in, and the tokens of answers and rivals that have several. A prompt that cannot
+ * be filled in or read goes without; so does a file whose schema does not hold.
  */
 export function tokenHints(text: string, model: HintModel, boundaries: boolean): TokenHint[] {
-  const { shell } = parseShell(text);
-  const document = shell === null ? null : parseUnfinished(text);
-  return shell === null || document === null ? [] : new HintMaker(text, document, shell, model, boundaries).make();
+  const { draft } = parseShell(text);
+  const document = draft === null ? null : parseUnfinished(text);
+  try {
+    return draft === null || document === null ? [] : new HintMaker(text, document, draft, model, boundaries).make();
+  } catch (error) {
+    if (error instanceof InputError) return [];
+    throw error;
+  }
 }
 
 class HintMaker {

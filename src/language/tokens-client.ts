@@ -10,6 +10,8 @@ export class TokenThread {
   private worker: Worker | undefined;
   private idle: NodeJS.Timeout | undefined;
   private next = 0;
+  /** The last note, which is not told again with every key. */
+  private said = '';
   private readonly waiting = new Map<number, (hints: TokenHint[]) => void>();
 
   /** @param path Of dist/language-tokens.cjs. */
@@ -32,7 +34,8 @@ export class TokenThread {
     const worker = new Worker(this.path);
     worker.unref();
     worker.on('message', ({ id, hints, note }: TokenReply) => {
-      if (note) this.log(note);
+      if (note && note !== this.said) this.log(note);
+      this.said = note ?? this.said;
       this.waiting.get(id)?.(hints);
       this.waiting.delete(id);
     });

@@ -28,9 +28,9 @@ async function modelAt(id: string, path: string): Promise<HintModel> {
 }
 
 async function answer({ id, text, defaultModel, folder, trusted, boundaries }: TokenRequest): Promise<TokenReply> {
-  const { shell } = parseShell(text);
-  if (shell === null) return { id, hints: [] };
-  const name = shell.model ?? defaultModel;
+  const { draft } = parseShell(text);
+  if (draft === null) return { id, hints: [] };
+  const name = draft.model ?? defaultModel;
   const ours = name.startsWith('planted:') || bundledModels().some((model) => model.id === name);
   if (!trusted && !ours) return { id, hints: [], note: `The tokenizer of ${name} is not opened in Restricted Mode.` };
   try {

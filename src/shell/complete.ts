@@ -57,8 +57,19 @@ const KEY_SNIPPETS: Readonly<Record<string, string>> = {
 
 const BOUNDS = ['{ below: ${1:0} }', '{ above: ${1:0} }', '{ between: [${1:0}, ${2:1}] }'];
 
+/** A model that a shell can name by its id. */
+export interface NamedModel {
+  id: string;
+  detail: string;
+}
+
 /** What can be written at `offset` of a shell file, however unfinished it is. */
-export function completions(text: string, offset: number, commands: readonly CommandInfo[] = COMMANDS): CompletionItem[] {
+export function completions(
+  text: string,
+  offset: number,
+  commands: readonly CommandInfo[] = COMMANDS,
+  models: readonly NamedModel[] = [{ id: 'pocket', detail: 'The bundled model' }],
+): CompletionItem[] {
   const blank = text.replace(/^\uFEFF?(\s|#[^\n]*(\n|$))*/, '') === '';
   const mark = /(\{\{\s*|\[\[)([\w-]*)$/.exec(text.slice(Math.max(0, offset - 100), offset));
   if (blank) {
@@ -72,7 +83,7 @@ export function completions(text: string, offset: number, commands: readonly Com
   const cursor = cursorAt(text, offset);
   if (cursor === null) return [];
   if (mark !== null) return markItems(mark[1]!.startsWith('{{'), mark[2]!, text, offset, cursor);
-  return cursor.at === 'key' ? keyItems(cursor, commands) : valueItems(cursor, commands, text);
+  return cursor.at === 'key' ? keyItems(cursor, commands) : valueItems(cursor, commands, text, models);
 }
 
 function list(
@@ -127,7 +138,7 @@ function keyItems(cursor: Cursor, commands: readonly CommandInfo[]): CompletionI
   return items;
 }
 
-function valueItems(cursor: Cursor, commands: readonly CommandInfo[], text: string): CompletionItem[] {
+function valueItems(cursor: Cursor, commands: readonly CommandInfo[], text: string, models: readonly NamedModel[]): CompletionItem[] {
   const { path, start, end, file } = cursor;
   const items: CompletionItem[] = [];
   const seen = new Set<string>();
@@ -147,7 +158,12 @@ function valueItems(cursor: Cursor, commands: readonly CommandInfo[], text: stri
     if (typeof schema['default'] === 'number' || typeof schema['default'] === 'string')
       add('value', String(schema['default']), { detail: 'Default' });
   }
-  if (path.length === 1 && path[0] === 'model') add('value', 'pocket', { detail: 'The bundled model' });
+  if (path.length === 1 && path[0] === 'model') {
+    // Up to the value's end: an id holds characters that end a word elsewhere.
+    const line = /^[^\s#]*/.exec(text.slice(end))![0];
+    const before = /\S*$/.exec(text.slice(0, start))![0];
+    for (const { id, detail } of models) add('value', id, { detail, start: start - before.length, end: end + line.length });
+  }
   if (path[0] === 'expect' && path.length === 3 && schemas.some((schema) => 'properties' in schema)) {
     for (const bound of BOUNDS) add('snippet', bound.replace(/\$\{\d:([^}]*)\}/g, '$1'), { insertText: bound });
   }

@@ -21,12 +21,12 @@ export function parseShell(text: string, options: ParseOptions = {}): ParsedShel
   const commands = options.commands ?? COMMANDS;
   const findings = new Findings(text);
   const source = readSource(findings);
-  if (source === null) return { shell: null, diagnostics: findings.list };
+  if (source === null) return { shell: null, draft: null, diagnostics: findings.list };
   reportSchemaErrors(findings, source, shellValidator(commands, commands === COMMANDS ? precompiled : null), commands);
-  if (findings.failed) return { shell: null, diagnostics: sorted(findings) };
+  if (findings.failed) return { shell: null, draft: null, diagnostics: sorted(findings) };
   const shell = new ShellBuilder(source).build(source.value as RawShell);
   checkMeaning(findings, source, shell, commands);
-  return { shell: findings.failed ? null : shell, diagnostics: sorted(findings) };
+  return { shell: findings.failed ? null : shell, draft: shell, diagnostics: sorted(findings) };
 }
 
 function sorted(findings: Findings): ParsedShell['diagnostics'] {

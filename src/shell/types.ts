@@ -113,5 +113,7 @@ export interface Shell {
 export interface ParsedShell {
   /** Null when there is any error among the diagnostics. */
   shell: Shell | null;
+  /** The shell as far as its schema holds, for an editor: names in it may lead nowhere. */
+  draft: Shell | null;
   diagnostics: Diagnostic[];
 }

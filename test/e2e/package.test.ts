@@ -103,6 +103,14 @@ describe('the package', () => {
     expect(manifest.main).toBe('./dist/extension.cjs');
   });
 
+  it('has a language server that could not reach a network if it wanted to', () => {
+    for (const name of ['server', 'tokens']) {
+      const bundle = text(`extension/dist/language-${name}.cjs`);
+      expect(bundle.length).toBeGreaterThan(100_000);
+      expect(bundle).not.toMatch(/require\("(node:)?(https?|http2|tls|dgram|dns)"\)|\bfetch\(/);
+    }
+  });
+
   it('names no path of the machine that packed it', () => {
     for (const bundle of bundles) expect(text(`extension/dist/${bundle}`)).not.toContain(process.cwd());
   });

@@ -60,6 +60,20 @@ describe('completion over the protocol', () => {
     }
   });
 
+  it('offers the models that can be named, and replaces the whole of an id', async () => {
+    const named = new ShellService(undefined, () => [
+      { id: 'planted:qk-collapse', detail: 'x' },
+      { id: 'org/model-1B@main', detail: 'y' },
+    ]);
+    for (const marked of ['format: 1\nmodel: ¦\n', 'format: 1\nmodel: planted:q¦k-c # mine\n', 'format: 1\nmodel: org/mo¦\n']) {
+      const { document, position } = at(marked);
+      const items = await named.complete(document, position);
+      expect(items.map(({ label }) => label)).toEqual(['planted:qk-collapse', 'org/model-1B@main']);
+      const text = TextDocument.applyEdits(document, [items[0]!.textEdit as never]);
+      expect(text).toMatch(/^format: 1\nmodel: planted:qk-collapse( # mine)?\n$/);
+    }
+  });
+
   it('does not fetch what a modeline names', async () => {
     const { document, position } = at(`# yaml-language-server: $schema=http://127.0.0.1:1/evil.json\nformat: 1\n¦`);
     expect((await service.complete(document, position)).map(({ label }) => label)).toContain('prompt');

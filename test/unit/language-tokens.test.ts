@@ -91,12 +91,15 @@ describe('token hints', () => {
     expect(hints.some(({ offset }) => text.slice(0, offset).endsWith('" blue"'))).toBe(false);
   });
 
-  it('mark nothing inside what vary brings, and nothing in a shell with errors', () => {
+  it('mark nothing inside what vary brings, and nothing in a prompt that cannot be filled in', () => {
     const text = `${head}prompt: "Tom has a red ball. {{more}}A:"\nanswer: " red"\nvary:\n  more: ["They walk for a while. "]\n`;
     for (const { offset, kind } of tokenHints(text, model, true)) {
       if (kind === 'boundary') expect(text.slice(0, offset)).not.toMatch(/\{\{[^}]*$/);
     }
     expect(tokenHints(text.replace('answer', 'anser'), model, true)).toEqual([]);
+    // What is wrong elsewhere does not take the length of a prompt away.
+    expect(tokenHints(`${text}run:\n  - ANCHOR: { span: nobody }\n`, model, false)).toEqual(tokenHints(text, model, false));
+    expect(tokenHints(text.replace('{{more}}', '{{mroe}}'), model, true)).toEqual([]);
   });
 
   it('count a prompt of ids', () => {
