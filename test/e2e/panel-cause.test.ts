@@ -58,7 +58,7 @@ describe('the patching map', () => {
   });
 
   it('marks the layer that is hovered in another chart', async () => {
-    await open({ height: 2600 });
+    await open({ height: 7000 });
     await panel.show(residue);
     const blue = (): Promise<number> => panel.page.evaluate(pixelsOf, { selector: map, colour: [0, 127, 212] as [number, number, number] });
     const before = await blue();
@@ -97,6 +97,7 @@ it('greys heads that do not clear their null, and says in the legend which null 
   const run = made.runs[made.primary]!;
   const all = (q: number): number[][] => run.attribution!.head.map((row) => row.map(() => q));
   run.nulls!.contribution = { of: 'the other heads of its layer', n: 31, p: all(0.01), q: all(0.01) };
+  await panel.send({ type: 'view', view: { writes: 'all' } });
   await panel.show(made);
   const before = await grey();
   run.nulls!.contribution = { ...run.nulls!.contribution, q: all(0.5) };

@@ -82,7 +82,7 @@ describe('a comparison', () => {
     expect(lines[0]).toContain('another model');
     for (const id of ['curves', 'aligned', 'differences', 'compared-heads', 'doses']) {
       await panel.page.locator(`[data-key="table.${id}"]`).click();
-      await panel.page.locator(`#figure-${id} > .table-box table`).last().waitFor();
+      await panel.page.locator(`#figure-${id} > .figure-table table`).last().waitFor();
     }
   });
 

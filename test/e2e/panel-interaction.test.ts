@@ -15,7 +15,8 @@ const tip = (): Promise<string> => panel.page.locator('.tip').innerText();
 
 describe('links and keys', () => {
   it('marks a hovered layer everywhere; a click pins it, Escape unpins', async () => {
-    await open({ height: 2600 });
+    // Tall enough for all of them: what is out of sight is drawn when it comes into sight.
+    await open({ height: 7000 });
     await panel.show(residue);
     const blue = (id: string): Promise<number> =>
       panel.page.evaluate(pixelsOf, { selector: id, colour: [0, 127, 212] as [number, number, number] });
@@ -131,9 +132,9 @@ describe('links and keys', () => {
     await panel.settled();
     expect(await panel.page.locator('.token.toward-rival').count()).toBeGreaterThan(0);
     expect(await panel.page.locator('[data-key="shading.contribution"]').getAttribute('aria-pressed')).toBe('true');
-    const dropdown = panel.page.locator('vscode-dropdown');
+    const dropdown = panel.page.locator('vscode-dropdown[data-key=run]');
     await dropdown.click();
-    await panel.page.locator('vscode-option').nth(0).click();
+    await dropdown.locator('vscode-option').nth(0).click();
     await expect
       .poll(async () => (await panel.posted('view')).at(-1), { timeout: 5000 })
       .toMatchObject({ view: { run: 0, shading: 'contribution' } });
@@ -164,7 +165,7 @@ describe('tables and exports', () => {
     await panel.page.locator('[data-key="csv.margin"]').click();
     const copied = (await panel.posted('copy'))[0]!.text as string;
     expect(copied.split('\r\n')[0]).toBe(
-      'layer,probe margin (nats),control margin (nats),log p(answer),rank,entropy (nats),leading token,its p',
+      'layer,probe margin (nats),control margin (nats),log p(answer),rank,entropy (nats),leading token,its p,over “·blue” (nats),over “·green” (nats)',
     );
     expect(copied.trim().split('\r\n')).toHaveLength(8);
     for (const id of ['margin', 'salience', 'heads', 'map']) await panel.page.locator(`[data-key="png.${id}"]`).click();
