@@ -216,10 +216,13 @@ export class Runs implements Disposable {
     const log = 'Show Log';
     const show = 'Show Place';
     const line = input && (!error.place.file || error.place.file === document.uri.fsPath) ? error.place.line : undefined;
-    const choices = !input ? [again, log] : line === undefined ? [log] : [show, log];
+    const download = 'Download Model…';
+    const absent = input ? /^(\S+) is not on this machine yet/.exec(message)?.[1] : undefined;
+    const choices = !input ? [again, log] : line === undefined ? [...(absent ? [download] : []), log] : [show, log];
     void window.showErrorMessage(message, ...choices).then((choice) => {
       if (choice === again) void this.run(document, ask, { ...way, signal: undefined });
       if (choice === show && line !== undefined) void revealInShell(document.uri, line, (input && error.place.column) || 1);
+      if (choice === download) void commands.executeCommand('symbolicResidue.models.download', absent);
       if (choice === log) this.log.show();
     });
   }

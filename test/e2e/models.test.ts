@@ -26,9 +26,7 @@ const row = (text: string | RegExp): Locator => window.page.locator('.pane-body 
 const spoken = async (text: string): Promise<string> => (await row(text).getAttribute('aria-label')) ?? '';
 
 async function openView(): Promise<void> {
-  const view = window.page.locator('.sidebar .title-label', { hasText: 'Models' });
-  if (!(await view.isVisible())) await window.page.locator('.activitybar a.action-label[aria-label^="Symbolic Residue"]').click();
-  await view.waitFor();
+  await window.command('Symbolic Residue: Focus on Models View');
   await row('pocket-gpt2').waitFor({ timeout: 60_000 });
 }
 
