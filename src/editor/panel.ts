@@ -94,7 +94,6 @@ class Panel {
         // It came as the last part already, unless the run's end was told by the host itself.
         if (event.json !== this.#sent) this.#sendResidue(event.json);
         if (this.#other) void this.compare(this.#other);
-        void this.standing();
         break;
       case 'failed':
         this.#failure = event.failure;
@@ -104,6 +103,7 @@ class Panel {
       case 'ended':
         // A run that was cancelled before anything arrived leaves what there was before it.
         if (!this.#settled) void this.#sendState();
+        else void this.standing();
         break;
     }
   }
