@@ -25,12 +25,8 @@ function isBetween(v8: string, { from, before }: typeof ACCOUNTS_EXTERNAL): bool
   return number >= 1000 * from[0] + from[1] && number < 1000 * before[0] + before[1];
 }
 
-/**
- * What glibc's allocator is asked for. A run makes and lets go of the same large arrays again and again: huge pages are not faulted in
- * 4 KiB at a time, and memory that was let go of is kept for the next array, up to these bytes, rather than given back and zeroed anew
- * (half of the time of a batch of long prompts went there).
- */
-const ALLOCATOR = { 'glibc.malloc.hugetlb': 1, 'glibc.malloc.mmap_threshold': 2 ** 26, 'glibc.malloc.trim_threshold': 2 ** 28 };
+/** glibc asks for huge pages where it can: fresh arrays are then not faulted in 4 KiB at a time. */
+const HUGE_PAGES = 'glibc.malloc.hugetlb';
 
 /** The environment of the engine's process, from that of the one that starts it. */
 export function engineEnvironment(parent: NodeJS.ProcessEnv, { platform = process.platform, electron = false } = {}): NodeJS.ProcessEnv {
@@ -38,10 +34,10 @@ export function engineEnvironment(parent: NodeJS.ProcessEnv, { platform = proces
   // Flags meant for the parent (coverage, loaders, inspectors) stop an engine from starting.
   delete env.NODE_OPTIONS;
   if (electron) env.ELECTRON_RUN_AS_NODE = '1';
-  if (platform !== 'linux') return env;
-  const own = env.GLIBC_TUNABLES ?? '';
+  const tunables = env.GLIBC_TUNABLES ?? '';
   // What a user has set stays as it is.
-  const more = Object.entries(ALLOCATOR).flatMap(([name, value]) => (own.includes(`${name}=`) ? [] : `${name}=${value}`));
-  env.GLIBC_TUNABLES = [...(own === '' ? [] : [own]), ...more].join(':');
+  if (platform === 'linux' && !tunables.includes(`${HUGE_PAGES}=`)) {
+    env.GLIBC_TUNABLES = [...(tunables === '' ? [] : [tunables]), `${HUGE_PAGES}=1`].join(':');
+  }
   return env;
 }

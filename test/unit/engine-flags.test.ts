@@ -16,15 +16,13 @@ describe('how the engine is started', () => {
       expect(engineFlags(v8), v8).toEqual([...everywhere, '--external-memory-accounted-in-global-limit', '--initial-heap-size=384']);
   });
 
-  it('asks glibc for huge pages and to keep memory for the next array, beside what the user asks of it', () => {
+  it('asks glibc for huge pages, beside what the user asks of it', () => {
     const tunables = (own?: string, platform: NodeJS.Platform = 'linux') =>
       engineEnvironment(own === undefined ? {} : { GLIBC_TUNABLES: own }, { platform }).GLIBC_TUNABLES;
-    const kept = 'glibc.malloc.mmap_threshold=67108864:glibc.malloc.trim_threshold=268435456';
-    expect(tunables()).toBe(`glibc.malloc.hugetlb=1:${kept}`);
-    expect(tunables('')).toBe(`glibc.malloc.hugetlb=1:${kept}`);
-    expect(tunables('glibc.malloc.check=3')).toBe(`glibc.malloc.check=3:glibc.malloc.hugetlb=1:${kept}`);
-    expect(tunables('glibc.malloc.hugetlb=0')).toBe(`glibc.malloc.hugetlb=0:${kept}`);
-    expect(tunables(`glibc.malloc.hugetlb=0:${kept}`)).toBe(`glibc.malloc.hugetlb=0:${kept}`);
+    expect(tunables()).toBe('glibc.malloc.hugetlb=1');
+    expect(tunables('')).toBe('glibc.malloc.hugetlb=1');
+    expect(tunables('glibc.malloc.check=3')).toBe('glibc.malloc.check=3:glibc.malloc.hugetlb=1');
+    expect(tunables('glibc.malloc.hugetlb=0')).toBe('glibc.malloc.hugetlb=0');
     expect(tunables(undefined, 'darwin')).toBeUndefined();
     expect(tunables('a.b=1', 'win32')).toBe('a.b=1');
   });
