@@ -175,6 +175,11 @@ describe('the Test Explorer', () => {
 
   it('takes back outcomes that an edit has made stale', async () => {
     const document = await openText('tested.shell.yaml', shell);
+    const item = await until('the items', () => {
+      const found = explorer.shell('tested.shell.yaml');
+      return found && found.children.size > 0 && found;
+    });
+    await runEnds(() => start('Run', new TestRunRequest([item])));
     explorer.clear();
     await setText(document, shell.replace('title: Tested', 'title: Other'));
     await until('the outcomes to be taken back', () => explorer.invalidated.some((id) => id.endsWith('tested.shell.yaml')));
