@@ -213,6 +213,8 @@ describe('authoring', () => {
     const document = await commands.executeCommand<TextDocument | undefined>('symbolicResidue.newShell', 'temporal');
     assert(document?.isUntitled && document.languageId === 'residue-shell');
     assert.match(document.getText(), /^format: 1\nshell: my-shell\n[^]*family: temporal\n[^]*REMEMBER/);
+    // What was said of the empty text is taken back.
+    await until('the finding of the empty text to be taken back', () => languages.getDiagnostics(document.uri).length === 0);
     await ask<DocumentSymbol[]>('vscode.executeDocumentSymbolProvider', document.uri);
     assert.deepEqual(languages.getDiagnostics(document.uri), []);
     await commands.executeCommand('undo');
@@ -220,11 +222,11 @@ describe('authoring', () => {
   });
 
   it('makes a new shell of a selection and of a chat log, and says why it cannot', async () => {
-    const notes = await openText('notes.txt', 'The capital of France is\n');
+    const notes = await openText('capital.txt', 'The capital of France is\n');
     await commands.executeCommand('editor.action.selectAll');
     const selected = await commands.executeCommand<TextDocument | undefined>('symbolicResidue.newShellFromSelection');
     assert(selected && selected !== notes);
-    assert.match(selected.getText(), /title: "A selection of notes\.txt"[^]*prompt: The capital of France is\n/);
+    assert.match(selected.getText(), /title: "A selection of capital\.txt"[^]*prompt: The capital of France is\n/);
     const log = await openText(
       'log.json',
       JSON.stringify({
