@@ -142,7 +142,11 @@ describe('writing a shell in a real browser, with no other extension', () => {
 
   it('makes a new shell of a chat log from its entry in the explorer', async () => {
     await window.page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'log.json' }).click({ button: 'right' });
-    await window.page.locator('.monaco-menu .action-item', { hasText: 'New Shell from Chat Log…' }).first().click();
+    const entry = window.page.locator('.monaco-menu .action-item', { hasText: 'New Shell from Chat Log…' }).first();
+    await entry.waitFor();
+    // A menu takes no click in the moment in which it opens.
+    await window.page.waitForTimeout(600);
+    await entry.click();
     await window.page.locator('.tab.active', { hasText: 'Untitled' }).waitFor();
     await window.page.waitForTimeout(800);
     const shown = await window.editorText();

@@ -80,6 +80,8 @@ describe('pictures of the walkthroughs', () => {
 
   it('models', async () => {
     await window.reset();
-    await eachTheme('models', () => window.command('Symbolic Residue: Choose Model'), quickInput);
+    await window.command('Symbolic Residue: Focus on Models View');
+    await window.page.locator('.monaco-list-row', { hasText: 'pocket-gpt2' }).first().waitFor();
+    await both('models');
   });
 });
