@@ -70,17 +70,30 @@ export class EditorWindow {
   }
 
   async openFile(name: string): Promise<void> {
-    await this.quickInput('Control+P', name);
-    await this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${name}"]`).first().click();
+    await this.pickFile(name);
     await this.page.locator(`.editor-group-container.active .tab.active[data-resource-name="${name}"]`).waitFor();
     await this.page.locator('.editor-group-container.active .monaco-editor.focused').waitFor();
   }
 
   /** Opens a file in whichever editor it has. */
   async openAny(name: string): Promise<void> {
-    await this.quickInput('Control+P', name);
-    await this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${name}"]`).first().click();
+    await this.pickFile(name);
     await this.page.locator(`.editor-group-container.active .tab.active[data-resource-name="${name}"]`).waitFor();
+  }
+
+  /** Picks a file by name. A file that was written a moment ago is not always among those that are searched, so the list is asked for again. */
+  private async pickFile(name: string): Promise<void> {
+    const row = this.page.locator(`.quick-input-list .monaco-list-row[aria-label^="${name}"]`).first();
+    for (let i = 0; ; i++) {
+      await this.quickInput('Control+P', name);
+      try {
+        await row.click({ timeout: 5000 });
+        return;
+      } catch (error) {
+        if (i === 4) throw error;
+        await this.page.keyboard.press('Escape');
+      }
+    }
   }
 
   /** Opens a quick input with a key and fills it. The key is pressed again where it went to a page that was just being shown. */
