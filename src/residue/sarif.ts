@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { commandAnchor, METHODS, patternAnchor } from '../../webview/model/methods.js';
+import { commandAnchor, METHODS, patternAnchor } from '../method-anchors.js';
 import type { Place } from '../errors.js';
 import type { ExpectationResult, Residue } from './types.js';
 

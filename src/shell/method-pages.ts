@@ -1,3 +1,5 @@
+import { commandAnchor } from '../method-anchors.js';
+
 /** What a word of a shell file stands for, beyond its one line in the schema: method, formula and paper. */
 export interface Explained {
   /** Markdown. */
@@ -70,29 +72,10 @@ export const EXPLAINED: Readonly<Record<string, Explained>> = {
   },
 };
 
-/** Heading of docs/methods.md for what each command measures. */
-const COMMAND_PAGES: Readonly<Record<string, string>> = {
-  ANCHOR: 'value-weighted-attention',
-  RECALL: 'logit-lens',
-  INHIBIT: 'attention-knockout',
-  ISOLATE: 'candidates-isolate',
-  STABILIZE: 'scaling-the-heads-of-a-candidate-stabilize',
-  YIELD: 'samples-yield',
-  SENSE: 'signal-of-a-span-sense',
-  WEIGHT: 'scaling-a-spans-values-weight',
-  CANCEL: 'ablating-heads-of-low-salience-cancel',
-  REMEMBER: 'time-anchors',
-  SHIFT: 'position-shift',
-  PREDICT: 'induction-and-prefix-matching',
-  DISTILL: 'instructions-alone-and-together',
-  SPLICE: 'instructions-alone-and-together',
-  NULLIFY: 'nullifying-an-instruction',
-};
-
 /** The page of a command, or of the command in `INHIBIT.effect`. */
 export function pageOfCommand(name: string): string | undefined {
   const [head = ''] = name.split('.');
-  return Object.hasOwn(COMMAND_PAGES, head) ? COMMAND_PAGES[head] : undefined;
+  return commandAnchor(head) ?? undefined;
 }
 
 export function explained(name: string): Explained | undefined {

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { escapeHtml, reportHtml, scriptJson, type ReportAssets } from '../../src/residue/html.js';
 import { anchorOf, methodsHtml } from '../../src/residue/methods-page.js';
 import { generateResidue } from '../helpers/residue-generator.js';
-import { METHODS } from '../../webview/model/methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 
 const assets: ReportAssets = {
   page: 'const a = "<!-- x --></script><script>alert(1)//";\n//# sourceMappingURL=webview.js.map\n',

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { packageRoot } from '../../src/paths.js';
 import { COMMANDS } from '../../src/commands/table.js';
 import { formulaOf } from '../../webview/model/formulas.js';
-import { commandAnchor, METHODS } from '../../webview/model/methods.js';
+import { commandAnchor, METHODS } from '../../src/method-anchors.js';
 
 it('every link to a method leads to a heading of docs/methods.md', () => {
   const text = readFileSync(join(packageRoot(), 'docs', 'methods.md'), 'utf8');

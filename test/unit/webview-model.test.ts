@@ -10,7 +10,7 @@ import { shapeModel } from '../../webview/model/shape.js';
 import { densityText, doseModel, dotModel } from '../../webview/model/hold.js';
 import { FLOOR, mapModel, MEASURES } from '../../webview/model/map.js';
 import { marginModel } from '../../webview/model/margin.js';
-import { METHODS, patternAnchor } from '../../webview/model/methods.js';
+import { METHODS, patternAnchor } from '../../src/method-anchors.js';
 import { salienceModel } from '../../webview/model/salience.js';
 import { stripModel, type StripItem } from '../../webview/model/tokens.js';
 import { closest, headline, verdictModel } from '../../webview/model/verdict.js';

@@ -1,4 +1,4 @@
-import { METHODS } from './methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 
 /**
  * The formula behind each method, as one line for a tooltip; its page in docs/methods.md says the rest. Notation as there: r_l(p) the

@@ -2,7 +2,7 @@ import type { RunTrace } from '../../src/residue/types.js';
 import type { LensMap } from '../../src/residue/types-map.js';
 import type { Table } from './csv.js';
 import { fromLog, nats, number, probability, visible } from './format.js';
-import { METHODS } from './methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 import { rowName } from './view.js';
 
 /** Log-probability at which the ramp begins; below it every cell looks alike. */

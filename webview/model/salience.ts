@@ -1,4 +1,4 @@
-import { METHODS } from './methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 import type { RunTrace } from '../../src/residue/types.js';
 import type { Table } from './csv.js';
 import { nats, number, share } from './format.js';

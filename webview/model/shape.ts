@@ -1,6 +1,6 @@
 import type { Attribution, Residue, RunTrace } from '../../src/residue/types.js';
 import { nats, number, probability, visible } from './format.js';
-import { METHODS } from './methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 
 /** A small number with what it means. */
 export interface Fact {

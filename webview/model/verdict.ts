@@ -1,6 +1,6 @@
 import { clears, steady } from '../../src/residue/standing.js';
 import { standing } from './claims.js';
-import { METHODS, patternAnchor } from './methods.js';
+import { METHODS, patternAnchor } from '../../src/method-anchors.js';
 import type { Residue, RunTrace } from '../../src/residue/types.js';
 import { paraphrasesOf } from './view.js';
 import { nats, number, probability, visible } from './format.js';

@@ -1,4 +1,4 @@
-import { METHODS } from '../model/methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 import { h } from '../dom.js';
 import { linked } from '../link.js';
 import { roving } from '../roving.js';

@@ -1,4 +1,4 @@
-import { METHODS } from '../model/methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 import type { Chart } from 'chart.js';
 import { h } from '../dom.js';
 import type { RunTrace } from '../../src/residue/types.js';

@@ -5,7 +5,7 @@ import { linked } from '../link.js';
 import { roving } from '../roving.js';
 import { effectsTable, recoveryModel } from '../model/cause.js';
 import { nats } from '../model/format.js';
-import { METHODS } from '../model/methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 import { verifyAsk } from '../model/view.js';
 import { runButton } from '../ui.js';
 import { alongX, axis, drawChart } from './chart.js';

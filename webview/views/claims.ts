@@ -1,7 +1,7 @@
 import { level } from '../../src/residue/standing.js';
 import { h } from '../dom.js';
 import { claimsModel, type ClaimRow } from '../model/claims.js';
-import { METHODS } from '../model/methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 import type { Context } from './context.js';
 import { linked } from '../link.js';
 import { roving } from '../roving.js';

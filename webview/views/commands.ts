@@ -2,7 +2,7 @@ import { h } from '../dom.js';
 import { roving } from '../roving.js';
 import { toCsv } from '../model/csv.js';
 import { number, visible } from '../model/format.js';
-import { commandAnchor } from '../model/methods.js';
+import { commandAnchor } from '../../src/method-anchors.js';
 import { evidenceOf, kindsOf } from '../../src/residue/evidence.js';
 import type { Cell, CommandOutcome } from '../../src/residue/types.js';
 import { alongX, axis, drawChart } from './chart.js';

@@ -1,7 +1,7 @@
 import type { Comparison } from '../../src/residue/types-comparison.js';
 import { h } from '../dom.js';
 import { curveModel } from '../model/compare.js';
-import { METHODS } from '../model/methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 import type { Palette } from '../theme.js';
 import { dropdown } from '../ui.js';
 import { axis, drawChart, type Items } from './chart.js';

@@ -1,7 +1,7 @@
 import type { Comparison } from '../../src/residue/types-comparison.js';
 import { h } from '../dom.js';
 import { change, differencesModel, inUnit, type DifferenceRow } from '../model/compare.js';
-import { METHODS } from '../model/methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 import type { Context } from './context.js';
 import { evidenceMark, figure } from './figure.js';
 import { tableBox } from './table-box.js';

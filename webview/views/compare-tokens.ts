@@ -2,7 +2,7 @@ import type { Comparison } from '../../src/residue/types-comparison.js';
 import { h } from '../dom.js';
 import { alignedItems, tokensTable } from '../model/compare.js';
 import { count, visible } from '../model/format.js';
-import { METHODS } from '../model/methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 import type { Context } from './context.js';
 import { figure } from './figure.js';
 

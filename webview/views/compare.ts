@@ -2,7 +2,7 @@ import type { ComparedSide, Comparison } from '../../src/residue/types-compariso
 import { h } from '../dom.js';
 import { dosesTable, headsTable, standingOf } from '../model/compare.js';
 import { nats, number, probability, visible } from '../model/format.js';
-import { METHODS } from '../model/methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 import { button } from '../ui.js';
 import { compareCurves } from './compare-curves.js';
 import { compareDifferences } from './compare-differences.js';

@@ -2,7 +2,7 @@ import { h } from '../dom.js';
 import { linked } from '../link.js';
 import { roving } from '../roving.js';
 import { disruptionModel } from '../model/disruption.js';
-import { METHODS } from '../model/methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 import type { Context } from './context.js';
 import { figure, missing } from './figure.js';
 import { tableBox } from './table-box.js';

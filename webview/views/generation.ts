@@ -1,4 +1,4 @@
-import { METHODS } from '../model/methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 import { h } from '../dom.js';
 import { number, pieces, probability } from '../model/format.js';
 import type { Context } from './context.js';

@@ -3,7 +3,7 @@ import type { RunTrace } from '../../src/residue/types.js';
 import { h } from '../dom.js';
 import { graphModel, readableShare, shownOf, type GraphModel } from '../model/graph.js';
 import { probability } from '../model/format.js';
-import { METHODS } from '../model/methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 import { graphAsk } from '../model/view.js';
 import { button, runButton, tool } from '../ui.js';
 import type { Context } from './context.js';

@@ -1,4 +1,4 @@
-import { METHODS } from '../model/methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 import { doubtsOf } from '../../src/residue/standing.js';
 import { h } from '../dom.js';
 import { sortHeads, verdictText, type HeadKey, type HeadPoint, type HeadsModel } from '../model/heads.js';

@@ -1,4 +1,4 @@
-import { METHODS } from '../model/methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 import type { Plugin } from 'chart.js';
 import { h } from '../dom.js';
 import { densityText, doseModel, dotModel, type DoseModel, type DotModel } from '../model/hold.js';

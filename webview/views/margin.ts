@@ -1,4 +1,4 @@
-import { METHODS } from '../model/methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 import type { Chart, Plugin } from 'chart.js';
 import { h } from '../dom.js';
 import { marginModel, type MarginModel } from '../model/margin.js';

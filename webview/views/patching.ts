@@ -2,7 +2,7 @@ import type { Plugin } from 'chart.js';
 import { h } from '../dom.js';
 import { causedRows, strongestPatches } from '../model/cause.js';
 import { number } from '../model/format.js';
-import { METHODS } from '../model/methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 import { diverging, patchedIn, PATCHED_NAMES, patchingModel, type PatchingModel } from '../model/patching.js';
 import { place } from '../model/place.js';
 import { rampColours } from '../theme.js';

@@ -1,7 +1,7 @@
 import type { RunTrace } from '../../src/residue/types.js';
 import { h } from '../dom.js';
 import { probability, visible } from '../model/format.js';
-import { METHODS } from '../model/methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 import { nextHead, patternCsv, patternTable, rowOf, type Pattern } from '../model/pattern.js';
 import { button, dropdown, tool } from '../ui.js';
 import type { Context } from './context.js';

@@ -1,5 +1,5 @@
 import { h } from '../dom.js';
-import { METHODS } from '../model/methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 import { propagationModel, type GrowthCurve } from '../model/propagation.js';
 import type { Palette } from '../theme.js';
 import { alongX, axis, drawChart } from './chart.js';

@@ -1,4 +1,4 @@
-import { METHODS } from '../model/methods.js';
+import { METHODS } from '../../src/method-anchors.js';
 import { h } from '../dom.js';
 import { count, pieces } from '../model/format.js';
 import { stripModel, type StripFold, type StripModel, type StripToken } from '../model/tokens.js';
