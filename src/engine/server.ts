@@ -8,6 +8,7 @@ import { canonicalResidue, serializePlain } from '../residue/write.js';
 import type { RunShell } from '../run/types.js';
 import type { Shell } from '../shell/types.js';
 import type { KvCache, Model, RunResult } from './api.js';
+import { countSent } from './local/memory.js';
 import { DEFAULT_MODEL } from '../model/catalog.js';
 import { Models, type ModelPlace, type Opener } from './models.js';
 import type {
@@ -149,7 +150,9 @@ export class Server {
         const { data, shape } = sliceArray(array, hook, row, slice);
         for (let offset = 0; offset < data.length; offset += CHUNK) {
           throwIfAborted(signal);
-          await emit({ kind: 'chunk', offset, total: data.length, data: data.subarray(offset, offset + CHUNK) });
+          const part = data.subarray(offset, offset + CHUNK);
+          await emit({ kind: 'chunk', offset, total: data.length, data: part });
+          countSent(part.byteLength);
         }
         return { shape };
       }),

@@ -9,6 +9,7 @@ import type { Engine } from './forward.js';
 import { generate } from './generate.js';
 import { unembedGram } from './gram.js';
 import { lens, unembed } from './lens.js';
+import { shrinkHeap } from './memory.js';
 import { Parts } from './parts.js';
 import { LocalResult } from './result.js';
 import { onnxruntimeVersion } from './sessions.js';
@@ -37,6 +38,7 @@ export async function openLocal(loaded: LoadedModel, options: LocalOptions = {})
   const parts = new Parts(loaded, threads, options.provider ?? 'cpu', options.taps ?? true);
   try {
     await parts.open(options);
+    shrinkHeap();
   } catch (error) {
     await parts.close();
     throw error;
