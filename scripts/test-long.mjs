@@ -93,8 +93,10 @@ const STEPS = [
 ];
 
 const totals = { passed: 0, failed: 0 };
+const failures = [];
 const check = (what, held) => {
   totals[held ? 'passed' : 'failed'] += 1;
+  if (!held) failures.push(what);
   say(`${held ? '✓' : '✗'} ${what}`);
 };
 try {
@@ -111,5 +113,6 @@ try {
 } catch (error) {
   check(error instanceof Error ? error.message : String(error), false);
 }
+for (const line of failures) console.log(`✗ ${line}`);
 console.log(`${totals.passed} passed, ${totals.failed} failed`);
 process.exitCode = totals.failed > 0 || totals.passed === 0 ? 1 : 0;

@@ -1,7 +1,7 @@
 // `npm test`: sets up and runs every check, prints what it does, and ends with `N passed, N failed`.
 // `--only=lint,types,unit,e2e,host` runs some of the steps.
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { ensureInstalled, newerNode, root, run, say } from './setup.mjs';
 
 const only = process.argv
@@ -23,8 +23,11 @@ function count(step, passed, failed) {
 /** A check that is one test by itself. */
 async function check(step, command, args) {
   say(`${step} …`);
-  const code = await run(command, args);
+  const told = [];
+  const code = await run(command, args, { onOutput: (text) => told.push(text) });
   count(step, code === 0 ? 1 : 0, code === 0 ? 0 : 1);
+  // The extension host's tests are one check here, and say which of them failed.
+  if (code !== 0) failures.push(...(told.join('').match(/^ {2}✗ .*$/gm) ?? []).map((line) => `${step} › ${line.slice(4)}`));
   return code === 0;
 }
 
@@ -43,10 +46,17 @@ async function vitest(step, args, env = {}) {
   ];
   const code = await run(newerNode() ?? process.execPath, command, { env });
   if (!existsSync(report)) return count(step, 0, 1);
-  const { numPassedTests, numFailedTests, numPendingTests, numFailedTestSuites, numTotalTests } = JSON.parse(readFileSync(report, 'utf8'));
+  const { numPassedTests, numFailedTests, numPendingTests, numFailedTestSuites, numTotalTests, testResults } = JSON.parse(
+    readFileSync(report, 'utf8'),
+  );
   // A skipped test, an empty run and a file that failed to load are failures: nothing is skipped silently.
   const silent = numPendingTests + (numTotalTests === 0 || (code !== 0 && numFailedTests === 0) ? Math.max(1, numFailedTestSuites) : 0);
   count(step, numPassedTests, numFailedTests + silent);
+  for (const { name, status, message, assertionResults } of testResults) {
+    for (const { status: outcome, fullName, failureMessages } of assertionResults)
+      if (outcome !== 'passed') failures.push(`${relative(root, name)} › ${fullName}: ${failureMessages[0]?.split('\n')[0] ?? outcome}`);
+    if (status !== 'passed' && assertionResults.length === 0) failures.push(`${relative(root, name)}: ${message.split('\n')[0]}`);
+  }
 }
 
 try {

@@ -125,13 +125,13 @@ describe('completion in a real shell', () => {
   if (terminal)
     it('bash', async () => {
       held(await typedIn('bash --noprofile --norc -i', 'source <(residue completion bash)', typed));
-    }, 120_000);
+    });
 
   if (terminal && has('zsh'))
     it('zsh', async () => {
       const setup = 'autoload -Uz compinit; compinit -u -D; source <(residue completion zsh)';
       held(await typedIn('zsh -f -i', setup, typed));
-    }, 120_000);
+    });
 
   if (has('fish'))
     it('fish', () => {
@@ -152,7 +152,7 @@ describe('completion in a real shell', () => {
       expect(ask('residue run --model planted:qk')).toEqual(['planted:qk-collapse']);
       expect(ask('residue run --commands ANCHOR,REC')).toEqual(['ANCHOR,RECALL']);
       expect(ask('residue run --out fol')).toEqual(['folder/']);
-    }, 120_000);
+    });
 });
 
 describe('the documentation of the command line', () => {

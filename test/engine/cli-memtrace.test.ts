@@ -16,7 +16,7 @@ describe('the bundled shell v1.MEMTRACE on Pocket', () => {
   beforeAll(async () => {
     ended = await cli(['run', SHELL, '--json']);
     residue = parseResidue(ended.stdout);
-  }, 180_000);
+  });
   const margin = (run: RunTrace | null | undefined): number => run?.scores?.margin ?? NaN;
 
   it('ends with 0: everything it expects is so', () => {

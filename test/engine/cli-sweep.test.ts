@@ -31,7 +31,7 @@ beforeAll(async () => {
   const whole = await sweep('whole', '--table', at('whole.csv'), '--table', at('whole.md'));
   expect(whole.code, whole.stderr).toBe(2);
   for (const i of [1, 2, 3]) await sweep(`part${i}`, '--shard', `${i}/3`);
-}, 120_000);
+});
 
 describe('a sweep of shells over models', () => {
   it('keeps a row that says why for a model that does not open, and the rest', () => {

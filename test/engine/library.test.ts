@@ -42,7 +42,7 @@ beforeAll(() => {
     symlinkSync(tool(name), join(project, 'node_modules', name), 'junction');
   }
   writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'consumer', private: true, type: 'module' }));
-}, 120_000);
+});
 
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 

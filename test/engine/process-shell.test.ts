@@ -120,25 +120,28 @@ describe('a shell is run in the engine', () => {
   test('a cancel takes effect at once: what was done is kept, or nothing', async () => {
     await client.open({ model: 'pocket' });
     const controller = new AbortController();
-    let at = 0;
+    let aborted = false;
+    const later: string[] = [];
     const outcome: unknown = await client
       .runShell(
         { text: readFileSync(bundled, 'utf8'), file: bundled, npz: join(folder, 'cancelled') },
         {
           signal: controller.signal,
           onProgress: ({ stage }) => {
-            if (!stage.includes('probe') || at) return;
-            at = performance.now();
-            controller.abort();
+            if (aborted) later.push(stage);
+            else if (stage.includes('probe')) {
+              aborted = true;
+              controller.abort();
+            }
           },
         },
       )
       .catch((error: unknown) => error);
-    const took = performance.now() - at;
     if (!(outcome instanceof CancelledError))
       expect(outcome).toMatchObject({ status: 'cancelled', cancelledAt: expect.stringMatching(/\S/) });
-    // 200 ms or one run, with room for a busy machine.
-    expect(took).toBeLessThan(1500);
+    // Within one run: what it did at that moment may still be told, nothing after it.
+    expect(aborted).toBe(true);
+    expect(later.length).toBeLessThanOrEqual(1);
     const written = existsSync(join(folder, 'cancelled')) ? readdirSync(join(folder, 'cancelled')) : [];
     for (const name of written) expect(name).toMatch(/\.npz$/);
     expect((await client.run({ model: 'pocket' }, [1, 2])).length).toBe(2);
