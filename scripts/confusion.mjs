@@ -40,8 +40,9 @@ for (const model of models) {
     if (!label) throw new Error(`test/patterns/labels.yaml has no label for ${residue.shell.id}.`);
     const found = residue.verdict.patterns.find(({ name }) => name === label.pattern);
     const outcome = !found ? 'NM' : found.present ? (label.shows ? 'TP' : 'FP') : label.shows ? 'FN' : 'TN';
-    const row = counts.get(label.pattern) ?? { TP: 0, FP: 0, FN: 0, TN: 0, NM: 0, clear: 0 };
+    const row = counts.get(label.pattern) ?? { TP: 0, FP: 0, FN: 0, TN: 0, NM: 0, clear: 0, without: 0 };
     row[outcome] += 1;
+    if (found?.present && found.null === null) row.without += 1;
     if (found?.present && found.null && found.null.p <= 0.05) row.clear += 1;
     counts.set(label.pattern, row);
     const { failed } = residue.runs[residue.primary].scores ?? {};
@@ -50,12 +51,12 @@ for (const model of models) {
   }
 }
 
-const rows = [...counts].map(([name, { TP, FP, FN, TN, NM, clear }]) => [
+const rows = [...counts].map(([name, { TP, FP, FN, TN, NM, clear, without }]) => [
   `\`${name}\``,
   ...[TP, FP, FN, TN, NM].map(String),
   share(TP, TP + FP),
   share(TP, TP + FN),
-  `${clear} of ${TP + FP}`,
+  `${clear} of ${TP + FP}${without > 0 ? ` (${without}: no room for a null)` : ''}`,
 ]);
 const head = ['pattern', 'TP', 'FP', 'FN', 'TN', 'not measured', 'precision (Wilson 95 %)', 'recall (Wilson 95 %)', 'clear their null'];
 const table = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');

@@ -1,3 +1,4 @@
+import { fadingOf } from '../methods/fading.js';
 import { lensRow } from '../methods/lens.js';
 import { argmax, mean } from '../methods/statistics.js';
 import type { CommandOutcome } from '../residue/types.js';
@@ -84,28 +85,15 @@ function ownTokens({ prompt, lens }: TracedRun, [start, end]: readonly [number, 
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
-function running(flow: SpanFlow): number[] {
-  let total = 0;
-  return flow.contribution.map((row) => (total += sum(row)));
-}
-
 function report(params: SenseParams, here: Sensed, there: Sensed | null): CommandOutcome {
   const name = JSON.stringify(params.span);
-  const attention = here.flow.attention.map((row) => mean(row));
-  const run = running(here.flow);
-  const peakLayer = argmax(run);
-  const peak = run[peakLayer]!;
-  const end = run.at(-1)!;
-  const before = mean(attention.slice(0, peakLayer + 1));
-  const after = attention.slice(peakLayer + 1);
-  const retained = peak > 0 ? end / peak : null;
-  const kept = after.length > 0 && before > 0 ? mean(after) / before : null;
+  const { running, attention, layer: peakLayer, peak, end, retained, kept } = fadingOf(here.flow);
   const ownPeakLayer = argmax(here.own);
   const percent = (x: number): string => `${plain(100 * x)} %`;
   const findings = [
     retained === null
       ? `What the heads bring from ${name} never speaks for the answer: its running contribution ends at ${nats(end)}.`
-      : `What the heads bring from ${name} is highest after layer ${peakLayer} of ${run.length - 1} (${nats(peak)}); ${percent(retained)} of it is left at the end.`,
+      : `What the heads bring from ${name} is highest after layer ${peakLayer} of ${running.length - 1} (${nats(peak)}); ${percent(retained)} of it is left at the end.`,
     kept === null
       ? `There is no layer after that in which attention to ${name} could be kept.`
       : `After that layer attention to ${name} is ${percent(kept)} of what it was before.`,
@@ -137,9 +125,9 @@ function report(params: SenseParams, here: Sensed, there: Sensed | null): Comman
       ownPeakLayer,
     },
     curves: [
-      curve(`Attention to ${name}`, 'attention', 'share, mean over heads', ({ flow }) => flow.attention.map((row) => mean(row))),
+      curve(`Attention to ${name}`, 'attention', 'share, mean over heads', ({ flow }) => fadingOf(flow).attention),
       curve(`Value-weighted flow from ${name}`, 'flow', 'share', ({ flow }) => flow.flow),
-      curve(`Running contribution from ${name}`, 'contribution', 'nats', ({ flow }) => running(flow)),
+      curve(`Running contribution from ${name}`, 'contribution', 'nats', ({ flow }) => fadingOf(flow).running),
       curve(`Probability of the words of ${name}`, 'lens probability', '', ({ own }) => own),
     ],
     tables: [
@@ -153,7 +141,7 @@ function report(params: SenseParams, here: Sensed, there: Sensed | null): Comman
           { label: 'running', unit: 'nats' },
           { label: 'own words after it', unit: 'probability' },
         ],
-        rows: attention.map((share, l) => [l, share, here.flow.flow[l]!, sum(here.flow.contribution[l]!), run[l]!, here.own[l + 1]!]),
+        rows: attention.map((share, l) => [l, share, here.flow.flow[l]!, sum(here.flow.contribution[l]!), running[l]!, here.own[l + 1]!]),
       },
     ],
   };

@@ -59,7 +59,7 @@ export const EXPLAINED: Readonly<Record<string, Explained>> = {
     page: 'failure-patterns',
   },
   'signal-attenuation': {
-    docs: 'In the last quarter of the layers the heads’ contribution from the span is below 25 % of its peak, while attention to it is still half of that at the peak. Null: random spans.',
+    docs: 'What the heads have written from the span toward the answer ends below 25 % of its peak, while attention to it after the peak is at least half of what it was before (SENSE). Null: random spans.',
     page: 'failure-patterns',
   },
   'temporal-dislocation': {

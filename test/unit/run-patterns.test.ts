@@ -117,17 +117,22 @@ describe('signal-attenuation', () => {
     heads: { attention: attention.map((x) => [x]), contribution: contribution.map((x) => [x]) },
   });
 
-  it('is a contribution that is gone where the attention is kept', () => {
+  it('is a signal that is taken back where the attention is kept', () => {
     const kept = [0.1, 0.4, 0.4, 0.4, 0.4, 0.3];
-    expect(attenuation(curve(kept, [0, 2, 1, 0.5, 0.1, 0.1]))).toMatchObject({ present: true, peak: 2, layer: 1, lost: 1.9 });
-    expect(attenuation(curve(kept, [0, 2, 1, 0.5, 0.1, 0.5]))!.present).toBe(false);
-    expect(attenuation(curve([0.1, 0.4, 0.4, 0.4, 0.4, 0.19], [0, 2, 1, 0.5, 0.1, 0.1]))).toMatchObject({ present: false, lost: 0 });
-    expect(attenuation(curve(kept, [0, 0.09, 0, 0, 0, 0]))).toMatchObject({ present: false, score: 0 });
+    expect(attenuation(curve(kept, [0, 2, -0.5, -0.5, -0.5, -0.1]))).toMatchObject({ present: true, peak: 2, layer: 1, lost: 1.6 });
+    expect(attenuation(curve(kept, [0, 2, -0.5, -0.5, -0.5, 0.1]))!.present).toBe(false);
+    expect(attenuation(curve([0.1, 0.4, 0.1, 0.1, 0.1, 0.1], [0, 2, -2, 0, 0, 0]))).toMatchObject({ present: false, lost: 0 });
+    expect(attenuation(curve(kept, [0, 0.09, -0.09, 0, 0, 0]))).toMatchObject({ present: false, score: 0 });
     expect(attenuation(curve([1], [1]))).toBeNull();
   });
 
+  it('is not a signal that was written and is there, though the last layers write nothing more', () => {
+    expect(attenuation(curve([0.1, 0.4, 0.4, 0.4, 0.4, 0.4], [0, 2, 1, 0, 0, 0]))).toMatchObject({ present: false, peak: 3, end: 3 });
+    expect(attenuation(curve([0.1, 0.4], [0, 2]))).toMatchObject({ present: false, kept: null, lost: 0 });
+  });
+
   it('is held against what random spans lose', () => {
-    const fading = { attention: Array<number>(6).fill(0.3), contribution: [0, 2, 1, 0, 0, 0] };
+    const fading = { attention: Array<number>(6).fill(0.3), contribution: [0, 2, -1, -1, 0, 0] };
     const over = { source: 'fact' };
     const here = found(signalAttenuation.detect(sighting(over, { spans: { fact: [3, 4] } }, { 3: fading })));
     expect(here).toMatchObject({ present: true, null: { p: 1 / 33 } });

@@ -1,4 +1,4 @@
-import { mean } from '../../methods/statistics.js';
+import { fadingOf, type Fading } from '../../methods/fading.js';
 import { spansInWords } from '../../methods/significance.js';
 import { nats, plain, quote } from '../words.js';
 import type { SpanMeasures } from '../nulls/spans.js';
@@ -6,16 +6,15 @@ import { detection, type Detector } from './detector.js';
 
 /** Least peak, nats: below it the odds change by less than a tenth, and nothing is there that could fade. */
 const LEAST = 0.1;
-/** Part of its peak below which a contribution is gone. */
+/** Part of its peak below which a signal is gone. */
 const GONE = 0.25;
-/** Part of its attention that must be left for heads still to look. */
+/** Part of the attention that must be left for heads still to look. */
 const KEPT = 0.5;
 
 /**
- * `signal-attenuation`: what the heads of a layer write toward the answer from the span peaks (at 0.1 nats or more), and in the last quarter of the layers is
- * below 25 % of that peak, while their attention to it there is at least 50 % of that at the peak. Score: the part of the peak that is
- * gone, times the part of the attention that is kept (at most 1). Null: what is written at the peak and gone at the end, in nats, of
- * random spans.
+ * `signal-attenuation`: what the heads have written from the span toward the answer (`fadingOf`: the running sum over the layers, as SENSE shows it) reaches
+ * 0.1 nats or more and ends below 25 % of its peak, while attention to the span after the peak is at least 50 % of what it was up to it. Score: the part of the
+ * peak that is gone (at most 1), times the part of the attention that is kept (at most 1). Null: the nats that random spans of its length lose so.
  */
 export const signalAttenuation: Detector = {
   name: 'signal-attenuation',
@@ -29,37 +28,32 @@ export const signalAttenuation: Detector = {
     const { present, score, peak, layer, end, kept } = here;
     const evidence =
       peak < LEAST
-        ? `no layer writes 0.1 nats or more toward the answer from ${quote(source!)}`
-        : `from ${quote(source!)} layer ${layer} writes ${nats(peak)} toward the answer and the last layers ${nats(end)}; their attention to it is ${plain(100 * kept)} % of that layer's`;
+        ? `what the heads write from ${quote(source!)} never reaches 0.1 nats toward the answer`
+        : kept === null
+          ? `what the heads write from ${quote(source!)} toward the answer is highest after the last layer (${nats(peak)})`
+          : `what the heads write from ${quote(source!)} toward the answer is highest after layer ${layer} (${nats(peak)}) and ends at ${nats(end)}; attention to it after that layer is ${plain(100 * kept)} % of what it was up to it`;
     return detection({ present, score, evidence }, here.lost, nulls, `what ${spansInWords(drawn)} lose, nats`);
   },
 };
 
-/** How a span's contribution by layer fades; null in a model of one layer. */
-export function attenuation({ heads }: Pick<SpanMeasures, 'heads'>): {
-  peak: number;
-  layer: number;
-  /** Mean over the last quarter of the layers, nats. */
-  end: number;
-  /** Attention there by that at the peak. */
-  kept: number;
-  /** Nats that are written at the peak and not at the end, where the attention is kept; else 0. */
-  lost: number;
-  score: number;
-  present: boolean;
-} | null {
-  const written = heads.contribution.map((layer) => layer.reduce((a, b) => a + b, 0));
-  const looked = heads.attention.map((layer) => mean(layer));
-  const last = Math.max(1, Math.floor(written.length / 4));
-  const before = written.length - last;
-  if (before < 1) return null;
-  let layer = 0;
-  for (let l = 1; l < before; l++) if (written[l]! > written[layer]!) layer = l;
-  const peak = written[layer]!;
-  const end = mean(written.slice(before));
-  const kept = looked[layer]! > 0 ? mean(looked.slice(before)) / looked[layer]! : 0;
-  if (peak < LEAST) return { peak, layer, end, kept, lost: 0, score: 0, present: false };
+/** How a span's signal fades; null in a model of one layer. */
+export function attenuation({ heads }: Pick<SpanMeasures, 'heads'>):
+  | (Pick<Fading, 'peak' | 'layer' | 'end' | 'kept'> & {
+      /** Nats that were written and are gone in the end, where the attention is kept; else 0. */
+      lost: number;
+      score: number;
+      present: boolean;
+    })
+  | null {
+  if (heads.contribution.length < 2) return null;
+  const { peak, layer, end, kept } = fadingOf(heads);
+  const found = { peak, layer, end, kept };
+  if (peak < LEAST || kept === null) return { ...found, lost: 0, score: 0, present: false };
   const gone = Math.min(1, Math.max(0, 1 - end / peak));
-  const present = end < GONE * peak && kept >= KEPT;
-  return { peak, layer, end, kept, lost: kept >= KEPT ? Math.max(0, peak - end) : 0, score: gone * Math.min(1, kept), present };
+  return {
+    ...found,
+    lost: kept >= KEPT ? peak - end : 0,
+    score: gone * Math.min(1, kept),
+    present: end < GONE * peak && kept >= KEPT,
+  };
 }
