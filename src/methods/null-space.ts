@@ -1,4 +1,5 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
+import { rotated, spectrum, type Tridiagonal } from './tridiagonal.js';
 
 /** Share of the unembedding's squared spectrum that its weak singular directions hold. */
 export const WEAK_SHARE = 0.05;
@@ -7,53 +8,81 @@ export const WEAK_SHARE = 0.05;
 export interface WeakDirections {
   /** How many there are. */
   count: number;
-  /** Orthonormal rows, [count, d_model]. */
-  rows: Float64Array;
   dModel: number;
+  /** Multiply-adds that `inside` takes for one vector of many, roughly. */
+  cost: number;
+  /** ‖part of x in these directions‖² of each x, [d_model]. */
+  inside(vectors: readonly ArrayLike<number>[]): number[];
 }
 
 /**
  * The singular directions of U in the residual stream that hardly reach the logits: those of the smallest singular values which together
  * hold at most `share` of the squared spectrum (cf. Cancedda 2024). U's right singular vectors are the eigenvectors of its Gram matrix, so
- * that the vocabulary's size does not matter.
+ * that the vocabulary's size does not matter. All of them are found at once, which takes a time that grows with d_model³: `wideWeakDirections` is for large ones.
  *
  * @param gram UᵀU, [d_model, d_model], row by row; symmetric.
  */
 export function weakDirections(gram: Float64Array, dModel: number, share = WEAK_SHARE): WeakDirections {
   const matrix = Matrix.from1DArray(dModel, dModel, gram);
   const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(matrix, { assumeSymmetric: true });
-  const total = realEigenvalues.reduce((sum, value) => sum + Math.max(0, value), 0);
-  const order = realEigenvalues.map((_, i) => i).sort((a, b) => realEigenvalues[a]! - realEigenvalues[b]! || a - b);
-  const chosen: number[] = [];
-  let held = 0;
-  for (const i of order) {
-    held += Math.max(0, realEigenvalues[i]!);
-    if (held > share * total) break;
-    chosen.push(i);
-  }
+  const chosen = smallest(realEigenvalues, share);
   const rows = new Float64Array(chosen.length * dModel);
   chosen.forEach((column, r) => {
     for (let i = 0; i < dModel; i++) rows[r * dModel + i] = eigenvectorMatrix.get(i, column);
   });
-  return { count: chosen.length, rows, dModel };
+  const inside = (x: ArrayLike<number>): number => {
+    let sum = 0;
+    for (let r = 0; r < chosen.length; r++) {
+      let dot = 0;
+      for (let i = 0; i < dModel; i++) dot += rows[r * dModel + i]! * x[i]!;
+      sum += dot * dot;
+    }
+    return sum;
+  };
+  return { count: chosen.length, dModel, cost: chosen.length * dModel, inside: (vectors) => vectors.map(inside) };
+}
+
+/**
+ * The same directions, from Q T Qᵀ = UᵀU (`tridiagonalise`), for a wide residual stream. No eigenvector is made: QL on T is run again for the vectors that are asked for, and turns
+ * Qᵀx into x's coordinates in the eigenvectors, exact but for rounding.
+ */
+export function wideWeakDirections(gram: Tridiagonal, share = WEAK_SHARE): WeakDirections {
+  // The same steps give the same eigenvalues in the same order every time, so an index names one.
+  const chosen = smallest(spectrum(gram), share);
+  const inside = (vectors: readonly ArrayLike<number>[]): number[] => {
+    const coordinates = vectors.map((x) => rotated(gram, x));
+    spectrum(gram, coordinates);
+    return coordinates.map((y) => chosen.reduce((sum, i) => sum + y[i]! * y[i]!, 0));
+  };
+  return { count: chosen.length, dModel: gram.n, cost: 8 * gram.n * gram.n, inside };
+}
+
+/** Indexes of the smallest eigenvalues that together hold at most a share of all, in rising order. */
+function smallest(eigenvalues: ArrayLike<number>, share: number): number[] {
+  const values = Array.from(eigenvalues);
+  const total = values.reduce((sum, value) => sum + Math.max(0, value), 0);
+  const order = values.map((_, i) => i).sort((a, b) => values[a]! - values[b]! || a - b);
+  const chosen: number[] = [];
+  let held = 0;
+  for (const i of order) {
+    held += Math.max(0, values[i]!);
+    if (held > share * total) break;
+    chosen.push(i);
+  }
+  return chosen;
 }
 
 /**
  * Logit-null share: the part of ‖x‖² that lies in the weak directions. A vector without a preferred direction has count / d_model.
- * @param x N(r_L(p)), what the unembedding reads, [d_model].
- * @returns A share; 0 of a zero vector.
+ * @param vectors N(r_L(p)), what the unembedding reads, [d_model] each.
+ * @returns A share for each; 0 of a zero vector.
  */
-export function logitNullShare(x: ArrayLike<number>, { count, rows, dModel }: WeakDirections): number {
-  let all = 0;
-  for (let i = 0; i < dModel; i++) all += x[i]! * x[i]!;
-  if (all === 0) return 0;
-  let inside = 0;
-  for (let r = 0; r < count; r++) {
-    let dot = 0;
-    for (let i = 0; i < dModel; i++) dot += rows[r * dModel + i]! * x[i]!;
-    inside += dot * dot;
-  }
-  return Math.min(1, inside / all);
+export function logitNullShares(vectors: readonly ArrayLike<number>[], weak: WeakDirections): number[] {
+  return weak.inside(vectors).map((inside, i) => {
+    let all = 0;
+    for (let k = 0; k < weak.dModel; k++) all += vectors[i]![k]! * vectors[i]![k]!;
+    return all === 0 ? 0 : Math.min(1, inside / all);
+  });
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Model } from '../engine/api.js';
 import type { LensMap } from '../residue/types.js';
-import { nullShareReader, weakDirectionsOf } from './heads/null-space.js';
+import { nullSharesOf, weakDirectionsOf } from './heads/null-space.js';
 import { rowAt } from './trace.js';
 import type { TracedRun } from './types.js';
 import { breathe } from './weights.js';
@@ -67,10 +67,9 @@ async function streamMap(
   positions: readonly number[],
   signal: AbortSignal | undefined,
 ): Promise<Pick<LensMap, 'norm' | 'nullShare'>> {
-  const { nLayers, dModel } = model.spec;
-  const weak = await weakDirectionsOf(model, signal);
-  const affordable = weak !== null && (nLayers + 1) * positions.length * weak.count * dModel <= NULL_BUDGET;
-  const shareOf = affordable ? nullShareReader(model, weak) : null;
+  const { nLayers } = model.spec;
+  const { weak } = await weakDirectionsOf(model, signal);
+  const affordable = weak !== null && (nLayers + 1) * positions.length * weak.cost <= NULL_BUDGET;
   const norm: number[][] = [];
   const nullShare: number[][] = [];
   for (let l = 0; l <= nLayers; l++) {
@@ -78,9 +77,9 @@ async function streamMap(
     const residual = result.get(l < nLayers ? `blocks.${l}.hook_resid_pre` : `blocks.${nLayers - 1}.hook_resid_post`);
     const vectors = positions.map((p) => rowAt(residual, p));
     norm.push(vectors.map(lengthOf));
-    if (shareOf) nullShare.push(vectors.map(shareOf));
+    if (affordable) nullShare.push(nullSharesOf(model, vectors, weak));
   }
-  return { norm, nullShare: shareOf && nullShare };
+  return { norm, nullShare: affordable ? nullShare : null };
 }
 
 /** ‖x‖₂, summed in float64. */

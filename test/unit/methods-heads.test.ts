@@ -5,9 +5,11 @@ import { MEASURES, percentile, rowMeasures } from '../../src/methods/disruption.
 import { entropyGradient } from '../../src/methods/entropy-attribution.js';
 import { headVerdicts, type HeadInPrompt, type HeadPair, type LaterComponent } from '../../src/methods/head-verdict.js';
 import { entropy, logSoftmax } from '../../src/methods/lens.js';
-import { logitNullShare, weakDirections } from '../../src/methods/null-space.js';
+import { logitNullShares, weakDirections, wideWeakDirections } from '../../src/methods/null-space.js';
+import { rotated, spectrum, tridiagonalise, type Tridiagonal } from '../../src/methods/tridiagonal.js';
 import { growth, norm, perturbation, randomDirection } from '../../src/methods/propagation.js';
 import { randomSpans } from '../../src/methods/random-spans.js';
+import { Random } from '../../src/methods/random.js';
 
 const rows = fc.array(fc.double({ min: 0.001, max: 1, noNaN: true }), { minLength: 6, maxLength: 40 }).map((raw) => {
   const sum = raw.reduce((a, b) => a + b, 0);
@@ -85,9 +87,74 @@ describe('logit-null share', () => {
     [50, 46, 3, 1].forEach((value, i) => (gram[i * 5] = value));
     const weak = weakDirections(gram, 4);
     expect(weak.count).toBe(2);
-    expect(logitNullShare([0, 0, 3, 4], weak)).toBeCloseTo(1);
-    expect(logitNullShare([3, 0, 0, 4], weak)).toBeCloseTo(16 / 25);
-    expect(logitNullShare([0, 0, 0, 0], weak)).toBe(0);
+    const vectors = [
+      [0, 0, 3, 4],
+      [3, 0, 0, 4],
+      [0, 0, 0, 0],
+    ];
+    logitNullShares(vectors, weak).forEach((share, i) => expect(share).toBeCloseTo([1, 16 / 25, 0][i]!));
+    expect(weak.inside([])).toEqual([]);
+  });
+
+  /** BᵀB of `rank` random rows B, so that the other eigenvalues are 0, each axis stretched as given. */
+  const randomGram = (n: number, rank: number, seed: number, stretch: (i: number) => number): Float64Array => {
+    const random = new Random(seed);
+    const gram = new Float64Array(n * n);
+    for (let row = 0; row < rank; row++) {
+      const b = Float64Array.from({ length: n }, (_, i) => (random.unit() - 0.5) * stretch(i));
+      for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) gram[i * n + j]! += b[i]! * b[j]!;
+    }
+    return gram;
+  };
+  const reduced = (gram: Float64Array, n: number): Tridiagonal => {
+    const steps = tridiagonalise(gram.slice(), n);
+    for (let step = steps.next(); ; step = steps.next()) if (step.done) return step.value;
+  };
+
+  it('of a wide stream is what all eigenvectors give', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 40 }),
+        fc.integer({ min: 1, max: 60 }),
+        fc.nat(),
+        fc.double({ min: 0, max: 2, noNaN: true }),
+        (n, rank, seed, decay) => {
+          const gram = randomGram(n, rank, seed, (i) => (1 + i) ** -decay);
+          const [all, wide] = [weakDirections(gram, n), wideWeakDirections(reduced(gram, n))];
+          expect(wide.count).toBe(all.count);
+          const random = new Random(seed + 1);
+          const vectors = [0, 1, 2].map(() => Array.from({ length: n }, () => random.unit() - 0.5));
+          logitNullShares(vectors, wide).forEach((share, i) => expect(share).toBeCloseTo(logitNullShares(vectors, all)[i]!, 8));
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('reduces a matrix by reflections that keep its trace, the length of vectors and xᵀAx', () => {
+    const n = 30;
+    const gram = randomGram(n, 50, 3, (i) => 1 + (i % 5));
+    const tri = reduced(gram, n);
+    const x = Array.from({ length: n }, (_, i) => Math.sin(i + 1));
+    const y = rotated(tri, x);
+    const norm = (v: ArrayLike<number>): number => Array.from(v).reduce((sum, k) => sum + k * k, 0);
+    expect(norm(y)).toBeCloseTo(norm(x), 10);
+    const eigenvalues = spectrum(tri, [y]);
+    expect(eigenvalues.reduce((a, b) => a + b)).toBeCloseTo(
+      Array.from({ length: n }, (_, i) => gram[i * n + i]!).reduce((a, b) => a + b),
+      8,
+    );
+    let quadratic = 0;
+    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) quadratic += x[i]! * gram[i * n + j]! * x[j]!;
+    expect(eigenvalues.reduce((sum, value, i) => sum + value * y[i]! ** 2, 0)).toBeCloseTo(quadratic, 8);
+  });
+
+  it('of a diagonal matrix, of equal eigenvalues and of none', () => {
+    const diagonal = Float64Array.from({ length: 25 }, (_, i) => (i % 6 === 0 ? 2 : 0));
+    expect([...spectrum(reduced(diagonal, 5))]).toEqual([2, 2, 2, 2, 2]);
+    const nothing = wideWeakDirections(reduced(new Float64Array(9), 3));
+    expect(nothing.count).toBe(3);
+    expect(logitNullShares([[1, 2, 3]], nothing)[0]).toBeCloseTo(1);
   });
 });
 

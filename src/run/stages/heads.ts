@@ -4,7 +4,7 @@ import type { Attribution } from '../../residue/types.js';
 import { forwardCost } from '../cost.js';
 import { disruptionSection } from '../heads/disruption.js';
 import { nullAttribution } from '../heads/nothing.js';
-import { nullShareOf, weakDirectionsOf } from '../heads/null-space.js';
+import { nullSharesOf, weakDirectionsOf } from '../heads/null-space.js';
 import { errorPropagation, propagationRows } from '../heads/propagation.js';
 import { headsSection } from '../heads/section.js';
 import { TEST_ROWS } from '../heads/test.js';
@@ -27,16 +27,16 @@ export const shape: Stage = {
     const traced = await subject.traced();
     const { trace, prompt } = subject;
     const contributions = contributionsOf(trace.attribution!);
-    const weak = await weakDirectionsOf(model, signal);
-    if (!weak)
-      note(
-        'The logit-null share was not measured: the unembedding of this model is too large for its weak directions to be found in seconds.',
-      );
+    const found = await weakDirectionsOf(model, signal);
+    const { weak } = found;
+    if (weak === null) note(`The logit-null share was not measured: ${found.why}.`);
     const residual = rowAt(traced.result.get(`blocks.${model.spec.nLayers - 1}.hook_resid_post`), traced.position);
+    const reworded = trace.label === 'probe' ? paraphrases : [];
+    const [logitNull, ...others] = weak ? nullSharesOf(model, [residual, ...reworded.map(({ final }) => final)], weak) : [null];
     trace.shape = {
       complexity: participationRatio(contributions),
       parts: contributions.filter((c) => c !== 0).length,
-      logitNull: weak && nullShareOf(model, residual, weak),
+      logitNull: logitNull!,
     };
     trace.disruption = disruptionSection(model, traced, control && (await control.traced()), sourceSpan(shell, prompt.spans), seed);
     const nothing = await nullAttribution(model, traced, trace.scores!, signal);
@@ -44,8 +44,8 @@ export const shape: Stage = {
     if (!weak || trace.label !== 'probe') return;
     const byRun = [
       ...(residue.nullSpace?.byRun ?? []),
-      { name: trace.name, share: trace.shape.logitNull! },
-      ...paraphrases.map(({ final }, i) => ({ name: planned.paraphrases[i]!.name, share: nullShareOf(model, final, weak) })),
+      { name: trace.name, share: logitNull! },
+      ...others.map((share, i) => ({ name: planned.paraphrases[i]!.name, share: share! })),
     ];
     residue.nullSpace = { volume: mean(byRun.map(({ share }) => share)), byRun, directions: weak.count, of: weak.dModel };
   },
