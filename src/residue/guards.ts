@@ -111,6 +111,7 @@ const run = shape({
   'attention?': shape({
     meanByToken: numbers,
     valueWeightedByToken: numbers,
+    'rollout?': shape({ byToken: numbers, spans: record(shape({ share: isNumber, null: orNull(band) })) }),
     spans: record(shape({ attention: matrix, valueWeighted: matrix, contribution: matrix })),
     rows: list(shape({ layer: isNumber, head: isNumber, pattern: numbers })),
   }),

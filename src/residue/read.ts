@@ -89,7 +89,11 @@ function inconsistencyOf(run: RunTrace, layers: number, heads: number): string |
     'salience.causal.attention': salience?.causal?.attention,
     'salience.causal.mlp': salience?.causal?.mlp,
   };
-  const perToken = { 'attention.meanByToken': attention?.meanByToken, 'attention.valueWeightedByToken': attention?.valueWeightedByToken };
+  const perToken = {
+    'attention.meanByToken': attention?.meanByToken,
+    'attention.valueWeightedByToken': attention?.valueWeightedByToken,
+    'attention.rollout.byToken': attention?.rollout?.byToken,
+  };
   // `lens.margin` is empty where there is no rival to take a margin against.
   for (const [name, row] of Object.entries(perRow))
     if (row && row.length !== layers + 1 && !(name === 'lens.margin' && row.length === 0))

@@ -69,6 +69,17 @@ export const REFERENCES: readonly Reference[] = [
       doi: '10.18653/v1/2020.emnlp-main.574',
     },
   }),
+  entry('abnar2020flow', 'attention rollout', (_, run) => run?.attention?.rollout !== undefined, {
+    type: 'inproceedings',
+    author: 'Abnar, Samira and Zuidema, Willem',
+    title: 'Quantifying Attention Flow in Transformers',
+    year: 2020,
+    more: {
+      booktitle: 'Proceedings of the 58th Annual Meeting of the Association for Computational Linguistics',
+      pages: '4190--4197',
+      doi: '10.18653/v1/2020.acl-main.385',
+    },
+  }),
   entry('welleck2019unlikelihood', 'repetition of a continuation (rep-4)', (_, run) => run?.looping !== undefined, {
     author: 'Welleck, Sean and Kulikov, Ilia and Roller, Stephen and Dinan, Emily and Cho, Kyunghyun and Weston, Jason',
     title: 'Neural Text Generation with Unlikelihood Training',

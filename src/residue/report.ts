@@ -12,7 +12,7 @@ import {
   paraphraseLines,
   salienceLines,
 } from './report/evidence.js';
-import { disruptionLines, propagationLines, shapeLines, verdictOfHeadsLines } from './report/heads.js';
+import { disruptionLines, propagationLines, rolloutLines, shapeLines, verdictOfHeadsLines } from './report/heads.js';
 import { graphLines } from './report/graph.js';
 import { paintOf, printable, wrap, type Look } from './report/text.js';
 import { heading, promptLines, runLabel, scoreLines, verdictLines } from './report/verdict.js';
@@ -57,6 +57,7 @@ export function formatReport(residue: Residue, options: Partial<Look> = {}): str
       verdictOfHeadsLines(run, look, paint),
     );
     section('Attention disruption', 'at the answer position (read off)', disruptionLines(run, look, paint));
+    section('Attention rollout', 'of the answer position (read off)', rolloutLines(run, look));
     section('Growth of an error', 'of a hundredth, at the answer position (tested by intervention)', propagationLines(run, look));
     section('Shape of the trace', '(read off)', shapeLines(residue, run, look));
     section('What causes it', '(tested by intervention: activation patching, knockout, ablation)', causeLines(run, look, paint));

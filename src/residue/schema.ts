@@ -178,12 +178,16 @@ const sections: Record<string, Schema> = {
     residual: { type: 'number', minimum: 0, description: '|total − sum of all parts|' },
     byToken: list(nats),
   }),
-  AttentionSection: object({
-    meanByToken: list(share),
-    valueWeightedByToken: list(share),
-    spans: record(object({ attention: matrix, valueWeighted: matrix, contribution: matrix })),
-    rows: list(object({ layer: count, head: count, pattern: list(share) })),
-  }),
+  AttentionSection: object(
+    {
+      meanByToken: list(share),
+      valueWeightedByToken: list(share),
+      rollout: object({ byToken: list(share), spans: record(object({ share, null: nullable(ref('NullBand')) })) }),
+      spans: record(object({ attention: matrix, valueWeighted: matrix, contribution: matrix })),
+      rows: list(object({ layer: count, head: count, pattern: list(share) })),
+    },
+    ['rollout'],
+  ),
   Salience: object({
     direct: object({ attention: list(nats), mlp: list(nats) }),
     flow: nullable(object({ span: string, share: list(share) })),

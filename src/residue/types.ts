@@ -206,6 +206,13 @@ export interface AttentionSection {
   meanByToken: number[];
   /** Value-weighted ‖α v W_O‖, summed over heads and normalised to sum 1, [pos]. */
   valueWeightedByToken: number[];
+  /** Attention rollout (Abnar & Zuidema 2020) of the answer position. A weak measure: it knows neither values nor MLPs. Absent in older files. */
+  rollout?: {
+    /** Shares that sum to 1, [pos]. */
+    byToken: number[];
+    /** Per span: its share, beside that of random spans; null without room for any. */
+    spans: Record<string, { share: number; null: NullBand | null }>;
+  };
   /** Per span: [layer][head] mass of attention; norm of the value-weighted sum; contribution to the margin. */
   spans: Record<string, { attention: number[][]; valueWeighted: number[][]; contribution: number[][] }>;
   /** Pattern rows of the answer position by head, [pos] each; only the heads with the largest |contribution| where all would be too many. */

@@ -160,6 +160,28 @@ generate: { tokens: 24 }
     }
   });
 
+  it('rolls attention out through all layers', () => {
+    for (const [prompt, { attention, position }] of traces()) {
+      const tokens = position + 1;
+      let want = Array.from({ length: tokens }, (_, k) => Number(k === position));
+      for (let l = model.spec.nLayers - 1; l >= 0; l--) {
+        const { data, shape } = arrays(`${prompt}/blocks.${l}.attn.hook_pattern`);
+        const heads = data.length / tokens ** 2;
+        expect(shape.slice(-2)).toEqual([tokens, tokens]);
+        const mean = (q: number, k: number): number =>
+          Array.from({ length: heads }, (_, h) => data[(h * tokens + q) * tokens + k]! / heads).reduce((a, b) => a + b);
+        want = want.map((stays, k) => 0.5 * stays + 0.5 * want.reduce((sum, share, q) => sum + share * mean(q, k), 0));
+      }
+      const { byToken, spans } = attention!.rollout!;
+      expectAgree(byToken, want, 'rollout');
+      const [start, end] = json.prompts[prompt as 'probe'].span;
+      expect(spans['fact']!.share).toBeCloseTo(
+        byToken.slice(start, end).reduce((a, b) => a + b),
+        10,
+      );
+    }
+  });
+
   it('weighs attention', () => {
     for (const [prompt, { attention, salience, position }] of traces()) {
       const norms = arrays(`${prompt}/attn.value_norm`);

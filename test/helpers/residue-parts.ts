@@ -69,6 +69,18 @@ export function generateAttention(
   return {
     meanByToken: softRow(next, T, 4),
     valueWeightedByToken: softRow(next, T, 5),
+    rollout: {
+      byToken: softRow(next, T, 2),
+      spans: Object.fromEntries(
+        Object.keys(spans).map((s) => [
+          s,
+          {
+            share: round(next() ** 3),
+            null: { of: '32 random spans of 1 token', n: 32, median: 0.02, p95: 0.1, sided: 'high', p: 1 / 33 },
+          },
+        ]),
+      ),
+    },
     spans: Object.fromEntries(
       Object.keys(spans).map((s) => [
         s,

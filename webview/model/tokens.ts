@@ -150,7 +150,7 @@ function candidates(run: RunTrace): StripModel['candidates'] {
 function stripTable(run: RunTrace): Table {
   const a = run.attention;
   return {
-    columns: ['position', 'id', 'token', 'spans', 'attention (share)', 'value-weighted (share)', 'contribution (nats)'],
+    columns: ['position', 'id', 'token', 'spans', 'attention (share)', 'value-weighted (share)', 'rollout (share)', 'contribution (nats)'],
     rows: run.tokens.map((t, i) => [
       i,
       t.id,
@@ -161,6 +161,7 @@ function stripTable(run: RunTrace): Table {
         .join(' '),
       a?.meanByToken[i] ?? null,
       a?.valueWeightedByToken[i] ?? null,
+      a?.rollout?.byToken[i] ?? null,
       run.attribution?.byToken[i] ?? null,
     ]),
   };

@@ -1,4 +1,4 @@
-import { doubtsOf, standingOf } from '../standing.js';
+import { doubtsOf, level, standingOf } from '../standing.js';
 import type { AttentionDisruption, HeadMeasure, HeadVerdict } from '../types-heads.js';
 import type { Residue, RunTrace } from '../types.js';
 import { curve } from './chart.js';
@@ -121,6 +121,24 @@ function trappedLine({ trapped }: AttentionDisruption, look: Look): string[] {
     trapped.length === 0 ? 'No head is trapped near the answer position.' : `Trapped near the answer position: ${heads}.`,
     look.width - 2,
   );
+}
+
+/** What attention alone would carry from each span through all layers. */
+export function rolloutLines({ attention }: RunTrace, look: Look): string[] {
+  const spans = Object.entries(attention?.rollout?.spans ?? {});
+  if (spans.length === 0) return [];
+  const rows = spans.map(([name, { share: here, null: band }]) => [
+    printable(name),
+    share(here),
+    band ? `${share(band.median)} (${level(band)})` : '',
+    doubtsOf({ null: band }).join(', '),
+  ]);
+  const sentence =
+    'A weak measure: attention is multiplied through the layers, half of each being the residual stream; values and MLPs are left out, and the answer plays no part in it.';
+  return [
+    ...table([{ label: 'span' }, { label: 'rollout', align: 'right' }, { label: 'random spans' }, { label: '' }], rows, look),
+    ...wrap(sentence, look.width - 2).map((line) => `  ${line}`),
+  ];
 }
 
 /** How an error of a hundredth grows. */

@@ -1,6 +1,7 @@
 import { identityChecks } from '../checks.js';
 import { lensMap } from '../map.js';
 import { collapseSection, observe } from '../observe.js';
+import { rolloutSection } from '../rollout.js';
 import { sourceSpan } from '../patterns.js';
 import type { Stage } from '../stage.js';
 
@@ -18,7 +19,7 @@ export const readOff: Stage = {
     const { attribution, attention, direct, flows, almostSaid } = await observe(model, traced, scores, signal);
     const span = sourceSpan(shell, prompt.spans);
     trace.attribution = attribution;
-    trace.attention = attention;
+    trace.attention = { ...attention!, rollout: rolloutSection(model, traced, seed) };
     trace.salience = { direct, flow: span === null ? null : { span, share: flows[span]!.flow }, causal: null };
     trace.map = await lensMap(model, traced, scores.answer.ids[0]!, signal);
     trace.almostSaid = almostSaid;
