@@ -17,7 +17,7 @@ export interface Almost {
 }
 
 /**
- * Tokens almost said: top-1 with p ≥ 0.1 at some row of the later half (l ≥ L / 2), ending with less than a tenth of that.
+ * Tokens almost said, by the logit lens (nostalgebraist 2020): top-1 with p ≥ 0.1 at some row of the later half (l ≥ L / 2), ending with less than a tenth of that.
  * @param lens [L + 1, vocab] log-probabilities at the answer position.
  * @returns By largest peak first.
  */

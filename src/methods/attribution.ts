@@ -104,6 +104,12 @@ export interface LayerTerms {
   source: Float64Array[];
 }
 
+/**
+ * Direct logit attribution of one layer (Elhage et al. 2021): c_h = z_h · W_O^h · d for each head, split exactly over its source tokens, b_O · d, and mlp_out · d, with d the direction of the logit
+ * difference at p (`logitDirection`). Linear in what the layer wrote; float64 sums of float32 values.
+ * @param direction [d_model], nats per unit of the residual stream.
+ * @returns Nats.
+ */
 export function layerTerms(writes: LayerWrites, weights: LayerWeights, direction: ArrayLike<number>, sizes: Sizes): LayerTerms {
   const directions = headDirections(weights.wO, direction, sizes);
   const head: number[] = [];

@@ -30,7 +30,7 @@ export interface ObservedCollapse {
 }
 
 /**
- * The observed collapse point. With peak = argmax over rows of m, and a lead being one only beyond the noise (and `LEAST_LEAD`):
+ * The observed collapse point, read off the logit lens (nostalgebraist 2020). With peak = argmax over rows of m, and a lead being one only beyond the noise (and `LEAST_LEAD`):
  * did not fail: `none`. m(peak) leads: `lost`, at the first row after the peak from which m stays below τ.
  * Otherwise `never-formed`, at the row from which the control leads to the end; where it never leads by so much, from which its margin
  * stays above τ (null without a control, or where it does not end above τ either).
@@ -39,6 +39,7 @@ export interface ObservedCollapse {
  * @param failed Whether the prompt failed; a prompt may fail with a margin of τ or more when a token that is no rival comes first.
  * @param noise See `pairNoise`, at the peak's row.
  * @param control The control's margins, [L + 1].
+ * @returns Rows are residual rows, 0 … L. Exact: it only compares.
  */
 export function collapsePoint(
   margins: readonly number[],

@@ -59,7 +59,7 @@ export function halfPoint(xs: readonly number[], margins: readonly number[]): nu
   return null;
 }
 
-/** KL divergence of `q` from `p`, Σ p (log p − log q), in nats; both are rows of log-probabilities, [vocab]. */
+/** KL divergence of `q` from `p` (Kullback & Leibler 1951), Σ p (log p − log q), in nats, ∞ where q lacks what p has; both are rows of log-probabilities, [vocab]. */
 export function klDivergence(p: ArrayLike<number>, q: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < p.length; i++) {

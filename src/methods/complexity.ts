@@ -1,5 +1,5 @@
 /**
- * Trace complexity: the participation ratio (Σ|c|)² / Σc² of the contributions to the margin. As many parts of equal size as this would
+ * Trace complexity: the participation ratio (Σ|c|)² / Σc² (Bell & Dean 1970) of the contributions to the margin. As many parts of equal size as this would
  * carry it: 1 when one component does it all, n when n do it alike.
  *
  * @param contributions Nats, in any order, of either sign.

@@ -21,7 +21,11 @@ export interface Conflict {
 }
 
 /**
- * Conflict of two instructions.
+ * Conflict of two instructions (docs/methods.md): with J the Jensen-Shannon divergence (Lin 1991) and π the projection on a solo direction,
+ *
+ *   far = min(J_a, J_b) > J_ab / 2,   suppressed = π_a < ½ and π_b < ½,   score = max(min(J_a, J_b) / J_ab, suppressed · (1 − max(π_a, π_b)))
+ *
+ * limited to [0, 1], and where the nearer output is less than `LEAST_DISTANCE` away, not far.
  * @param toA Jensen-Shannon divergence of the output with both from that of a alone, nats; `toB` alike, `between` of the two alone.
  * @param projections Part of each solo direction that is there with both; null where one has none.
  */

@@ -22,7 +22,7 @@ export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number | nul
   return lengths > 0 ? Math.max(-1, Math.min(1, dot(a, b) / lengths)) : null;
 }
 
-/** (x · d) / (d · d): how much of `direction` is in `vector`, 1 = its whole length; null where the direction has none. */
+/** (x · d) / (d · d), no unit: how much of `direction` is in `vector`, 1 = its whole length; null where the direction has none. */
 export function shareAlong(vector: ArrayLike<number>, direction: ArrayLike<number>): number | null {
   const size = dot(direction, direction);
   return size > 0 ? dot(vector, direction) / size : null;

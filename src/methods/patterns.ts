@@ -41,7 +41,8 @@ export interface Pattern {
 
 /**
  * `recursive-looping`: the recall failed, and the generation loops or attention is trapped in ≥ 25 % of the middle layers' heads.
- * Score: the larger of the looping share of the generation and the share of trapped heads; 0 when the recall did not fail.
+ * Score: the larger of the looping share of the generation, period · repeats / tokens (cf. Welleck et al. 2020), and the share of trapped heads; 0 when the recall
+ * did not fail.
  */
 export function recursiveLooping({ failed, loop, generated, trapped }: LoopingEvidence): Pattern {
   const loopShare = loop ? Math.min(1, (loop.period * loop.repeats) / loop.generated) : 0;
