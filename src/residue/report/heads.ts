@@ -136,7 +136,7 @@ export function rolloutLines({ attention }: RunTrace, look: Look): string[] {
   const sentence =
     'A weak measure: attention is multiplied through the layers, half of each being the residual stream; values and MLPs are left out, and the answer plays no part in it.';
   return [
-    ...table([{ label: 'span' }, { label: 'rollout', align: 'right' }, { label: 'random spans' }, { label: '' }], rows, look),
+    ...table([{ label: 'span' }, { label: 'rollout', align: 'right' }, { label: 'median of random spans' }, { label: '' }], rows, look),
     ...wrap(sentence, look.width - 2).map((line) => `  ${line}`),
   ];
 }
