@@ -1,5 +1,6 @@
 import { commands, Uri, window, workspace, type Disposable, type LogOutputChannel, type TextDocument } from 'vscode';
 import { openAddress } from './address.js';
+import { compareDiff } from './compare-diff.js';
 import type { Engine, RunAsk } from './engine.js';
 import { compareRun, isHistoryRun, openRun, pickRun } from './history.js';
 import { chooseModel } from './models/choose.js';
@@ -59,6 +60,7 @@ const table: Record<string, Handler> = {
     const shown = file ?? (target instanceof Uri ? undefined : panels.active()) ?? (await shellOf(target))?.uri;
     return shown && (await panels.open(shown))?.chooseOther();
   },
+  compareDiff: ({ panels }) => compareDiff(panels),
   newShell: (_, target) => newShell(target),
   newShellFromChatLog: (_, target) => newShellFromChatLog(target),
   newShellFromSelection: () => newShellFromSelection(),

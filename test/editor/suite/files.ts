@@ -1,28 +1,32 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { commands, TabInputCustom, TabInputText, Uri, window, workspace, type TextDocument } from 'vscode';
+import { commands, extensions, TabInputCustom, TabInputText, TabInputTextDiff, Uri, window, workspace, type TextDocument } from 'vscode';
 import type { Comparison } from '../../../src/residue/types-comparison.js';
 import type { Residue } from '../../../src/residue/types.js';
 import { closeEditors, enginePids, folder, openText, setText, until } from './helpers.js';
+import { shellText } from '../../helpers/shell-text.js';
 
-const shell = `format: 1
-shell: filed
-title: Filed
-family: memory
-prompt: |-
-  Tom has a [[fact|red]] ball. Q: What color is Tom's ball? A:
-answer: " red"
-rivals: [" blue"]
-run:
-  - ANCHOR: { span: fact }
-`;
+const shell = shellText({ id: 'filed', title: 'Filed' });
 
 const tabs = (): unknown[] => window.tabGroups.all.flatMap(({ tabs: all }) => all.map(({ input }) => input as unknown));
 const editors = (): string[] =>
   tabs()
     .filter((input) => input instanceof TabInputCustom)
     .map(({ uri }) => uri.path.split('/').at(-1) ?? '');
+/** What the test needs of the git extension, which comes with VS Code. */
+interface GitApi {
+  openRepository(folder: Uri): Promise<unknown>;
+  toGitUri(file: Uri, ref: string): Uri;
+}
+
+async function gitApi(): Promise<GitApi> {
+  const extension = extensions.getExtension<{ getAPI(version: 1): GitApi }>('vscode.git');
+  assert(extension, 'The git extension is not there.');
+  return (await extension.activate()).getAPI(1);
+}
+
 const run = (document: TextDocument): Thenable<Residue | undefined> => commands.executeCommand('symbolicResidue.runShell', document.uri);
 
 describe('residues as files', () => {
@@ -79,6 +83,42 @@ describe('residues as files', () => {
     assert.deepEqual([comparison.a.label, comparison.b.label], ['second', 'first']);
     assert.match(comparison.b.file ?? '', /^history \d{4}-\d\d-\d\d \d\d\.\d\d\.\d\d\.residue\.json$/);
     await commands.executeCommand('workbench.action.files.revert');
+  });
+
+  it('shows what git has changed of a residue file as text, and compares its two versions', async () => {
+    const document = await openText('diffed.shell.yaml', shell.replace('shell: filed', 'shell: diffed'));
+    const residue = await run(document);
+    assert(residue);
+    await closeEditors();
+    const uri = Uri.file(join(folder(), 'diffed.residue.json'));
+    const git = (...args: string[]): Buffer =>
+      execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.org', ...args], { cwd: folder() });
+    try {
+      writeFileSync(uri.fsPath, JSON.stringify(residue, null, 1));
+      git('init', '-q');
+      git('add', 'diffed.residue.json');
+      git('commit', '-q', '-m', 'A residue.');
+      writeFileSync(uri.fsPath, JSON.stringify({ ...residue, shell: { ...residue.shell, id: 'edited' } }, null, 1));
+      const api = await gitApi();
+      await api.openRepository(Uri.file(folder()));
+      const before = api.toGitUri(uri, 'HEAD');
+      await commands.executeCommand('vscode.diff', before, uri);
+      await until('the changes as text', () => tabs().some((input) => input instanceof TabInputTextDiff));
+      assert.deepEqual(editors(), []);
+      const comparison = JSON.parse(
+        (await commands.executeCommand<string | undefined>('symbolicResidue.compareDiff')) ?? 'null',
+      ) as Comparison;
+      assert.deepEqual([comparison.a.label, comparison.b.label], ['edited', 'diffed']);
+      assert.equal(comparison.b.file, 'diffed.residue.json (before)');
+      await closeEditors();
+      // The editor that diffs take is that of either side alone, in every version of VS Code.
+      await commands.executeCommand('vscode.open', before);
+      await until('the earlier version as text', () => tabs().some((input) => input instanceof TabInputText));
+      assert.deepEqual(editors(), []);
+    } finally {
+      await closeEditors();
+      for (const name of ['.git', 'diffed.residue.json']) rmSync(join(folder(), name), { recursive: true, force: true });
+    }
   });
 
   it('serves no file but those of runs that are kept', async () => {
