@@ -9,6 +9,7 @@ import { runHistory } from './history.js';
 import { keptFiles } from './kept-files.js';
 import { languageFeatures } from './language.js';
 import { codeLenses } from './lenses.js';
+import { mcpServer } from './mcp-server.js';
 import { modelsView } from './models/index.js';
 import { Panels } from './panel.js';
 import { residueEditor } from './residue-editor.js';
@@ -48,6 +49,7 @@ export function activate(context: ExtensionContext): void {
     runHistory(results, panels),
     residueTasks(context.asAbsolutePath(join('dist', 'cli.cjs'))),
     ...languageModelTools(engine),
+    mcpServer(context.asAbsolutePath(join('dist', 'cli.cjs'))),
     ...registerCommands({ extension: context.extensionUri, engine, runs, panels, results, log }),
   );
 }

@@ -1,19 +1,15 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CancellationTokenSource, commands, env, LanguageModelTextPart, lm, Uri } from 'vscode';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { CancellationTokenSource, commands, ConfigurationTarget, env, LanguageModelTextPart, lm, Uri, workspace } from 'vscode';
 import type { Answer } from '../../../src/agent/tools.js';
+import { mcp } from './mcp-spy.js';
 import { closeEditors, folder, openText, until } from './helpers.js';
+import { shellText } from '../../helpers/shell-text.js';
 
-const shell = `format: 1
-shell: asked
-family: memory
-prompt: "Tom has a [[fact|red]] ball. Q: What color is Tom's ball? A:"
-answer: " red"
-rivals: [" blue", " green"]
-run: [{ RECALL: {} }]
-verify: false
-`;
+const shell = shellText({ id: 'asked', rivals: [' blue', ' green'], run: ['RECALL: {}'], more: ['verify: false'] });
 
 async function invoke(name: string, input: object, token = new CancellationTokenSource().token): Promise<Answer> {
   const { content } = await lm.invokeTool(name, { input, toolInvocationToken: undefined }, token);
@@ -59,11 +55,35 @@ describe('tools for language models', () => {
     assert(!existsSync(join(folder(), '..', 'x.residue.json')));
   });
 
+  it('offers the server among those of VS Code where the setting says so, and it serves the same tools', async () => {
+    const provider = mcp.providers.get('symbolicResidue');
+    assert(provider, 'No provider of MCP servers was registered.');
+    assert.deepEqual(provider.provideMcpServerDefinitions(), []);
+    const configuration = workspace.getConfiguration('symbolicResidue');
+    await configuration.update('mcpServer', true, ConfigurationTarget.Global);
+    const client = new Client({ name: 'test', version: '1' });
+    try {
+      const [definition] = await until('the definition', () => {
+        const all = provider.provideMcpServerDefinitions();
+        return all.length > 0 && all;
+      });
+      assert(definition);
+      const { command, args, env: extra } = definition;
+      const strings = Object.fromEntries(Object.entries({ ...process.env, ...extra }).map(([name, value]) => [name, String(value ?? '')]));
+      await client.connect(new StdioClientTransport({ command, args, env: strings }));
+      const { tools } = await client.listTools();
+      assert.deepEqual(tools.map(({ name }) => name).sort(), ['probe_prompt', 'read_residue', 'run_shell']);
+      const { content } = await client.callTool({ name: 'read_residue', arguments: { path: '../x.residue.json' } });
+      assert.match(JSON.stringify(content), /outside of the folders/);
+    } finally {
+      await client.close();
+      await configuration.update('mcpServer', undefined, ConfigurationTarget.Global);
+    }
+  });
+
   it('stops when it is told to', async () => {
     const source = new CancellationTokenSource();
-    const long = shell
-      .replace('ball. Q', 'ball. {{walk}}Q')
-      .replace('run:', `vary:\n  walk: { repeat: "They walk. ", times: [${[...Array(60).keys()].join(', ')}] }\nrun:`);
+    const long = shellText({ id: 'asked', times: [...Array(60).keys()] });
     const pending = invoke('residue_run_shell', { text: long }, source.token);
     setTimeout(() => source.cancel(), 200);
     await assert.rejects(pending);

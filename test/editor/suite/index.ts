@@ -6,12 +6,13 @@ export async function run(): Promise<void> {
   if (!report) throw new Error('RESIDUE_HOST_REPORT names no file.');
   const say = (line: string): void => appendFileSync(report, `${line}\n`);
   const { default: Mocha } = await import('mocha');
-  const mocha = new Mocha({ ui: 'bdd', timeout: 120_000, color: false, reporter: 'min' });
+  const mocha = new Mocha({ ui: 'bdd', timeout: 240_000, color: false, reporter: 'min' });
   // `node test/editor/run.mjs --grep=PATTERN`: the tests whose full titles match.
   if (process.env.RESIDUE_HOST_GREP) mocha.grep(new RegExp(process.env.RESIDUE_HOST_GREP));
   mocha.suite.emit('pre-require', globalThis, null, mocha);
   // Before the extension is active: it watches what is made then.
   await import('./explorer-spy.js');
+  await import('./mcp-spy.js');
   await import('./activation.js');
   await import('./agent.js');
   await import('./authoring.js');
