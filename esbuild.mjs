@@ -53,7 +53,9 @@ const entries = {
   // The thread that looks after models: what speaks HTTP is no part of the extension's start.
   hub: { ...node, entryPoints: ['src/hub/worker.ts'], outfile: 'dist/hub.cjs' },
   cli: { ...node, entryPoints: ['src/cli/main.ts'], outfile: 'dist/cli.cjs', banner: { js: '#!/usr/bin/env node\n' + node.banner.js } },
-  // Tools for language models and reports, loaded when they are asked for.
+  // A thread of the extension: residues are made into objects there, and not in the host that other extensions share.
+  residues: { ...node, entryPoints: ['src/editor/residues/worker.ts'], outfile: 'dist/residues.cjs', plugins: [] },
+  // Tools for language models, loaded when they are asked for.
   agent: { ...node, entryPoints: ['src/agent/bundle.ts'], outfile: 'dist/agent.cjs', plugins: [] },
   // Loaded with the first shell that is opened, so that activation does not read it.
   'language-client': { ...node, entryPoints: ['src/editor/language-client.ts'], outfile: 'dist/language-client.cjs', plugins: [] },
@@ -61,8 +63,7 @@ const entries = {
     ...node,
     entryPoints: ['src/language/server.ts'],
     outfile: 'dist/language-server.cjs',
-    // The ready-made validator would be a third of it; in a process of its own there is time to compile one.
-    plugins: [],
+    // With the ready-made validator, half of the bundle: compiling one would hold the first finding of a shell back for half a second.
     // The other form of some libraries asks for its parts in a way that no bundler can follow.
     mainFields: ['module', 'main'],
     alias: {

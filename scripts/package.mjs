@@ -121,6 +121,7 @@ const bundled = [
   'language-server',
   'language-tokens',
   'report',
+  'residues',
   'webview',
 ];
 

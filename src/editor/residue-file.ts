@@ -1,7 +1,6 @@
 import { basename } from 'node:path';
 import { FileSystemError, workspace, type Uri } from 'vscode';
-import { InputError } from '../errors.js';
-import { isResidue } from '../residue/guards.js';
+import { residues } from './residues/thread.js';
 
 /** Largest residue file that is opened, bytes: what the engine takes as one text. */
 const largest = 64 * 1024 * 1024;
@@ -25,27 +24,16 @@ export async function readResidueFile(uri: Uri): Promise<ReadFile> {
     const gone = error instanceof FileSystemError && error.code === 'FileNotFound';
     return refuse(gone ? 'the file is not there.' : 'the file cannot be read.');
   }
+  let text: string;
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    const value = JSON.parse(text) as unknown;
-    const why = await problemOf(value);
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return refuse('it is not UTF-8 text, so it is not a residue.');
+  }
+  try {
+    const why = await residues.ask('check', { json: text });
     return why === null ? { text } : refuse(why);
   } catch (error) {
-    if (error instanceof SyntaxError) return refuse('it is not JSON, so it is not a residue.');
-    return refuse(error instanceof TypeError ? 'it is not UTF-8 text, so it is not a residue.' : 'it is not a residue.');
+    return refuse(error instanceof Error ? error.message : String(error));
   }
-}
-
-/** What keeps a value from being shown; null: nothing. A residue of another version may have sections more or less. */
-async function problemOf(value: unknown): Promise<string | null> {
-  const format = (value as { format?: unknown } | null)?.format;
-  if (typeof format === 'number' && format !== 1) return `it has format ${format}; this version of the extension reads format 1.`;
-  const { checkResidue, inconsistency } = await import('../residue/read.js');
-  if (isResidue(value)) return inconsistency(value);
-  try {
-    checkResidue(value);
-  } catch (error) {
-    if (error instanceof InputError) return `it is not a residue: ${error.message}`;
-  }
-  return 'it is not a residue; `residue run --out` and “Save Residue As…” write one.';
 }

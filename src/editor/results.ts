@@ -4,6 +4,7 @@ import { EventEmitter, workspace, type Disposable, type LogOutputChannel, type U
 import type { Residue } from '../residue/types.js';
 import type { RunAsk } from './engine.js';
 import { namedModel } from './named-model.js';
+import { residues } from './residues/thread.js';
 import type { Change, Fingerprint } from './results/fingerprint.js';
 import { ResultStore, type RunEntry } from './results/store.js';
 import type { Standing } from './results/words.js';
@@ -53,8 +54,9 @@ export class Results implements Disposable {
     private readonly engineFile: string,
     private readonly log: LogOutputChannel,
   ) {
-    this.store = new ResultStore(folder, room, log);
+    this.store = new ResultStore(folder, room, log, async (json) => (await residues.ask('check', { json })) === null);
     this.#disposables = [
+      residues,
       this.#changes,
       this.#models,
       workspace.onDidChangeTextDocument(({ document, contentChanges }) => {
@@ -196,11 +198,6 @@ export class Results implements Disposable {
     return shown && this.store.text(shown.entry.key);
   }
 
-  async residue(uri: Uri): Promise<Residue | undefined> {
-    const json = await this.text(uri);
-    return json === undefined ? undefined : (JSON.parse(json) as Residue);
-  }
-
   async clear(history: boolean): Promise<void> {
     await this.store.clear(history);
     this.#errors.clear();
@@ -219,10 +216,8 @@ export class Results implements Disposable {
 
   /** A result that is kept from another shell with the same text and name. */
   async #adopt(uri: Uri, key: string, json: string, print: Fingerprint): Promise<RunEntry> {
-    const { summarise } = await import('./results/summary.js');
-    const residue = JSON.parse(json) as Residue;
     const { commands } = JSON.parse(print.ask) as { commands: number[] | null };
-    const entry: RunEntry = { at: residue.created, seconds: null, key, print, summary: summarise(residue, commands ?? undefined) };
+    const entry: RunEntry = { seconds: null, key, print, ...(await residues.ask('summary', { json, commands })) };
     await this.store.record(uri.toString(), entry);
     return entry;
   }

@@ -1,6 +1,6 @@
 import { Uri, window, workspace } from 'vscode';
 import type { ToHost } from '../residue/messages.js';
-import type { Residue } from '../residue/types.js';
+import { residues } from './residues/thread.js';
 import type { Results } from './results.js';
 
 type PanelFile = Extract<ToHost, { type: 'save' }>;
@@ -20,8 +20,8 @@ export async function savePanelFile(shell: Uri, { name, mime, data }: PanelFile)
 
 /** Saves the last residue of a shell as `<shell>.residue.json`, in the one form that the command line writes too. */
 export async function saveResidue(shell: Uri, results: Results): Promise<void> {
-  const residue = await results.residue(shell);
-  if (!residue) {
+  const json = await results.text(shell);
+  if (json === undefined) {
     void window.showInformationMessage('There is no residue to save yet: run the shell first.');
     return;
   }
@@ -30,12 +30,11 @@ export async function saveResidue(shell: Uri, results: Results): Promise<void> {
       .split('/')
       .at(-1)
       ?.replace(/\.shell\.ya?ml$/, '') ?? 'shell';
-  await save(suggested(shell, `${stem}.residue.json`), { Residue: ['residue.json', 'json'] }, Buffer.from(await write(residue), 'utf8'));
-}
-
-async function write(residue: Residue): Promise<string> {
-  const { serializeResidue } = await import('../residue/write.js');
-  return serializeResidue(residue);
+  await save(
+    suggested(shell, `${stem}.residue.json`),
+    { Residue: ['residue.json', 'json'] },
+    Buffer.from(await residues.ask('file', { json }), 'utf8'),
+  );
 }
 
 /** Beside the shell's file; for an untitled shell in the workspace folder. */

@@ -1,7 +1,5 @@
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isResidue } from '../../residue/guards.js';
-import type { Residue } from '../../residue/types.js';
 import { sha256, type Fingerprint } from './fingerprint.js';
 import type { RunSummary } from './summary.js';
 
@@ -49,6 +47,8 @@ export class ResultStore {
     private readonly folder: string,
     private readonly room: () => number,
     private readonly log: Log,
+    /** Whether a text is a residue that can be shown. */
+    private readonly holds: (json: string) => Promise<boolean>,
   ) {}
 
   /** JSON text of a kept residue; undefined where there is none. Reading counts as use. */
@@ -63,7 +63,7 @@ export class ResultStore {
     }
     try {
       const json = await readFile(file, 'utf8');
-      if (!isResidue(JSON.parse(json))) throw new Error('it is not a residue of this version');
+      if (!(await this.holds(json))) throw new Error('it is not a residue of this version');
       const now = new Date();
       await utimes(file, now, now);
       this.#remember(key, json);
@@ -74,12 +74,6 @@ export class ResultStore {
       await rm(file, { force: true }).catch(() => undefined);
       return undefined;
     }
-  }
-
-  /** The same as an object. */
-  async residue(key: string): Promise<Residue | undefined> {
-    const json = await this.text(key);
-    return json === undefined ? undefined : (JSON.parse(json) as Residue);
   }
 
   /** Whether a residue is kept, without reading it. */

@@ -1,0 +1,28 @@
+import type { RunSummary } from '../results/summary.js';
+
+/**
+ * What the extension asks of its thread for residues (dist/residues.cjs). A residue has megabytes, and making objects of it takes the
+ * time of several frames: it is done there, and the extension host, which other extensions share, hands texts on.
+ */
+export interface Asks {
+  /** What keeps a text from being shown as a residue, in half a sentence; null: nothing. */
+  check: { params: { json: string }; result: string | null };
+  /** The residue as one HTML file that opens anywhere. */
+  html: { params: { json: string }; result: string };
+  /** The residue's summary for a paper or an issue. */
+  markdown: { params: { json: string }; result: string };
+  /** The residue in the one form that the command line writes too. */
+  file: { params: { json: string }; result: string };
+  /** What the history keeps of a run, and when that was. `commands`: those that were run; null: all. */
+  summary: { params: { json: string; commands: readonly number[] | null }; result: { at: string; summary: RunSummary } };
+}
+
+export type Ask = keyof Asks;
+export type AskParams<A extends Ask> = Asks[A]['params'];
+export type AskResult<A extends Ask> = Asks[A]['result'];
+
+/** Extension → thread. */
+export type ResidueRequest = { [A in Ask]: { id: number; ask: A; params: AskParams<A> } }[Ask];
+
+/** Thread → extension: a result, or why there is none. */
+export type ResidueReply = { id: number; result: unknown } | { id: number; fault: string };
