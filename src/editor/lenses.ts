@@ -15,19 +15,27 @@ const pace = 1000;
 export function codeLenses(runs: Runs, results: Results): Disposable {
   const changed = new EventEmitter<void>();
   let timer: NodeJS.Timeout | undefined;
+  let answering = 0;
   const later = (): void => {
     timer ??= setTimeout(() => {
       timer = undefined;
-      changed.fire();
+      // VS Code drops the question under way when it is told of a change: on a busy machine it would never come to an answer.
+      if (answering > 0) later();
+      else changed.fire();
     }, pace);
   };
   const provider = languages.registerCodeLensProvider(shellSelector, {
     onDidChangeCodeLenses: changed.event,
     provideCodeLenses: async (document) => {
-      const { lenses } = await import('../shell/complete.js');
-      const all = lenses(document.getText());
-      const actions = all.flatMap((lens) => action(lens, document, runs) ?? []);
-      return [...actions, ...(await outcomes(all, document, runs, results))];
+      answering += 1;
+      try {
+        const { lenses } = await import('../shell/complete.js');
+        const all = lenses(document.getText());
+        const actions = all.flatMap((lens) => action(lens, document, runs) ?? []);
+        return [...actions, ...(await outcomes(all, document, runs, results))];
+      } finally {
+        answering -= 1;
+      }
     },
   });
   const listeners = [
