@@ -86,8 +86,9 @@ complete -c residue -f -a '(__residue_complete)'
 Register-ArgumentCompleter -Native -CommandName residue -ScriptBlock {
   param($word, $ast, $cursor)
   $words = @($ast.CommandElements | Select-Object -Skip 1 | Where-Object { $_.Extent.EndOffset -lt $cursor } | ForEach-Object { $_.ToString().Trim('"', "'") })
+  # PowerShell before 7.3 leaves empty words out of what it calls, so the last has a dot in front.
   # Where nothing is returned PowerShell completes files itself.
-  residue complete -- @words "$word" 2>$null | Select-Object -Skip 1 | ForEach-Object {
+  residue complete --dotted -- @words ".$word" 2>$null | Select-Object -Skip 1 | ForEach-Object {
     $value, $what = $_ -split "\`t", 2
     if (-not $what) { $what = $value }
     [System.Management.Automation.CompletionResult]::new($value, $value, 'ParameterValue', $what)
@@ -104,18 +105,22 @@ export function completionCommand(shell: CompletedShell): number {
 
 export interface CompleteOptions {
   line?: string;
+  /** The last word has a dot in front: some shells pass no empty word on. */
+  dotted?: boolean;
   /** bash's COMP_WORDBREAKS: it replaces only what comes after the last of them. */
   breaks?: string;
 }
 
 /** `residue complete`: what the scripts ask for. Says nothing and ends well whatever it is given. */
-export async function completeCommand(residue: Command, typed: readonly string[], { line, breaks = '' }: CompleteOptions): Promise<number> {
+export async function completeCommand(residue: Command, typed: readonly string[], options: CompleteOptions): Promise<number> {
   const [{ shelf }, { plantedIds }, { COMMANDS }] = await Promise.all([
     import('../hub/shelf.js'),
     import('../planted/catalog.js'),
     import('../commands/table.js'),
   ]);
-  const words = line === undefined ? typed : wordsOf(line).slice(1);
+  const { line, dotted, breaks = '' } = options;
+  const given = dotted ? [...typed.slice(0, -1), (typed.at(-1) ?? '.').slice(1)] : typed;
+  const words = line === undefined ? given : wordsOf(line).slice(1);
   const found = complete(residue, words.length > 0 ? words : [''], {
     models: () => {
       try {

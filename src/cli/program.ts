@@ -216,6 +216,7 @@ export function program(end: (code: number) => void): Command {
     .command('complete', { hidden: true })
     .argument('[words...]')
     .option('--line <line>')
+    .option('--dotted')
     .option('--breaks <characters>')
     .allowUnknownOption()
     .action(async (typed: string[], options: CompleteOptions) => end(await completeCommand(residue, typed, options)));

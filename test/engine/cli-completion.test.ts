@@ -8,6 +8,7 @@ import { cliMarkdown, commandsOf } from '../../src/cli/docs.js';
 import { program } from '../../src/cli/program.js';
 import { packageRoot } from '../../src/paths.js';
 import { cli } from '../helpers/cli.js';
+import { powershellProblems } from '../helpers/powershell.js';
 import { temporaryFolder } from '../helpers/reference.js';
 
 const choices: Choices = { models: () => ['pocket', 'pocket-small', 'planted:conflict'], commands: () => ['ANCHOR', 'RECALL', 'INHIBIT'] };
@@ -153,6 +154,54 @@ describe('completion in a real shell', () => {
       expect(ask('residue run --commands ANCHOR,REC')).toEqual(['ANCHOR,RECALL']);
       expect(ask('residue run --out fol')).toEqual(['folder/']);
     });
+});
+
+describe('completion in PowerShell', () => {
+  it('is asked for by a script that holds to the grammar', async () => {
+    const { stdout } = await cli(['completion', 'powershell']);
+    expect(powershellProblems(stdout)).toEqual([]);
+    // What the check would say of a script that is broken in each of these ways.
+    const broken: [from: string, to: string, why: string][] = [
+      ['$what)', '$what', '( is closed by }'],
+      ['param($word, ', 'param(', '$word has no value'],
+      ['Where-Object {', 'Where-Objekt {', 'Where-Objekt is no cmdlet that the script may call'],
+      ["'ParameterValue'", "'ParameterValue", "' is not closed"],
+      ['"`t"', '"`t`"', '" is not closed'],
+    ];
+    for (const [from, to, why] of broken) {
+      expect(stdout).toContain(from);
+      expect(powershellProblems(stdout.replace(from, () => to)).join('\n'), to).toContain(why);
+    }
+  });
+
+  it('completes the word at the cursor, the empty one too, which old versions do not pass on', async () => {
+    const said = async (...words: string[]): Promise<string[]> =>
+      (await cli(['complete', '--dotted', '--', ...words])).stdout
+        .split('\n')
+        .slice(1)
+        .flatMap((found) => (found === '' ? [] : [found.split('\t')[0]!]));
+    expect(await said('.che')).toEqual(['check']);
+    expect(await said('models', '.ver')).toEqual(['verify']);
+    expect(await said('models', '.')).toEqual(expect.arrayContaining(['download', 'verify']));
+    expect(await said('.')).toEqual(expect.arrayContaining(['run', 'check']));
+  });
+
+  if (has('pwsh'))
+    it('works in PowerShell itself', () => {
+      const ask = (line: string): string[] => {
+        const script = `residue completion powershell | Out-String | Invoke-Expression; [System.Management.Automation.CommandCompletion]::CompleteInput(${JSON.stringify(line)}, ${line.length}, $null).CompletionMatches | ForEach-Object CompletionText`;
+        const { stdout } = spawnSync('pwsh', ['-NoProfile', '-Command', script], {
+          cwd: work,
+          env: { ...process.env, PATH: `${bin}:${process.env.PATH}`, HOME: scratch },
+          encoding: 'utf8',
+        });
+        return stdout.trim().split(/\r?\n/);
+      };
+      expect(ask('residue che')).toEqual(['check']);
+      expect(ask('residue models ')).toContain('verify');
+      expect(ask('residue run --model planted:qk')).toEqual(['planted:qk-collapse']);
+      expect(ask('residue run --commands ANCHOR,REC')).toEqual(['ANCHOR,RECALL']);
+    }, 120_000);
 });
 
 describe('the documentation of the command line', () => {
