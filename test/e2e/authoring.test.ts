@@ -1,22 +1,14 @@
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { shellText } from '../helpers/shell-text.js';
 import { EditorWindow } from './window.js';
 
-const text = `format: 1
-shell: my-shell
-family: memory
-prompt: |-
-  Tom has a [[fact|red]] ball. {{walk}}Q: What color is Tom's ball? A:
-control: "Tom has a [[fact|red]] ball. Q: What color is Tom's ball? A:"
-answer: " reddish"
-rivals: [" blue"]
-vary:
-  walk: { repeat: "They walk for a while. ", times: [0, 20, 40] }
-run:
-  - ANCHOR: { span: fatc }
-  - INHIBIT: { span: fact }
-`;
+const text = shellText({
+  id: 'my-shell',
+  times: [0, 20, 40],
+  control: true,
+  answer: ' reddish',
+  run: ['ANCHOR: { span: fatc }', 'INHIBIT: { span: fact }'],
+});
 const right = text.replace('fatc', 'fact');
 const files = {
   'empty.shell.yaml': '',
@@ -36,7 +28,7 @@ const themes = [
 ] as const;
 
 let window: EditorWindow;
-const row = (label: string) => window.page.locator('.suggest-widget.visible .monaco-list-row', { hasText: label }).first();
+const line = (text: string) => window.page.locator('.editor-group-container.active .view-line', { hasText: text }).first();
 
 afterEach(({ task }) => window?.keepIfFailed(task));
 
@@ -49,17 +41,16 @@ describe('writing a shell in a real browser, with no other extension', () => {
 
   it('offers whole shells in an empty file; one is taken and right as it stands', async () => {
     await window.openFile('empty.shell.yaml');
-    await window.page.keyboard.press('Control+Space');
-    for (const family of ['memory', 'value', 'salience', 'temporal', 'instruction']) await row(`shell: ${family}`).waitFor();
+    for (const family of ['memory', 'value', 'salience', 'temporal', 'instruction']) await window.suggest(`shell: ${family}`);
     await window.screenshot('authoring-whole-shells');
-    await row('shell: temporal').click();
+    await (await window.suggest('shell: temporal')).click();
     await window.page.keyboard.press('Escape');
     await window.page.locator('.view-line', { hasText: 'REMEMBER: { spans: [noon, morning], right: noon }' }).waitFor();
     // Its hints come only when nothing is wrong with it.
     await window.page
       .locator('.view-line', { hasText: 'prompt:' })
       .getByText(/tokens/)
-      .waitFor({ timeout: 30_000 });
+      .waitFor();
     await window.page.locator('.squiggly-error').waitFor({ state: 'detached' });
   });
 
@@ -68,13 +59,12 @@ describe('writing a shell in a real browser, with no other extension', () => {
     await window.theme(label);
     await window.page.locator(`.monaco-workbench.${bodyClass}`).waitFor();
     // What the theme before typed was saved by itself.
-    for (const file of ['wrong.shell.yaml', 'typing.shell.yaml'] as const) writeFileSync(join(window.folder, file), files[file]);
-    await window.page.waitForTimeout(500);
+    for (const file of ['wrong.shell.yaml', 'typing.shell.yaml'] as const) await window.write(file, files[file]);
 
     // How the model reads it: the length over the values of vary, boundaries, an answer of several tokens.
     await window.openFile('right.shell.yaml');
     const hints = window.page.locator('.view-line', { hasText: 'prompt:' });
-    await hints.getByText(/\d+.to.\d+.tokens/).waitFor({ timeout: 30_000 });
+    await hints.getByText(/\d+.to.\d+.tokens/).waitFor();
     await window.page
       .locator('.view-line', { hasText: 'answer:' })
       .getByText(/\d+.tokens:/)
@@ -84,12 +74,11 @@ describe('writing a shell in a real browser, with no other extension', () => {
     await window.openFile('typing.shell.yaml');
     await window.goToLine(14);
     await window.page.keyboard.press('End');
-    await window.page.keyboard.press('Control+Space');
-    await row('SENSE').waitFor();
+    await window.suggest('SENSE');
     await window.page.keyboard.type('SENSE');
-    await window.page.waitForTimeout(400);
-    if ((await window.page.locator('.suggest-details-container:visible').count()) === 0) await window.page.keyboard.press('Control+Space');
-    await window.page.locator('.suggest-details', { hasText: 'layer by layer' }).waitFor();
+    const details = window.page.locator('.suggest-details', { hasText: 'layer by layer' });
+    // The first of a window are shown when they are asked for; from then on with every list.
+    await details.waitFor({ timeout: 5000 }).catch(() => window.persist(() => window.page.keyboard.press('Control+Space'), details));
     await window.screenshot(`authoring-completion-${name}`);
     await window.page.keyboard.press('Escape');
     await window.page.keyboard.press('Escape');
@@ -100,18 +89,19 @@ describe('writing a shell in a real browser, with no other extension', () => {
     await window.goToLine(13);
     await window.page.keyboard.press('Home');
     for (let i = 0; i < 4; i++) await window.page.keyboard.press('ArrowRight');
-    await window.page.keyboard.press('Control+K');
-    await window.page.keyboard.press('Control+I');
-    await window.page.locator('.monaco-hover:visible', { hasText: 'Geva et al. 2023' }).first().waitFor();
+    const hover = window.page.locator('.monaco-hover:visible', { hasText: 'Geva et al. 2023' });
+    await window.persist(async () => {
+      await window.page.keyboard.press('Control+K');
+      await window.page.keyboard.press('Control+I');
+    }, hover);
     await window.screenshot(`authoring-hover-${name}`);
     await window.page.keyboard.press('Escape');
 
     await window.goToLine(12);
     await window.page.keyboard.press('F8');
     await window.page.keyboard.press('Escape');
-    await window.page.keyboard.press('Control+.');
     const fix = window.page.locator('.action-widget .monaco-list-row', { hasText: 'Change to fact' }).first();
-    await fix.waitFor();
+    await window.persist(() => window.page.keyboard.press('Control+.'), fix);
     await window.screenshot(`authoring-quick-fix-${name}`);
     await fix.click();
     await window.page.locator('.squiggly-error').first().waitFor({ state: 'detached' });
@@ -124,10 +114,9 @@ describe('writing a shell in a real browser, with no other extension', () => {
     await window.screenshot('authoring-new-shell');
     await list.getByText('instruction', { exact: true }).click();
     await window.page.locator('.tab.active', { hasText: 'Untitled' }).waitFor();
-    await window.page.waitForTimeout(800);
+    await line('family: instruction').waitFor();
     await window.page.keyboard.press('Escape');
     await window.screenshot('authoring-new-shell-text');
-    expect(await window.editorText()).toContain('family: instruction');
     await window.page.keyboard.press('Escape');
     await window.page.keyboard.press('Control+Z');
     await window.page.waitForFunction(
@@ -141,26 +130,23 @@ describe('writing a shell in a real browser, with no other extension', () => {
   });
 
   it('makes a new shell of a chat log from its entry in the explorer', async () => {
-    await window.page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'log.json' }).click({ button: 'right' });
-    const entry = window.page.locator('.monaco-menu .action-item', { hasText: 'New Shell from Chat Log…' }).first();
-    await entry.waitFor();
-    // A menu takes no click in the moment in which it opens.
-    await window.page.waitForTimeout(600);
-    await entry.click();
+    const log = window.page.locator('.explorer-folders-view .monaco-list-row', { hasText: 'log.json' });
+    await window.contextMenu(log, 'New Shell from Chat Log…');
     await window.page.locator('.tab.active', { hasText: 'Untitled' }).waitFor();
-    await window.page.waitForTimeout(800);
-    const shown = await window.editorText();
     for (const part of ['role: system', 'content: What is the capital of France?', 'reply: Lyon.', 'answer: "Lyon"'])
-      expect(shown).toContain(part);
+      await line(part).waitFor();
     await window.screenshot('authoring-new-shell-chat');
   });
 
   it('renames a span where it stands', async () => {
     await window.openFile('right.shell.yaml');
-    await window.page.locator('.view-line', { hasText: 'INHIBIT' }).getByText('fact').first().click();
-    await window.page.keyboard.press('F2');
     const input = window.page.locator('.rename-box input');
-    await input.waitFor();
+    const rename = (): Promise<void> =>
+      window.persist(async () => {
+        await window.page.locator('.view-line', { hasText: 'INHIBIT' }).getByText('fact').first().click({ timeout: 10_000 });
+        await window.page.keyboard.press('F2');
+      }, input);
+    await rename();
     await input.fill('two words');
     await window.page.keyboard.press('Enter');
     await window.page
@@ -170,12 +156,11 @@ describe('writing a shell in a real browser, with no other extension', () => {
       .waitFor();
     await window.screenshot('authoring-rename-refused');
     await window.page.keyboard.press('Escape');
-    await window.page.locator('.view-line', { hasText: 'INHIBIT' }).getByText('fact').first().click();
-    await window.page.keyboard.press('F2');
+    await rename();
     await input.fill('colour');
     await window.page.keyboard.press('Enter');
-    await window.page.locator('.view-line', { hasText: '[[colour|red]]' }).first().waitFor();
-    expect(await window.editorText()).toContain('INHIBIT: { span: colour }');
+    await line('[[colour|red]]').waitFor();
+    await line('INHIBIT: { span: colour }').waitFor();
     await window.screenshot('authoring-renamed');
   });
 });
@@ -191,7 +176,7 @@ describe('in a folder that is not trusted', () => {
     await window.page
       .locator('.view-line', { hasText: 'prompt:' })
       .getByText(/\d+.to.\d+.tokens/)
-      .waitFor({ timeout: 30_000 });
+      .waitFor();
     await window.openFile('wrong.shell.yaml');
     await window.page.locator('.squiggly-error').first().waitFor();
     await window.screenshot('authoring-restricted');

@@ -1,22 +1,19 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseResidue } from '../../src/residue/read.js';
+import { serializeResidue } from '../../src/residue/write.js';
+import { residueFixture } from '../unit/residue-fixture.js';
+import { shellText } from '../helpers/shell-text.js';
 import { EditorWindow } from './window.js';
 
 const shell = 'v1-memtrace.shell.yaml';
-const broken = `format: 1
-shell: broken
-family: memory
-prompt: |-
-  Tom has a [[fact|red]] ball. Q: What color is Tom's ball? A:
-answer: " red"
-run:
-  - ANCHOR: { span: fatc }
-`;
+const broken = shellText({ id: 'broken', rivals: null, run: ['ANCHOR: { span: fatc }'] });
 const files = {
   'broken.shell.yaml': broken,
-  'good.shell.yaml': broken.replace('shell: broken', 'shell: good').replace('fatc', 'fact'),
+  'good.shell.yaml': shellText({ id: 'good', rivals: null }),
+  // Takes long enough to be stopped while it runs, however fast the machine is.
+  'long.shell.yaml': shellText({ id: 'long', times: [...Array(60).keys()] }),
   'notes.txt': "Tom has a red ball. Q: What color is Tom's ball? A: red.\n",
 };
 
@@ -29,6 +26,10 @@ function lineOf(file: string, text: string): number {
 }
 
 const headline = (): Promise<string> => window.panel().locator('.headline').innerText();
+/** Waits until the headline reads so: what a run has left is shown a moment after it has ended. */
+const headlineReads = (text: RegExp | string): Promise<void> => expect.poll(headline, { timeout: 30_000 }).toMatch(text);
+/** Waits until every chart of the panel is drawn. */
+const drawn = (what?: string): Promise<void> => expect.poll(() => window.blankCharts(), { timeout: 30_000, message: what }).toEqual([]);
 
 afterEach(({ task }) => window?.keepIfFailed(task));
 
@@ -51,14 +52,13 @@ describe('the packaged extension in a real browser', () => {
   it('runs the shell at a click and shows its residue beside the editor: verdict, collapse point, charts', async () => {
     await window.openFile(shell);
     await window.goToLine(1);
-    await window.lens('Run shell').click();
-    await window.toast('Running v1-memtrace').waitFor();
+    await window.clickLens('Run shell', window.toast('Running v1-memtrace'));
     const panel = window.panel();
     await panel.locator('.headline').waitFor({ timeout: 60_000 });
     await window.screenshot('panel-while-running');
     await window.runsEnded();
-    expect(await headline()).toMatch(/^Failed: says ".+", should say " yellow"/);
-    expect(await panel.locator('.chips').innerText()).toMatch(/layer \d of 6 \(observed(, unstable)?\)/);
+    await headlineReads(/^Failed: says ".+", should say " yellow"/);
+    await expect.poll(() => panel.locator('.chips').innerText()).toMatch(/layer \d of 6 \(observed(, unstable)?\)/);
     // The collapse point stands in the chart of the margin, which says so to who cannot see it.
     const labels = await panel.locator('canvas').evaluateAll((all) => all.map((canvas) => canvas.getAttribute('aria-label')));
     expect(labels.find((label) => /^margin/i.test(label ?? ''))).toMatch(/never formed|lost at layer \d/);
@@ -72,7 +72,7 @@ describe('the packaged extension in a real browser', () => {
     const commands = await panel.locator('article.command').evaluateAll((all) => all.map((one) => one.getAttribute('aria-label')));
     expect(commands).toEqual(['ANCHOR', 'RECALL', 'INHIBIT']);
     expect(await window.charts()).toBeGreaterThanOrEqual(4);
-    expect(await window.blankCharts()).toEqual([]);
+    await drawn();
     await window.screenshot('panel');
   });
 
@@ -88,13 +88,11 @@ describe('the packaged extension in a real browser', () => {
     ] as const) {
       await window.theme(label);
       await window.page.locator(`.monaco-workbench.${bodyClass}`).waitFor();
-      await window.page.waitForTimeout(700);
-      expect(await window.blankCharts(), label).toEqual([]);
+      await drawn(label);
       await window.screenshot(`panel-${label.toLowerCase().replaceAll(' ', '-')}`);
     }
     await window.page.setViewportSize({ width: 1900, height: 5200 });
-    await window.page.waitForTimeout(1500);
-    expect(await window.blankCharts()).toEqual([]);
+    await drawn('in a tall window');
     await window.screenshot('panel-whole');
     await window.page.setViewportSize({ width: 1500, height: 950 });
   });
@@ -105,6 +103,9 @@ describe('the packaged extension in a real browser', () => {
     const before = await headline();
     const contribution = window.panel().getByText('contribution', { exact: true }).first();
     await contribution.click();
+    const chosen = window.panel().locator('[aria-pressed="true"], [aria-checked="true"]').filter({ hasText: 'contribution' });
+    await chosen.first().waitFor();
+    // The page writes its state down a moment later.
     await window.page.waitForTimeout(500);
     await window.panelTab().click();
     await window.openFile('notes.txt');
@@ -112,47 +113,51 @@ describe('the packaged extension in a real browser', () => {
     await window.panelTab().click();
     await window.panel().locator('.headline').waitFor();
     expect(await headline()).toBe(before);
-    expect(await window.panel().locator('[aria-pressed="true"], [aria-checked="true"]').allInnerTexts()).toContain('contribution');
+    await chosen.first().waitFor();
   });
 
   it('has the panel back after the window was reloaded, without a run', async () => {
+    // What is written down of the panel of the test before is gone first: it would be taken for that of this one.
+    await window.stateKept('shellUri', false, 20_000).catch(() => undefined);
     await window.openFile(shell);
     await window.command('Symbolic Residue: Show Residue');
     await window.panel().locator('.headline').waitFor();
     const before = await headline();
-    // VS Code in a browser writes its own state down every five seconds, when idle; a page that goes cannot wait for it.
-    await window.page.waitForTimeout(10_000);
+    // A page that goes cannot wait until VS Code has written its own state down.
+    await window.stateKept('shellUri', true);
     await window.page.reload();
     await window.ready();
     await window.panel().locator('.headline').waitFor({ timeout: 60_000 });
     expect(await headline()).toBe(before);
-    expect(await window.blankCharts()).toEqual([]);
+    await drawn();
     // The extension host was made anew, and nothing asked for an engine.
     expect(window.engines()).toEqual([]);
     // It is a living panel: its button runs the shell.
-    await window.panel().getByText('Run again').first().click();
-    await window.toast('Running v1-memtrace').waitFor();
+    await window.persist(
+      () => window.panel().getByText('Run again').first().click({ timeout: 20_000 }),
+      window.toast('Running v1-memtrace'),
+    );
     await window.runsEnded();
-    expect(await headline()).toBe(before);
+    await expect.poll(headline, { timeout: 30_000 }).toBe(before);
   });
 
   it('opens the page of a measure from the panel', async () => {
     await window.openFile(shell);
     await window.command('Symbolic Residue: Show Residue');
-    await window.panel().getByText('logit lens').first().click();
-    await window.page.locator('.tab', { hasText: /methods\.md/ }).waitFor();
+    const methods = window.page.locator('.tab', { hasText: /methods\.md/ });
+    await window.persist(() => window.panel().getByText('logit lens').first().click({ timeout: 20_000 }), methods);
   });
 
   it('saves the residue, valid, where it is told', async () => {
     await window.openFile(shell);
     await window.command('Symbolic Residue: Save Residue As…');
     const input = window.page.locator('.quick-input-widget input.input');
-    await vi.waitUntil(async () => (await input.inputValue()).endsWith('v1-memtrace.residue.json'), 20_000);
+    await vi.waitUntil(async () => (await input.inputValue()).endsWith('v1-memtrace.residue.json'), 60_000);
     await input.press('Enter');
     await window.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
     const path = join(window.folder, 'v1-memtrace.residue.json');
-    await vi.waitUntil(() => existsSync(path), 10_000);
-    const residue = parseResidue(readFileSync(path, 'utf8'));
+    // It is there before all of it is written.
+    const residue = await vi.waitFor(() => parseResidue(readFileSync(path, 'utf8')), { timeout: 60_000, interval: 200 });
     expect(residue.status).toBe('complete');
     expect(residue.shell.file).toBe(shell);
   });
@@ -160,41 +165,38 @@ describe('the packaged extension in a real browser', () => {
   it('runs one command of a shell from its lens', async () => {
     await window.openFile(shell);
     await window.goToLine(lineOf(shell, 'INHIBIT:'));
-    await window.lens('Run INHIBIT').click();
-    await window.toast('Running v1-memtrace').waitFor();
+    await window.clickLens('Run INHIBIT', window.toast('Running v1-memtrace'));
     await window.runsEnded();
     const articles = window.panel().locator('article.command');
-    await articles.first().waitFor();
-    expect(await articles.evaluateAll((all) => all.map((one) => one.getAttribute('aria-label')))).toEqual(['INHIBIT']);
+    await expect
+      .poll(() => articles.evaluateAll((all) => all.map((one) => one.getAttribute('aria-label'))), { timeout: 30_000 })
+      .toEqual(['INHIBIT']);
   });
 
   it('tells that its engine was killed in mid-run, and runs again at a click', async () => {
-    await window.openFile(shell);
+    await window.openFile('long.shell.yaml');
     await window.goToLine(1);
-    // Nothing has changed, so the lens would open the result that is there.
     await window.command('Symbolic Residue: Run Shell Again, Ignoring the Cached Result');
-    await window.toast('Running v1-memtrace').waitFor();
+    await window.toast('Running long').waitFor();
     await window.lens('Cancel').waitFor();
-    const [pid] = window.engines();
-    expect(pid).toBeDefined();
-    process.kill(pid ?? 0, 'SIGKILL');
+    const pid = await vi.waitUntil(() => window.engines()[0], { timeout: 30_000, interval: 100 });
+    process.kill(pid, 'SIGKILL');
     const toast = window.toast('Run Again');
     await toast.waitFor();
     expect(await toast.innerText()).toMatch(/engine/);
     await window.screenshot('engine-killed');
-    await toast.getByText('Run Again').click();
-    await window.toast('Running v1-memtrace').waitFor();
-    await window.runsEnded();
-    expect(await headline()).toMatch(/^Failed/);
+    await window.persist(() => toast.getByText('Run Again').click({ timeout: 10_000 }), window.toast('Running long'));
+    await vi.waitUntil(() => window.engines().length > 0, { timeout: 30_000 });
     expect(window.engines()).not.toContain(pid);
+    await window.command('Symbolic Residue: Cancel Run');
+    await window.runsEnded();
   });
 
   it('cancels a run from its notification and keeps what had arrived', async () => {
-    await window.openFile(shell);
+    await window.openFile('long.shell.yaml');
     await window.goToLine(1);
-    // Nothing has changed, so the lens would open the result that is there.
     await window.command('Symbolic Residue: Run Shell Again, Ignoring the Cached Result');
-    const toast = window.toast('Running v1-memtrace');
+    const toast = window.toast('Running long');
     await toast.waitFor();
     await window
       .panel()
@@ -203,7 +205,8 @@ describe('the packaged extension in a real browser', () => {
       .waitFor();
     await toast.hover();
     await toast.getByText('Cancel', { exact: true }).click();
-    await toast.waitFor({ state: 'detached', timeout: 5000 });
+    // All of it would take minutes.
+    await toast.waitFor({ state: 'detached', timeout: 30_000 });
     expect(await window.toast(/engine|error/i).count()).toBe(0);
     await window.lens('Run shell').waitFor();
     await window.screenshot('cancelled');
@@ -219,8 +222,9 @@ describe('the packaged extension in a real browser', () => {
     await window.screenshot('problems');
     await problem.dblclick();
     await window.page.locator('.monaco-editor.focused').waitFor();
-    await window.page.keyboard.press('Control+.');
-    await window.page.locator('.action-widget').getByText('Change to fact').click();
+    const fix = window.page.locator('.action-widget').getByText('Change to fact');
+    await window.persist(() => window.page.keyboard.press('Control+.'), fix);
+    await fix.click();
     await window.page.locator('.squiggly-error').first().waitFor({ state: 'detached' });
     expect(await window.editorText()).toContain('span: fact }');
     await window.page.keyboard.press('Control+J');
@@ -232,22 +236,19 @@ describe('the packaged extension in a real browser', () => {
     await window.page.keyboard.press('End');
     await window.page.keyboard.press('Enter');
     await window.page.keyboard.type('- ');
-    await window.page.keyboard.press('Control+Space');
-    const widget = window.page.locator('.suggest-widget.visible');
-    for (const name of ['ANCHOR', 'RECALL', 'INHIBIT']) await widget.getByText(name).first().waitFor();
+    for (const name of ['ANCHOR', 'RECALL', 'INHIBIT']) await window.suggest(name);
     await window.screenshot('completion-commands');
     await window.page.keyboard.press('Escape');
     await window.page.keyboard.type('INHIBIT: { span: ');
-    await window.page.keyboard.press('Control+Space');
-    await widget.locator('.monaco-list-row', { hasText: 'fact' }).first().waitFor();
+    await window.suggest('fact');
     await window.screenshot('completion-spans');
     await window.page.keyboard.press('Escape');
   });
 
   it('says which model is used and offers others', async () => {
     await window.openFile('good.shell.yaml');
-    await window.statusBar('Model of the shell').click();
     const list = window.page.locator('.quick-input-list');
+    await window.persist(() => window.statusBar('Model of the shell').click({ timeout: 10_000 }), list.getByText('pocket'));
     for (const text of ['pocket', 'Choose a folder…', 'Choose a file…']) await list.getByText(text).first().waitFor();
     await window.screenshot('choose-model');
     await window.page.keyboard.press('Escape');
@@ -259,8 +260,8 @@ describe('the packaged extension in a real browser', () => {
     await window.command('Symbolic Residue: Probe Selected Text');
     await window.panel().locator('.headline').waitFor({ timeout: 60_000 });
     await window.runsEnded();
-    expect(await window.editorText()).toContain('answer: " red"');
-    expect(await headline()).toMatch(/" red"/);
+    await window.page.locator('.editor-group-container.active .view-line', { hasText: 'answer: " red"' }).waitFor();
+    await headlineReads(/" red"/);
     await window.screenshot('probe');
   });
 
@@ -271,7 +272,8 @@ describe('the packaged extension in a real browser', () => {
 
 describe('a folder that is not trusted', () => {
   beforeAll(async () => {
-    window = await EditorWindow.open({ files, trust: false, show: 'broken.shell.yaml' });
+    const kept = { 'kept.residue.json': serializeResidue(residueFixture()) };
+    window = await EditorWindow.open({ files: { ...files, ...kept }, trust: false, show: 'broken.shell.yaml' });
   });
   afterAll(() => window?.close());
 
@@ -286,5 +288,23 @@ describe('a folder that is not trusted', () => {
     await window.toast('Restricted Mode').waitFor();
     expect(window.engines()).toEqual([]);
     await window.screenshot('restricted');
+  });
+
+  it('shows a residue file whole, with its buttons that would run something off', async () => {
+    await window.openAny('kept.residue.json');
+    const panel = window.panel();
+    await panel.locator('.headline').waitFor();
+    await drawn();
+    const runs = panel.locator('.button', { hasText: /^(Run|Verify|Make)/ });
+    expect(await runs.count()).toBeGreaterThan(0);
+    for (const one of await runs.all()) {
+      expect(await one.getAttribute('aria-disabled')).toBe('true');
+      await one.dispatchEvent('click');
+    }
+    // Its own notes and what was measured are read off the file; no process that could open a model was started for it.
+    expect(await window.toast(/Running|engine/).count()).toBe(0);
+    expect(window.engines()).toEqual([]);
+    expect(window.complaints).toEqual([]);
+    await window.screenshot('restricted-residue');
   });
 });

@@ -5,18 +5,12 @@ import type { Locator } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { folderFiles, HubServer } from '../helpers/hub-server.js';
 import { EditorWindow } from './window.js';
+import { shellText } from '../helpers/shell-text.js';
 
 const REPO = 'symbolic/pocket';
 const WEIGHTS = 'model.safetensors';
 const pocket = join('media', 'models', 'pocket');
-const shell = `format: 1
-shell: own
-family: memory
-prompt: |-
-  Tom has a [[fact|red]] ball. Q: What color is Tom's ball? A:
-answer: " red"
-rivals: [" blue"]
-`;
+const shell = shellText({ id: 'own', run: [] });
 
 let server: HubServer;
 let models: string;
@@ -28,10 +22,10 @@ const spoken = async (text: string): Promise<string> => (await row(text).getAttr
 async function openView(): Promise<void> {
   // A window that is reloaded shows the view again by itself.
   const title = window.page.locator('.sidebar .title-label').first();
-  await title.waitFor({ timeout: 60_000 });
+  await title.waitFor();
   if (!(await title.innerText()).includes('Symbolic Residue'))
     await window.page.locator('.activitybar a.action-label[aria-label^="Symbolic Residue"]').click();
-  await row('pocket-gpt2').waitFor({ timeout: 60_000 });
+  await row('pocket-gpt2').waitFor();
 }
 
 /** Clicks one of the buttons that a row shows under the mouse. */
@@ -60,8 +54,8 @@ describe('the Models view', () => {
 
   it('lists what comes with the extension and what lies in the workspace, each opened, in words', async () => {
     await openView();
-    await row(/pocket-gpt2.*gpt2 · .+ parameters · \S+ · .+B/).waitFor({ timeout: 60_000 });
-    await row(/models\/small.*llama/).waitFor({ timeout: 60_000 });
+    await row(/pocket-gpt2.*gpt2 · .+ parameters · \S+ · .+B/).waitFor();
+    await row(/models\/small.*llama/).waitFor();
     expect(await spoken('pocket-gpt2')).toMatch(
       /^pocket-gpt2, bundled, gpt2, .+ parameters, \S+, .+B\. It opens: gpt2, \d+ layers, licence mit\. Not checked yet\./,
     );
@@ -94,13 +88,13 @@ describe('the Models view', () => {
     await input.fill(REPO);
     await window.page.locator('.quick-input-list .monaco-list-row', { hasText: 'look it up on the Hub' }).click();
     const dialog = window.page.locator('.monaco-dialog-box');
-    await dialog.waitFor({ timeout: 30_000 });
+    await dialog.waitFor();
     expect(await dialog.innerText()).toMatch(
       /Download symbolic\/pocket\?[\s\S]*MB in 5 files from 127\.0\.0\.1:\d+[\s\S]*llama, licence mit, commit c0c0c0c0c0c0/,
     );
     await window.screenshot('models-confirm');
     await dialog.locator('.monaco-button', { hasText: 'Download' }).click();
-    await row(/symbolic\/pocket.*[1-9]\d? % · .+\/s · .+ left · of [\d.]+ [kM]B/).waitFor({ timeout: 60_000 });
+    await row(/symbolic\/pocket.*[1-9]\d? % · .+\/s · .+ left · of [\d.]+ [kM]B/).waitFor();
     await window.screenshot('models-downloading');
     await act(REPO, 'Pause Download');
     await row(/symbolic\/pocket.*paused · \d+ % of/).waitFor();
@@ -111,20 +105,20 @@ describe('the Models view', () => {
 
   it('goes on after the window was reloaded, from the byte it had, and offers the model for use', async () => {
     await window.page.reload();
-    await window.page.locator('.monaco-workbench .part.statusbar').waitFor({ timeout: 60_000 });
+    await window.page.locator('.monaco-workbench .part.statusbar').waitFor();
     await openView();
-    await row(/symbolic\/pocket.*paused · \d+ % of/).waitFor({ timeout: 60_000 });
+    await row(/symbolic\/pocket.*paused · \d+ % of/).waitFor();
     server.fault = () => undefined;
     server.seen.length = 0;
     await act(REPO, 'Resume Download');
-    await window.toast('symbolic/pocket was downloaded, and its SHA-256 is right.').waitFor({ timeout: 60_000 });
+    await window.toast('symbolic/pocket was downloaded, and its SHA-256 is right.').waitFor();
     expect(server.seen.filter(({ where }) => where === 'cdn').map(({ headers }) => headers.range)).toEqual([
       expect.stringMatching(/^bytes=[1-9]\d*-$/),
     ]);
     const folder = join(models, 'models--symbolic--pocket');
     expect(readFileSync(join(folder, WEIGHTS)).equals(readFileSync(join(pocket, WEIGHTS)))).toBe(true);
     await window.toast('symbolic/pocket was downloaded').locator('.monaco-button', { hasText: 'Use Model' }).click();
-    await row(/symbolic\/pocket.*in use · llama · .+ parameters/).waitFor({ timeout: 60_000 });
+    await row(/symbolic\/pocket.*in use · llama · .+ parameters/).waitFor();
     expect(await spoken(REPO)).toMatch(/Verified on \d{4}-\d\d-\d\d: all files are as the Hub lists them\./);
     await window.screenshot('models-done');
   });
@@ -132,11 +126,10 @@ describe('the Models view', () => {
   it('runs a shell that names no model on the downloaded one', async () => {
     await window.openFile('own.shell.yaml');
     expect(await window.statusBar('Model of the shell').innerText()).toContain('pocket');
-    await window.lens('Run shell').click();
     const panel = window.panel();
-    await panel.locator('.headline').waitFor({ timeout: 90_000 });
+    await window.clickLens('Run shell', panel.locator('.headline'));
     await window.runsEnded();
-    expect(await panel.locator('body').innerText()).toContain(REPO);
+    await expect.poll(() => panel.locator('body').innerText(), { timeout: 30_000 }).toContain(REPO);
     await window.screenshot('models-used');
   });
 
@@ -145,7 +138,7 @@ describe('the Models view', () => {
     await window.page.locator('.quick-input-widget input.input').fill('symbolic/none');
     await window.page.locator('.quick-input-list .monaco-list-row', { hasText: 'look it up on the Hub' }).click();
     const toast = window.toast(/has no model symbolic\/none, or it is private: check the name, or set an access token\./);
-    await toast.waitFor({ timeout: 30_000 });
+    await toast.waitFor();
     await toast.locator('.monaco-button', { hasText: 'Set Access Token…' }).click();
     const input = window.page.locator('.quick-input-widget input.input');
     await input.waitFor();
@@ -157,18 +150,16 @@ describe('the Models view', () => {
     await window.command('Symbolic Residue: Download Model…');
     await window.page.locator('.quick-input-widget input.input').fill('symbolic/none');
     await window.page.locator('.quick-input-list .monaco-list-row', { hasText: 'look it up on the Hub' }).click();
-    await window.toast(/has no model symbolic\/none\./).waitFor({ timeout: 30_000 });
+    await window.toast(/has no model symbolic\/none\./).waitFor();
     expect(server.seen[0]?.headers.authorization).toBe('Bearer hf_sesame');
     await window.command('Notifications: Clear All Notifications');
   });
 
   it('verifies a model byte by byte, and deletes a downloaded one once that is confirmed', async () => {
     await openView();
-    await row(REPO).click({ button: 'right' });
-    await window.page.locator('.monaco-menu .action-label', { hasText: 'Verify SHA-256' }).click();
-    await window.toast(/symbolic\/pocket: Verified on .+: all files are as the Hub lists them\./).waitFor({ timeout: 60_000 });
-    await row(REPO).click({ button: 'right' });
-    await window.page.locator('.monaco-menu .action-label', { hasText: 'Delete Model…' }).click();
+    await window.contextMenu(row(REPO), 'Verify SHA-256');
+    await window.toast(/symbolic\/pocket: Verified on .+: all files are as the Hub lists them\./).waitFor();
+    await window.contextMenu(row(REPO), 'Delete Model…');
     const dialog = window.page.locator('.monaco-dialog-box');
     await dialog.waitFor();
     expect(await dialog.innerText()).toContain('Delete symbolic/pocket from this machine?');
@@ -189,7 +180,7 @@ describe('the Models view in an untrusted workspace', () => {
       cpSync(join('media', 'models', 'pocket-small'), join(window.folder, 'models', 'small'), { recursive: true });
       await openView();
       await window.page.getByText('Restricted Mode: models of this workspace are neither listed nor opened.').waitFor();
-      await row(/pocket-gpt2.*gpt2/).waitFor({ timeout: 60_000 });
+      await row(/pocket-gpt2.*gpt2/).waitFor();
       expect(await row('models/small').count()).toBe(0);
       await window.screenshot('models-restricted');
     } finally {

@@ -1,25 +1,16 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EditorWindow } from './window.js';
+import { shellText } from '../helpers/shell-text.js';
 
-const shell = `format: 1
-shell: shown
-title: Shown
-family: memory
-prompt: |-
-  Tom has a [[fact|red]] ball. {{walk}}Q: What color is Tom's ball? A:
-answer: " red"
-rivals: [" blue"]
-vary:
-  walk: { repeat: "They walk. ", times: [0, 2] }
-run:
-  - ANCHOR: { span: fact }
-  - INHIBIT: { span: fact, layers: all }
-expect:
-  - margin: { above: 1000 }
-  - INHIBIT.effect: { below: 1000 }
-`;
+const shell = shellText({
+  id: 'shown',
+  title: 'Shown',
+  times: [0, 2],
+  run: ['ANCHOR: { span: fact }', 'INHIBIT: { span: fact, layers: all }'],
+  expect: ['margin: { above: 1000 }', 'INHIBIT.effect: { below: 1000 }'],
+});
 const file = 'shown.shell.yaml';
 const themes = [
   ['Light Modern', 'light'],
@@ -39,7 +30,6 @@ async function pictures(name: string): Promise<void> {
   }
 }
 
-const write = (name: string, text: string): void => writeFileSync(join(window.folder, name), text);
 const row = (text: string) =>
   window.page.locator('.test-explorer .monaco-list-row, .pane-body .monaco-list-row', { hasText: text }).first();
 
@@ -52,8 +42,7 @@ describe('running in the packaged extension', () => {
 
   it('shows what a run came to over the shell and its commands, and that it is cached or stale', async () => {
     await window.openFile(file);
-    await window.lens('Run shell').click();
-    await window.panel().locator('.headline').waitFor({ timeout: 60_000 });
+    await window.clickLens('Run shell', window.panel().locator('.headline'));
     await window.runsEnded();
     await window.page
       .locator('.codelens-decoration a', { hasText: /(✗ (lost|never)|✓ did not fail).* s$/ })
@@ -61,10 +50,9 @@ describe('running in the packaged extension', () => {
       .waitFor();
     await window.lens('✓ holds').waitFor();
     await window.lens('but above 1000 was expected').waitFor();
-    expect(await window.panel().locator('.banner').count()).toBe(0);
+    await expect.poll(() => window.panel().locator('.banner').count(), { timeout: 30_000 }).toBe(0);
     await pictures('lenses');
-    await window.lens('Run shell').click();
-    await window.lens('cached, run at').waitFor();
+    await window.clickLens('Run shell', window.lens('cached, run at'));
     await window.panel().locator('.banner.cached').waitFor();
     await window.screenshot('cached');
     await window.openFile(file);
@@ -81,9 +69,9 @@ describe('running in the packaged extension', () => {
     await window.command('Testing: Focus on Test Explorer View');
     await row('shown').waitFor();
     await window.openFile(file);
-    await window.command('Test: Run Tests in Current File');
     const told = window.page.locator('.monaco-list-row', { hasText: /margin: above 1000.*but above/ });
-    await told.first().waitFor({ timeout: 60_000 });
+    await window.command('Test: Run Tests in Current File');
+    await told.first().waitFor({ timeout: 120_000 });
     await pictures('tests');
   });
 
@@ -91,10 +79,12 @@ describe('running in the packaged extension', () => {
     await window.openFile(file);
     await window.command('Symbolic Residue: Save Residue As…');
     const input = window.page.locator('.quick-input-widget input.input');
-    await vi.waitUntil(async () => (await input.inputValue()).endsWith('shown.residue.json'), 20_000);
+    await vi.waitUntil(async () => (await input.inputValue()).endsWith('shown.residue.json'), 60_000);
     await input.press('Enter');
     await window.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
-    await vi.waitUntil(() => existsSync(join(window.folder, 'shown.residue.json')), 10_000);
+    // It is there before all of it is written.
+    const saved = join(window.folder, 'shown.residue.json');
+    await vi.waitFor(() => JSON.parse(readFileSync(saved, 'utf8')) as unknown, { timeout: 60_000, interval: 200 });
     await window.command('View: Close All Editors');
     await window.openAny('shown.residue.json');
     await window.panel().locator('.headline').waitFor();
@@ -102,28 +92,28 @@ describe('running in the packaged extension', () => {
     const title = await window.panel().locator('h1').innerText();
     expect(title).toMatch(/^Shown!?$/);
     await pictures('residue-file');
-    const text = readFileSync(join(window.folder, 'shown.residue.json'), 'utf8');
-    write('shown.residue.json', text.replace(`"title": "${title}"`, '"title": "Written anew"'));
-    await window.panel().locator('h1', { hasText: 'Written anew' }).waitFor();
-    write('shown.residue.json', text.slice(0, 1000));
-    await window.panel().locator('.banner.error', { hasText: 'it is not JSON' }).waitFor();
+    const text = readFileSync(saved, 'utf8');
+    const heading = (words: string) => window.panel().locator('h1', { hasText: words });
+    await window.write('shown.residue.json', text.replace(`"title": "${title}"`, '"title": "Written anew"'), heading('Written anew'));
+    await window.write('shown.residue.json', text.slice(0, 1000), window.panel().locator('.banner.error', { hasText: 'it is not JSON' }));
     expect(await window.panel().locator('h1').innerText()).toBe('Written anew');
-    write('shown.residue.json', text);
+    await window.write('shown.residue.json', text, heading(title));
     await window.panel().locator('.banner.error').waitFor({ state: 'detached' });
     await window.command('View: Close All Editors');
     await window.openAny('broken.residue.json');
     await window.panel().getByText('broken.residue.json: it is not JSON').waitFor();
     await window.screenshot('residue-file-broken');
-    await window.panel().getByText('Open as text').click();
-    await window.page.locator('.editor-group-container.active .view-line', { hasText: '"runs"' }).waitFor();
+    const asText = window.page.locator('.editor-group-container.active .view-line', { hasText: '"runs"' });
+    await window.persist(() => window.panel().getByText('Open as text').click({ timeout: 10_000 }), asText);
   });
 
   it('keeps the runs of a shell, with the trend of their margin, and compares one with that which is shown', async () => {
     await window.openFile(file);
     await window.lens('Run shell').waitFor();
-    write(file, shell.replaceAll('They walk. ', 'They walk for a long, long while. '));
-    await window.page.waitForTimeout(1500);
+    const edited = window.page.locator('.editor-group-container.active .view-line', { hasText: 'a long, long while' });
+    await window.write(file, shell.replaceAll('They walk. ', 'They walk for a long, long while. '), edited);
     await window.command('Symbolic Residue: Run Shell');
+    await window.toast('Running shown').waitFor();
     await window.runsEnded();
     await window.command('View: Show Symbolic Residue');
     await row('shown.shell.yaml').waitFor();

@@ -1,17 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { EditorWindow } from './window.js';
+import { shellText } from '../helpers/shell-text.js';
 
 // Looking into a residue in the packaged extension: whole patterns from the engine, and addresses of views.
 const shell = 'small.shell.yaml';
-const text = `format: 1
-shell: small
-family: memory
-prompt: |-
-  Tom has a [[fact|red]] ball. Q: What color is Tom's ball? A:
-answer: " red"
-run:
-  - ANCHOR: { span: fact }
-`;
+const text = shellText({ id: 'small', rivals: null });
 let window: EditorWindow;
 
 afterEach(({ task }) => window?.keepIfFailed(task));
@@ -25,13 +18,12 @@ describe('inspecting in the packaged extension', () => {
   it('reads the whole attention pattern of any head from the engine, which agrees with the residue', async () => {
     await window.openFile(shell);
     await window.goToLine(1);
-    await window.lens('Run shell').click();
     const panel = window.panel();
-    await panel.locator('.headline').waitFor({ timeout: 90_000 });
+    await window.clickLens('Run shell', panel.locator('.headline'));
     await window.runsEnded();
     await panel.locator('tr[data-head]').first().click();
     await panel.locator('[data-key="pattern-show"]').click();
-    await panel.locator('#figure-pattern').waitFor({ timeout: 30_000 });
+    await panel.locator('#figure-pattern').waitFor();
     // The next head comes without being asked for again.
     const title = await panel.locator('#figure-pattern .caption-title').innerText();
     await panel.locator('[data-key="head-step.1"]').click();
@@ -45,8 +37,8 @@ describe('inspecting in the packaged extension', () => {
     const panel = window.panel();
     await panel.locator('[data-key="measure.entropy"]').click();
     const head = await panel.locator('#figure-pattern .caption-title').innerText();
-    await panel.locator('[data-key="link.map"]').click();
-    await window.page.locator('.statusbar-item', { hasText: 'Link to the view copied.' }).waitFor();
+    const copied = window.page.locator('.statusbar-item', { hasText: 'Link to the view copied.' });
+    await window.persist(() => panel.locator('[data-key="link.map"]').click({ timeout: 10_000 }), copied);
     const link = await window.page.evaluate(() => navigator.clipboard.readText());
     expect(link).toMatch(/^[\w-]+:\/\/symbolic-residue\.symbolic-residue\/view\?file=small\.shell\.yaml&section=figure-map&/);
     expect(link).toContain('measure=entropy');
@@ -55,16 +47,16 @@ describe('inspecting in the packaged extension', () => {
     await window.reset();
     await window.command('Symbolic Residue: Open Link to View…');
     // What was copied is at hand, once the list of commands has made way.
-    await vi.waitUntil(async () => (await window.page.locator('.quick-input-widget input.input').inputValue()) === link, 10_000);
+    await vi.waitUntil(async () => (await window.page.locator('.quick-input-widget input.input').inputValue()) === link, 60_000);
     await window.page.keyboard.press('Enter');
-    await window.panel().locator('#figure-map .caption-title', { hasText: 'Entropy' }).waitFor({ timeout: 30_000 });
-    await window.panel().locator('#figure-pattern .caption-title', { hasText: head }).waitFor({ timeout: 30_000 });
-    expect(
-      await window
+    await window.panel().locator('#figure-map .caption-title', { hasText: 'Entropy' }).waitFor();
+    await window.panel().locator('#figure-pattern .caption-title', { hasText: head }).waitFor();
+    const inView = (): Promise<boolean> =>
+      window
         .panel()
         .locator('#figure-map')
-        .evaluate((e) => e.getBoundingClientRect().top < innerHeight),
-    ).toBe(true);
+        .evaluate((e) => e.getBoundingClientRect().top < innerHeight);
+    await expect.poll(inView, { timeout: 30_000 }).toBe(true);
     await window.screenshot('panel-link-opened');
   });
 
@@ -72,7 +64,7 @@ describe('inspecting in the packaged extension', () => {
     await window.reset();
     await window.command('Symbolic Residue: Open Link to View…');
     const input = window.page.locator('.quick-input-widget input.input');
-    await vi.waitUntil(async () => !(await input.inputValue()).startsWith('>'), 10_000);
+    await vi.waitUntil(async () => !(await input.inputValue()).startsWith('>'), 60_000);
     await input.fill('vscode://symbolic-residue.symbolic-residue/view?file=/etc/passwd');
     await window.page.locator('.quick-input-message', { hasText: 'must be a *.shell.yaml or a *.residue.json' }).waitFor();
     await input.fill('vscode://symbolic-residue.symbolic-residue/view?file=gone.shell.yaml');
@@ -88,7 +80,7 @@ describe('inspecting in the packaged extension', () => {
     await window.panelTab().click();
     await window.command('Symbolic Residue: Copy Link to View');
     await expect
-      .poll(() => window.page.evaluate(() => navigator.clipboard.readText()))
+      .poll(() => window.page.evaluate(() => navigator.clipboard.readText()), { timeout: 30_000 })
       .toMatch(/view\?file=small\.shell\.yaml&section=verdict/);
     expect(window.complaints).toEqual([]);
   });

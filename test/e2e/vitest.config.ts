@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/e2e/**/*.test.ts'],
     globalSetup: ['test/e2e/setup.ts'],
-    testTimeout: 240_000,
+    testTimeout: 300_000,
     hookTimeout: 300_000,
     // A window that was slow to open, once, is no fault of the product; what fails again is.
     retry: 1,

@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { chromium, type Browser, type FrameLocator, type Locator, type Page } from 'playwright-core';
-import { inject } from 'vitest';
+import { inject, vi } from 'vitest';
 import { chromiumArguments } from '../../scripts/chromium.mjs';
 import { serveEditor, type EditorServer } from '../../scripts/code-server.mjs';
 
@@ -51,6 +51,8 @@ export class EditorWindow {
     const browser = await chromium.launch({ executablePath: inject('chromium'), args: chromiumArguments });
     const context = await browser.newContext({ viewport: { width: 1500, height: 950 } });
     await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+    // A busy machine takes its time: what a test waits for is the state, not the clock.
+    context.setDefaultTimeout(60_000);
     const page = await context.newPage();
     const window = new EditorWindow(page, folder, server, browser);
     await page.goto(server.url);
@@ -75,6 +77,79 @@ export class EditorWindow {
     await this.page.locator('.editor-group-container.active .monaco-editor.focused').waitFor();
   }
 
+  /**
+   * Does something until it shows: the key or click went to what was just being replaced, or came before whoever answers it was ready.
+   *
+   * @param shown What is to be seen then.
+   */
+  async persist(act: () => Promise<unknown>, shown: Locator, tries = 4): Promise<void> {
+    for (let i = 1; ; i++) {
+      await act().catch((error: unknown) => {
+        if (i === tries) throw error;
+      });
+      try {
+        await shown.first().waitFor({ timeout: 20_000 });
+        return;
+      } catch (error) {
+        if (i === tries) throw error;
+      }
+    }
+  }
+
+  /** Chooses an entry of what a right click opens, by its label. */
+  async contextMenu(target: Locator, label: string): Promise<void> {
+    const menu = this.page.locator('.monaco-menu');
+    const entry = menu.locator('.action-label', { hasText: label }).first();
+    await target.click({ button: 'right' });
+    await entry.waitFor();
+    // A menu takes no click in the moment in which it opens.
+    for (let i = 0; i < 20 && (await menu.count()) > 0; i++) {
+      await entry.click({ timeout: 5000 }).catch(() => undefined);
+      await menu.waitFor({ state: 'detached', timeout: 1000 }).catch(() => undefined);
+    }
+  }
+
+  /** Opens the list of completions at the cursor, and waits for one with this text. */
+  async suggest(text: string): Promise<Locator> {
+    const row = this.page.locator('.suggest-widget.visible .monaco-list-row', { hasText: text }).first();
+    await this.persist(async () => {
+      if ((await row.count()) === 0) await this.page.keyboard.press('Control+Space');
+    }, row);
+    return row;
+  }
+
+  /** Writes a file of the workspace, again where the folder's watcher missed it, until that shows. */
+  async write(name: string, text: string, shown?: Locator): Promise<void> {
+    const put = (): Promise<void> => Promise.resolve(writeFileSync(join(this.folder, name), text));
+    await (shown ? this.persist(put, shown) : put());
+  }
+
+  /** Waits until VS Code has written its own state down (in a browser every five seconds, when idle) and that holds a text, or does not. */
+  async stateKept(text: string, holds: boolean, timeout = 90_000): Promise<void> {
+    const held = (): Promise<boolean> =>
+      this.page.evaluate(async (wanted) => {
+        const all = <T>(request: IDBRequest<T>): Promise<T> =>
+          new Promise((done, fail) => {
+            request.onsuccess = () => done(request.result);
+            request.onerror = () => fail(new Error(String(request.error)));
+          });
+        for (const { name } of await indexedDB.databases()) {
+          if (!name?.startsWith('vscode-web-state-db')) continue;
+          const base = await all(indexedDB.open(name));
+          try {
+            for (const store of base.objectStoreNames) {
+              const values: unknown[] = await all(base.transaction(store).objectStore(store).getAll());
+              if (values.some((value) => typeof value === 'string' && value.includes(wanted))) return true;
+            }
+          } finally {
+            base.close();
+          }
+        }
+        return false;
+      }, text);
+    await vi.waitUntil(async () => (await held()) === holds, { timeout, interval: 500 });
+  }
+
   /** Opens a file in whichever editor it has. */
   async openAny(name: string): Promise<void> {
     await this.pickFile(name);
@@ -87,7 +162,7 @@ export class EditorWindow {
     for (let i = 0; ; i++) {
       await this.quickInput('Control+P', name);
       try {
-        await row.click({ timeout: 5000 });
+        await row.click({ timeout: 15_000 });
         return;
       } catch (error) {
         if (i === 4) throw error;
@@ -102,8 +177,8 @@ export class EditorWindow {
     for (let i = 0; ; i++) {
       await this.page.keyboard.press(key);
       try {
-        await input.waitFor({ timeout: 5000 });
-        await input.fill(text, { timeout: 5000 });
+        await input.waitFor({ timeout: 15_000 });
+        await input.fill(text, { timeout: 15_000 });
         return;
       } catch (error) {
         if (i === 4) throw error;
@@ -113,6 +188,9 @@ export class EditorWindow {
 
   /** One empty editor group, nothing open and nothing said, as at the start; unsaved changes are dropped. */
   async reset(): Promise<void> {
+    await this.page.keyboard.press('Escape');
+    // What a test that failed has left running.
+    if ((await this.toast('Running ').count()) > 0) await this.command('Symbolic Residue: Cancel Run').catch(() => undefined);
     await this.runsEnded();
     await this.page.keyboard.press('Escape');
     while ((await this.page.locator('.tab.dirty').count()) > 0) {
@@ -148,6 +226,11 @@ export class EditorWindow {
 
   panelTab(): Locator {
     return this.page.locator('.tab', { hasText: 'Residue: ' }).first();
+  }
+
+  /** Clicks a lens until what it brings about shows. */
+  async clickLens(text: string, shown: Locator): Promise<void> {
+    await this.persist(() => this.lens(text).click({ timeout: 20_000 }), shown);
   }
 
   charts(): Promise<number> {
@@ -187,7 +270,7 @@ export class EditorWindow {
       () => ![...document.querySelectorAll('.notification-toast')].some((n) => n.textContent?.includes('Running ')),
       null,
       {
-        timeout: 90_000,
+        timeout: 200_000,
       },
     );
   }

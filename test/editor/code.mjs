@@ -18,7 +18,7 @@ if (!folder || !developmentPath || !testsPath) {
 let server;
 let browser;
 let code = 1;
-const limit = Number(process.env.RESIDUE_HOST_TEST_SECONDS ?? 300);
+const limit = Number(process.env.RESIDUE_HOST_TEST_SECONDS ?? 1200);
 try {
   server = await serveEditor({ folder, tests: { developmentPath, testsPath } });
   browser = await chromium.launch({ executablePath: await ensureChromium(), args: chromiumArguments });

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
-import { commands, extensions, Uri, window, workspace } from 'vscode';
-import { extensionId, processorTime } from './helpers.js';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { commands, extensions, Uri, window, workspace, type ExtensionContext } from 'vscode';
+import { extensionId, processorTime, slowness } from './helpers.js';
 
 interface Manifest {
   contributes: {
@@ -9,26 +11,39 @@ interface Manifest {
   };
 }
 
-/** Waits until VS Code's own extensions have started: half a second in which next to nothing ran. */
-async function idle(): Promise<void> {
-  for (let i = 0; i < 40; i++) {
-    const before = processorTime();
-    await new Promise((done) => setTimeout(done, 500));
-    if (processorTime() - before < 10) return;
-  }
-  throw new Error('The extension host did not come to rest in 20 s.');
+type Entry = { activate: (context: ExtensionContext) => unknown };
+
+/** Processor time of work that nothing can interrupt. */
+function timed<T>(work: () => T): { milliseconds: number; result: T } {
+  const before = processorTime();
+  const result = work();
+  return { milliseconds: processorTime() - before, result };
 }
 
 describe('activation', () => {
-  it('takes at most 50 ms, loading included', async () => {
+  it('takes at most 50 ms on a machine of the usual speed, loading included', async () => {
     const extension = extensions.getExtension(extensionId);
     assert(extension, 'The extension is not installed.');
     assert(!extension.isActive, 'It was active before anything asked for it.');
-    await idle();
-    const before = processorTime();
+    const main = join(extension.extensionPath, (extension.packageJSON as { main: string }).main);
+    const load = createRequire(main);
+    const slower = slowness();
+    // Both are synchronous, so that what other extensions do meanwhile is not counted.
+    const loading = timed(() => load(main) as Entry);
+    let activating = 0;
+    load.cache[load.resolve(main)]!.exports = {
+      ...loading.result,
+      activate: (context: ExtensionContext) => {
+        const { milliseconds, result } = timed(() => loading.result.activate(context));
+        activating = milliseconds;
+        return result;
+      },
+    };
     await extension.activate();
-    const milliseconds = processorTime() - before;
-    assert(milliseconds <= 50, `Activation took ${milliseconds} ms of processor time.`);
+    assert(activating > 0, 'VS Code has loaded the extension a second time.');
+    const limit = 50 * Math.max(slower, slowness());
+    const said = `Loading took ${loading.milliseconds.toFixed(1)} ms and activating ${activating.toFixed(1)} ms`;
+    assert(loading.milliseconds + activating <= limit, `${said} of processor time, more than ${limit.toFixed(1)}.`);
   });
 
   it('registers every command that it declares', async () => {

@@ -25,22 +25,10 @@ import {
   type TextDocument,
   type TextEdit,
 } from 'vscode';
-import { closeEditors, find, openBundled, openText, root, until } from './helpers.js';
+import { closeEditors, find, findings, openBundled, openText, root, until } from './helpers.js';
+import { shellText } from '../../helpers/shell-text.js';
 
-const text = `format: 1
-shell: authored
-family: memory
-prompt: |-
-  Tom has a [[fact|red]] ball. {{walk}}Q: What color is Tom's ball? A:
-control: "Tom has a [[fact|red]] ball. Q: What color is Tom's ball? A:"
-answer: " red"
-rivals: [" blue"]
-vary:
-  walk: [0, 1]
-run:
-  - ANCHOR: { span: fact }
-  - INHIBIT: { span: fact }
-`;
+const text = shellText({ id: 'authored', times: [0, 1], control: true, run: ['ANCHOR: { span: fact }', 'INHIBIT: { span: fact }'] });
 
 /** Asks until the language server, which starts with the first shell, has an answer. */
 async function ask<T extends { length: number }>(command: string, ...args: unknown[]): Promise<T> {
@@ -244,8 +232,6 @@ describe('authoring', () => {
 
   it('finds nothing wrong with a bundled shell', async () => {
     const document = await openBundled('v5-instruction-disruption.shell.yaml');
-    await ask<DocumentSymbol[]>('vscode.executeDocumentSymbolProvider', document.uri);
-    await new Promise((done) => setTimeout(done, 600));
-    assert.deepEqual(languages.getDiagnostics(document.uri), []);
+    assert.deepEqual(await findings(document), []);
   });
 });

@@ -4,25 +4,15 @@ import { join } from 'node:path';
 import { CancellationTokenSource, commands, extensions, TestRunRequest, workspace, type TestItem } from 'vscode';
 import { explorer } from './explorer-spy.js';
 import { closeEditors, extensionId, find, folder, openText, setText, until } from './helpers.js';
+import { shellText } from '../../helpers/shell-text.js';
 
-const shell = `format: 1
-shell: tested
-title: Tested
-family: memory
-prompt: |-
-  Tom has a [[fact|red]] ball. {{walk}}Q: What color is Tom's ball? A:
-answer: " red"
-rivals: [" blue"]
-vary:
-  walk: { repeat: "They walk. ", times: [0, 2] }
-run:
-  - ANCHOR: { span: fact }
-  - INHIBIT: { span: fact, layers: all }
-expect:
-  - margin: { above: 1000 }
-  - density.share: { between: [0, 1] }
-  - INHIBIT.effect: { below: 1000 }
-`;
+const shell = shellText({
+  id: 'tested',
+  title: 'Tested',
+  times: [0, 2],
+  run: ['ANCHOR: { span: fact }', 'INHIBIT: { span: fact, layers: all }'],
+  expect: ['margin: { above: 1000 }', 'density.share: { between: [0, 1] }', 'INHIBIT.effect: { below: 1000 }'],
+});
 
 /** `label` of an item and of all below it, indented. */
 function tree(item: TestItem, indent = ''): string[] {
@@ -37,6 +27,15 @@ const runEnds = async (what: () => Thenable<unknown>): Promise<void> => {
   await until('the test run to end', () => explorer.ended > before, 90_000);
   await asked;
 };
+
+/** Writes a shell, shows it, and waits until its items are there. */
+async function shown(name: string, text: string): Promise<TestItem> {
+  await openText(name, text);
+  return until('the items', () => {
+    const found = explorer.shell(name);
+    return found && found.children.size > 0 && found;
+  });
+}
 
 /** Asks a profile to run, as the view does. */
 const start = (profile: string, request: TestRunRequest, token = new CancellationTokenSource().token): Promise<void> =>
@@ -61,17 +60,24 @@ describe('the Test Explorer', () => {
     await explorer.controller?.resolveHandler?.(item);
     assert.equal(item.label, 'far');
     assert(item.children.size > 0);
-    const second = join(deep, 'second.shell.yml');
-    writeFileSync(second, shell);
-    let asked = 0;
-    await until('the new file', () => {
-      // On a busy machine the folder's watcher begins after the file was written, which it then never tells of.
-      if (++asked % 60 === 0) {
-        rmSync(second);
+    // In the folder that is watched from the start: of one that was made a moment ago the watcher may never hear.
+    const second = join(folder(), 'second.shell.yml');
+    try {
+      for (let i = 1; ; i++) {
         writeFileSync(second, shell);
+        try {
+          await until('the new file', () => explorer.shell('second.shell.yml'), 10_000);
+          break;
+        } catch (error) {
+          if (i === 5) throw error;
+          // On a busy machine the watcher begins after the file was written, which it then never tells of.
+          rmSync(second);
+          await new Promise((done) => setTimeout(done, 1000));
+        }
       }
-      return explorer.shell('second.shell.yml');
-    });
+    } finally {
+      rmSync(second, { force: true });
+    }
     rmSync(join(folder(), 'deep'), { recursive: true });
     await until('the files to go', () => !explorer.shell('far.shell.yaml') && !explorer.shell('second.shell.yml'));
   });
@@ -120,7 +126,8 @@ describe('the Test Explorer', () => {
   });
 
   it('runs what failed again, from the cache, and anew under the other profile', async () => {
-    await openText('tested.shell.yaml', shell);
+    await shown('again.shell.yaml', shell.replace('shell: tested', 'shell: again'));
+    await runEnds(() => commands.executeCommand('testing.runCurrentFile'));
     await runEnds(() => commands.executeCommand('testing.reRunFailTests'));
     assert.equal(explorer.states()['margin: above 1000'], 'failed');
     assert.equal(explorer.states()['density.share: from 0 to 1'] ?? 'not asked', 'not asked');
@@ -128,9 +135,8 @@ describe('the Test Explorer', () => {
   });
 
   it('runs one command alone', async () => {
-    await openText('tested.shell.yaml', shell);
-    const item = explorer.shell('tested.shell.yaml');
-    const vary = [...(item?.children ?? [])].map(([, child]) => child).find(({ label }) => label === 'walk = 2');
+    const item = await shown('tested.shell.yaml', shell);
+    const vary = [...item.children].map(([, child]) => child).find(({ label }) => label === 'walk = 2');
     const anchor = [...(vary?.children ?? [])].map(([, child]) => child).find(({ label }) => label === 'ANCHOR');
     assert(anchor);
     await runEnds(() => start('Run, Ignoring Cached Results', new TestRunRequest([anchor])));
@@ -139,8 +145,8 @@ describe('the Test Explorer', () => {
   });
 
   it('cancels', async () => {
-    await openText('slow.shell.yaml', shell.replace('shell: tested', 'shell: slow').replace('times: [0, 2]', 'times: [1, 3, 5, 7, 9, 11]'));
-    await until('the items', () => (explorer.shell('slow.shell.yaml')?.children.size ?? 0) > 0);
+    // Of so many values that no machine is through before it is told to stop.
+    await shown('slow.shell.yaml', shellText({ id: 'slow', times: [...Array(120).keys()] }));
     await runEnds(async () => {
       const pending = commands.executeCommand('testing.runCurrentFile');
       await until('the run to start', () => explorer.states()['slow'] === 'started', 30_000);

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { commands, type CodeLens, Position, Range, Uri, window, workspace, type TextDocument } from 'vscode';
+import { Script } from 'node:vm';
+import { commands, languages, type CodeLens, type Diagnostic, Position, Range, Uri, window, workspace, type TextDocument } from 'vscode';
 
 export const extensionId = 'symbolic-residue.symbolic-residue';
 
@@ -40,7 +41,7 @@ export async function setText(document: TextDocument, text: string): Promise<voi
 }
 
 /** Waits until `check` gives something else than undefined or false. */
-export async function until<T>(what: string, check: () => T | undefined | false | Promise<T | undefined | false>, ms = 15_000): Promise<T> {
+export async function until<T>(what: string, check: () => T | undefined | false | Promise<T | undefined | false>, ms = 60_000): Promise<T> {
   const end = Date.now() + ms;
   for (;;) {
     const value = await check();
@@ -48,6 +49,17 @@ export async function until<T>(what: string, check: () => T | undefined | false 
     if (Date.now() > end) throw new Error(`Waited ${ms} ms for ${what}.`);
     await new Promise((done) => setTimeout(done, 50));
   }
+}
+
+/** What the language server finds wrong with a text: a mistake is put in, and taken out again once it was found. */
+export async function findings(document: TextDocument): Promise<readonly Diagnostic[]> {
+  const text = document.getText();
+  await setText(document, `${text}\nno-such-key: 1\n`);
+  const found = (): boolean => languages.getDiagnostics(document.uri).some(({ message }) => message.includes('no-such-key'));
+  await until('a mistake to be found', found);
+  await setText(document, text);
+  await until('what was found to be taken back', () => !found());
+  return languages.getDiagnostics(document.uri);
 }
 
 /** Process ids of engines that this extension host has started. */
@@ -79,6 +91,25 @@ export function processorTime(): number {
   const { threadCpuUsage } = process as { threadCpuUsage?: () => NodeJS.CpuUsage };
   const { user, system } = (threadCpuUsage ?? process.cpuUsage)();
   return (user + system) / 1000;
+}
+
+/** Milliseconds that `yardstick` takes on a machine on which a limit in milliseconds means what it says. */
+const USUAL = 20;
+
+/**
+ * How many times slower than usual this machine is just now, at least 1: by the processor time of reading and running a thousand functions.
+ * A busy machine shares caches and cores, so that the same work takes more of a processor's time.
+ */
+export function slowness(): number {
+  const functions = Array.from(
+    { length: 1000 },
+    (_, i) =>
+      `function f${i}(a, b) { const c = [a, b, ${i}].map((x) => x * ${i + 1}); return { c, s: \`\${a}\${b}\`, g: (d) => d + c.length }; }`,
+  );
+  const calls = functions.map((_, i) => `n += f${i}(${i}, n).c.length;`);
+  const before = processorTime();
+  new Script(`(() => { ${functions.join('\n')}\nlet n = 0; ${calls.join('')} return n; })()`).runInThisContext();
+  return Math.max(1, (processorTime() - before) / USUAL);
 }
 
 /** Watches the event loop; `longest` gives the most milliseconds of processor time between two of its turns. */

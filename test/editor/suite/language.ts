@@ -1,16 +1,19 @@
 import assert from 'node:assert/strict';
-import { commands, languages, type CodeAction, type CodeLens, type CompletionList, type Hover, workspace } from 'vscode';
-import { closeEditors, find, openBundled, openText, until } from './helpers.js';
+import {
+  commands,
+  CompletionItemKind,
+  languages,
+  type CodeAction,
+  type CompletionItem,
+  type CodeLens,
+  type CompletionList,
+  type Hover,
+  workspace,
+} from 'vscode';
+import { closeEditors, find, findings, openBundled, openText, until } from './helpers.js';
+import { shellText } from '../../helpers/shell-text.js';
 
-const broken = `format: 1
-shell: broken
-family: memory
-prompt: |-
-  Tom has a [[fact|red]] ball. Q: What color is Tom's ball? A:
-answer: " red"
-run:
-  - ANCHOR: { span: fatc }
-`;
+const broken = shellText({ id: 'broken', rivals: null, run: ['ANCHOR: { span: fatc }'] });
 
 describe('the shell language', () => {
   afterEach(closeEditors);
@@ -36,8 +39,7 @@ describe('the shell language', () => {
 
   it('finds nothing wrong with the bundled shell', async () => {
     const document = await openBundled('v1-memtrace.shell.yaml');
-    await new Promise((done) => setTimeout(done, 600));
-    assert.deepEqual(languages.getDiagnostics(document.uri), []);
+    assert.deepEqual(await findings(document), []);
   });
 
   it('marks an error at its range, offers to mend it, and takes it away when it is mended', async () => {
@@ -47,9 +49,11 @@ describe('the shell language', () => {
       return all.length > 0 && all;
     });
     assert.equal(document.getText(problem?.range), 'fatc');
-    const actions = await commands.executeCommand<CodeAction[]>('vscode.executeCodeActionProvider', document.uri, problem?.range);
-    const fix = actions.find(({ title }) => title === 'Change to fact');
-    assert(fix?.edit, `Offered: ${actions.map(({ title }) => title).join(', ')}`);
+    const fix = await until('the fix', async () => {
+      const actions = await commands.executeCommand<CodeAction[]>('vscode.executeCodeActionProvider', document.uri, problem?.range);
+      return actions.find(({ title }) => title === 'Change to fact');
+    });
+    assert(fix.edit);
     assert(await workspace.applyEdit(fix.edit));
     assert(document.getText().includes('span: fact }'));
     await until('the diagnostic to go', () => languages.getDiagnostics(document.uri).length === 0);
@@ -66,32 +70,27 @@ describe('the shell language', () => {
 
   it('completes commands and the names of spans, with what they mean', async () => {
     const document = await openText('typing.shell.yaml', broken.replace('  - ANCHOR: { span: fatc }', '  - ANCHOR: { span:  }\n  - '));
-    const at = (text: string): Thenable<CompletionList> =>
-      commands.executeCommand(
-        'vscode.executeCompletionItemProvider',
-        document.uri,
-        document.positionAt(document.getText().indexOf(text) + text.length),
-      );
-    const spans = (await at('span: ')).items.map(({ label }) => label);
-    assert(spans.includes('fact'), `Offered: ${spans.join(', ')}`);
-    const { items } = await at('}\n  - ');
+    // Asked until the language server, which starts with the first shell, has an answer.
+    const offered = (after: string, name: string): Promise<CompletionItem> =>
+      until(`${name} to be offered`, async () => {
+        const at = document.positionAt(document.getText().indexOf(after) + after.length);
+        const { items } = await commands.executeCommand<CompletionList>('vscode.executeCompletionItemProvider', document.uri, at);
+        return items.find(({ label, kind }) => label === name && kind !== CompletionItemKind.Text);
+      });
+    await offered('span: ', 'fact');
     for (const name of ['ANCHOR', 'RECALL', 'INHIBIT']) {
-      const item = items.find(({ label }) => label === name);
-      assert(item, `${name} is not among ${items.map(({ label }) => String(label)).join(', ')}`);
-      assert(item.documentation && item.detail);
+      const { documentation, detail } = await offered('}\n  - ', name);
+      assert(documentation && detail);
     }
   });
 
   it('explains a command under the pointer', async () => {
     const document = await openBundled('v1-memtrace.shell.yaml');
-    const hovers = await commands.executeCommand<Hover[]>(
-      'vscode.executeHoverProvider',
-      document.uri,
-      find(document, 'INHIBIT').translate(0, 2),
-    );
-    const text = hovers
-      .flatMap(({ contents }) => contents.map((content) => (typeof content === 'string' ? content : content.value)))
-      .join('\n');
-    assert.match(text, /attention/i);
+    await until('the explanation', async () => {
+      const at = find(document, 'INHIBIT').translate(0, 2);
+      const hovers = await commands.executeCommand<Hover[]>('vscode.executeHoverProvider', document.uri, at);
+      const contents = hovers.flatMap((hover) => hover.contents.map((content) => (typeof content === 'string' ? content : content.value)));
+      return /attention/i.test(contents.join('\n'));
+    });
   });
 });

@@ -2,21 +2,14 @@ import assert from 'node:assert/strict';
 import { commands, ConfigurationTarget, window, workspace, type CodeLens, type TextDocument } from 'vscode';
 import type { Residue } from '../../../src/residue/types.js';
 import { closeEditors, find, openText, setText, until } from './helpers.js';
+import { shellText } from '../../helpers/shell-text.js';
 
-const shell = `format: 1
-shell: kept
-title: Kept
-family: memory
-prompt: |-
-  Tom has a [[fact|red]] ball. Q: What color is Tom's ball? A:
-answer: " red"
-rivals: [" blue"]
-run:
-  - ANCHOR: { span: fact }
-  - INHIBIT: { span: fact, layers: all }
-expect:
-  - INHIBIT.effect: { below: 1000 }
-`;
+const shell = shellText({
+  id: 'kept',
+  title: 'Kept',
+  run: ['ANCHOR: { span: fact }', 'INHIBIT: { span: fact, layers: all }'],
+  expect: ['INHIBIT.effect: { below: 1000 }'],
+});
 
 const run = (document: TextDocument, how = 'runShell'): Thenable<Residue | undefined> =>
   commands.executeCommand(`symbolicResidue.${how}`, document.uri);

@@ -1,19 +1,9 @@
 import assert from 'node:assert/strict';
-import { extensions, languages, Task, tasks, TaskScope, workspace, type Uri } from 'vscode';
+import { extensions, languages, Task, tasks, TaskScope, workspace, type TextDocument, type Uri } from 'vscode';
 import { closeEditors, extensionId, openText, until } from './helpers.js';
+import { shellText } from '../../helpers/shell-text.js';
 
-const shell = `format: 1
-shell: tasked
-family: memory
-prompt: |-
-  Tom has a [[fact|red]] ball. Q: What color is Tom's ball? A:
-answer: " red"
-rivals: [" blue"]
-run:
-  - ANCHOR: { span: fact }
-expect:
-  - margin: { above: 1000 }
-`;
+const shell = shellText({ id: 'tasked', expect: ['margin: { above: 1000 }'] });
 
 /** Runs a task to its end; its exit code. */
 async function ended(task: Task): Promise<number | undefined> {
@@ -34,6 +24,21 @@ const found = (uri: Uri): { line: number; message: string }[] =>
     .filter(({ source }) => source === 'residue')
     .map(({ range, message }) => ({ line: range.start.line, message }));
 
+/**
+ * Runs a task until what it says is a problem of the document. VS Code lets go of a terminal's lines when its process has ended, and on a
+ * busy machine that can be before it has read the last of them.
+ */
+async function problemOf(task: Task, exit: number, { uri }: TextDocument): Promise<{ line: number; message: string }> {
+  for (let i = 0; ; i++) {
+    assert.equal(await ended(task), exit);
+    try {
+      return await until('the problem', () => found(uri)[0], 8000);
+    } catch (error) {
+      if (i === 4) throw error;
+    }
+  }
+}
+
 describe('tasks', () => {
   before(async () => {
     await extensions.getExtension(extensionId)?.activate();
@@ -47,13 +52,12 @@ describe('tasks', () => {
     for (const name of ['run all shells', 'check all shells', 'run tasked.shell.yaml', 'check tasked.shell.yaml'])
       assert(names.includes(name), names.join(', '));
     const run = all.find(({ name }) => name === 'run tasked.shell.yaml')!;
-    assert.equal(await ended(run), 1);
-    const [problem] = await until('the problem', () => found(document.uri).length > 0 && found(document.uri));
+    const problem = await problemOf(run, 1, document);
     assert.equal(
-      problem?.line,
+      problem.line,
       shell.split('\n').findIndex((line) => line.includes('margin:')),
     );
-    assert.match(problem?.message ?? '', /^margin is .* was expected$/);
+    assert.match(problem.message, /^margin is .* was expected$/);
     const check = all.find(({ name }) => name === 'check tasked.shell.yaml')!;
     assert.equal(await ended(check), 0);
   });
@@ -69,8 +73,7 @@ describe('tasks', () => {
     );
     const [resolved] = (await tasks.fetchTasks({ type: 'residue' })).filter(({ name }) => name === 'check mistaken.shell.yaml');
     assert(resolved && defined.definition.type === resolved.definition.type);
-    assert.equal(await ended(resolved), 2);
-    const [problem] = await until('the problem', () => found(document.uri).length > 0 && found(document.uri));
-    assert.match(problem?.message ?? '', /fatc/);
+    const { message } = await problemOf(resolved, 2, document);
+    assert.match(message, /fatc/);
   });
 });
