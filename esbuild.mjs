@@ -47,16 +47,16 @@ const page = {
 };
 
 const entries = {
-  // Without the ready-made validator, four times the rest of the bundle: activation must stay short, and the first shell can wait for it.
+  // Nothing in it reads a shell whole, so it needs no validator: activation must stay short.
   extension: { ...node, entryPoints: ['src/editor/extension.ts'], outfile: 'dist/extension.cjs', plugins: [] },
   engine: { ...node, entryPoints: ['src/engine/worker.ts'], outfile: 'dist/engine.cjs' },
   // The thread that looks after models: what speaks HTTP is no part of the extension's start.
   hub: { ...node, entryPoints: ['src/hub/worker.ts'], outfile: 'dist/hub.cjs' },
   cli: { ...node, entryPoints: ['src/cli/main.ts'], outfile: 'dist/cli.cjs', banner: { js: '#!/usr/bin/env node\n' + node.banner.js } },
-  // A thread of the extension: residues are made into objects there, and not in the host that other extensions share.
-  residues: { ...node, entryPoints: ['src/editor/residues/worker.ts'], outfile: 'dist/residues.cjs', plugins: [] },
-  // Tools for language models, loaded when they are asked for.
-  agent: { ...node, entryPoints: ['src/agent/bundle.ts'], outfile: 'dist/agent.cjs', plugins: [] },
+  // A thread of the extension: residues and shells are read there, and not in the host that other extensions share.
+  residues: { ...node, entryPoints: ['src/editor/residues/worker.ts'], outfile: 'dist/residues.cjs' },
+  // Tools for language models, loaded when they are asked for. Compiling a validator would hold the host up for half a second.
+  agent: { ...node, entryPoints: ['src/agent/bundle.ts'], outfile: 'dist/agent.cjs' },
   // Loaded with the first shell that is opened, so that activation does not read it.
   'language-client': { ...node, entryPoints: ['src/editor/language-client.ts'], outfile: 'dist/language-client.cjs', plugins: [] },
   'language-server': {

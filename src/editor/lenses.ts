@@ -15,36 +15,43 @@ const pace = 1000;
 export function codeLenses(runs: Runs, results: Results): Disposable {
   const changed = new EventEmitter<void>();
   let timer: NodeJS.Timeout | undefined;
-  let answering = 0;
+  /** VS Code was told of a change and has not had an answer since. */
+  let told = false;
+  let again = false;
+  const tell = (): void => {
+    told = true;
+    changed.fire();
+  };
   const later = (): void => {
     timer ??= setTimeout(() => {
       timer = undefined;
-      // VS Code drops the question under way when it is told of a change: on a busy machine it would never come to an answer.
-      if (answering > 0) later();
-      else changed.fire();
+      // VS Code waits for as long as answers have taken, from the last change on: told of more of them on a busy machine, it would never ask.
+      if (told) again = true;
+      else tell();
     }, pace);
   };
   const provider = languages.registerCodeLensProvider(shellSelector, {
     onDidChangeCodeLenses: changed.event,
     provideCodeLenses: async (document) => {
-      answering += 1;
       try {
         const { lenses } = await import('../shell/complete.js');
         const all = lenses(document.getText());
         const actions = all.flatMap((lens) => action(lens, document, runs) ?? []);
         return [...actions, ...(await outcomes(all, document, runs, results))];
       } finally {
-        answering -= 1;
+        told = false;
+        if (again) later();
+        again = false;
       }
     },
   });
   const listeners = [
     runs.onDidChange(({ type }) => {
-      if (type === 'started' || type === 'ended') changed.fire();
+      if (type === 'started' || type === 'ended') tell();
       else if (type === 'progress') later();
     }),
-    results.onDidChange(() => changed.fire()),
-    workspace.onDidGrantWorkspaceTrust(() => changed.fire()),
+    results.onDidChange(tell),
+    workspace.onDidGrantWorkspaceTrust(tell),
   ];
   return {
     dispose: () => {

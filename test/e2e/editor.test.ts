@@ -302,7 +302,7 @@ describe('a folder that is not trusted', () => {
       await one.dispatchEvent('click');
     }
     // Its own notes and what was measured are read off the file; no process that could open a model was started for it.
-    expect(await window.toast(/Running|engine/).count()).toBe(0);
+    expect(await window.toast(/Running kept|engine/).count()).toBe(0);
     expect(window.engines()).toEqual([]);
     expect(window.complaints).toEqual([]);
     await window.screenshot('restricted-residue');

@@ -188,8 +188,7 @@ export class EditorWindow {
 
   /** One empty editor group, nothing open and nothing said, as at the start; unsaved changes are dropped. */
   async reset(): Promise<void> {
-    await this.page.keyboard.press('Escape');
-    // What a test that failed has left running.
+    // What a test that failed has left running. Escape would hide what tells of it.
     if ((await this.toast('Running ').count()) > 0) await this.command('Symbolic Residue: Cancel Run').catch(() => undefined);
     await this.runsEnded();
     await this.page.keyboard.press('Escape');

@@ -37,6 +37,7 @@ describe('what the extension asks about the text of a residue', () => {
     expect(answer('file', { json: JSON.stringify(residue) })).toBe(json);
     const kept = parseResidue(json);
     expect(answer('summary', { json, commands: null })).toEqual({ at: residue.created, summary: summarise(kept) });
+    expect(answer('tests', { text: 'format: 1\n' }).error).toMatch(/^\d+:\d+: /);
     expect(answer('summary', { json, commands: [0] }).summary.commands.length).toBeLessThanOrEqual(1);
   });
 });
@@ -59,14 +60,14 @@ describe('the thread that answers', () => {
   it('fails what waits when it ends, and starts again', async () => {
     const pending = ask('html', { json });
     thread.dispose();
-    await expect(pending).rejects.toThrow('The thread that reads residues has ended');
+    await expect(pending).rejects.toThrow('The thread that reads residues and shells has ended');
     expect(await ask('check', { json })).toBeNull();
   });
 
   it('fails where its program is not there, and stays usable', async () => {
     const gone = new ResidueThread(resolve('dist', 'no-such.cjs'));
-    await expect(gone.ask('check', { json })).rejects.toThrow('The thread that reads residues has ended');
-    await expect(gone.ask('check', { json })).rejects.toThrow('The thread that reads residues has ended');
+    await expect(gone.ask('check', { json })).rejects.toThrow('The thread that reads residues and shells has ended');
+    await expect(gone.ask('check', { json })).rejects.toThrow('The thread that reads residues and shells has ended');
     gone.dispose();
   });
 });

@@ -7,16 +7,18 @@ import { reportAssets } from '../../residue/report-assets.js';
 import type { Residue } from '../../residue/types.js';
 import { serializeResidue } from '../../residue/write.js';
 import { summarise } from '../results/summary.js';
+import { shellTests } from '../testing/tree.js';
 import type { Ask, AskParams, AskResult } from './protocol.js';
 
 const read = ({ json }: { json: string }): Residue => JSON.parse(json) as Residue;
 
-/** Each question of the protocol, answered. All but `check` are asked of texts that were checked. */
+/** Each question of the protocol, answered. Of a residue all but `check` are asked once it was checked. */
 const answers: { [A in Ask]: (params: AskParams<A>) => AskResult<A> } = {
   check: ({ json }) => problemOf(json),
   html: (params) => reportHtml(read(params), reportAssets()),
   markdown: (params) => formatMarkdown(read(params)),
   file: (params) => serializeResidue(read(params)),
+  tests: ({ text }) => shellTests(text),
   summary: ({ json, commands }) => {
     const residue = read({ json });
     return { at: residue.created, summary: summarise(residue, commands ?? undefined) };

@@ -1,8 +1,9 @@
 import type { RunSummary } from '../results/summary.js';
+import type { ShellTests } from '../testing/tree.js';
 
 /**
- * What the extension asks of its thread for residues (dist/residues.cjs). A residue has megabytes, and making objects of it takes the
- * time of several frames: it is done there, and the extension host, which other extensions share, hands texts on.
+ * What the extension asks of its thread (dist/residues.cjs). A residue has megabytes, and making objects of it takes the time of several
+ * frames, as loading the validator of shells does: both are done there, and the extension host, which other extensions share, hands texts on.
  */
 export interface Asks {
   /** What keeps a text from being shown as a residue, in half a sentence; null: nothing. */
@@ -13,6 +14,8 @@ export interface Asks {
   markdown: { params: { json: string }; result: string };
   /** The residue in the one form that the command line writes too. */
   file: { params: { json: string }; result: string };
+  /** What the Test Explorer shows of a shell, whatever its text is. */
+  tests: { params: { text: string }; result: ShellTests };
   /** What the history keeps of a run, and when that was. `commands`: those that were run; null: all. */
   summary: { params: { json: string; commands: readonly number[] | null }; result: { at: string; summary: RunSummary } };
 }

@@ -11,7 +11,7 @@ interface Waiting {
   fail: (error: Error) => void;
 }
 
-/** Asks the thread that makes residues into objects; starts it when it is first needed, and again after it has ended. */
+/** Asks the thread that reads residues and shells; starts it when it is first needed, and again after it has ended. */
 export class ResidueThread {
   private worker: Worker | undefined;
   private idle: NodeJS.Timeout | undefined;
@@ -56,7 +56,7 @@ export class ResidueThread {
   private end(why: string): void {
     const { worker } = this;
     this.worker = undefined;
-    for (const { fail } of this.waiting.values()) fail(new Error(`The thread that reads residues has ended: ${why}.`));
+    for (const { fail } of this.waiting.values()) fail(new Error(`The thread that reads residues and shells has ended: ${why}.`));
     this.waiting.clear();
     void worker?.terminate();
   }

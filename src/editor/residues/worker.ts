@@ -1,4 +1,4 @@
-/** Entry of dist/residues.cjs: the thread in which the extension has residues made into objects. */
+/** Entry of dist/residues.cjs: the thread in which the extension has residues and shells read. */
 import { parentPort } from 'node:worker_threads';
 import { answer } from './answer.js';
 import type { ResidueReply, ResidueRequest } from './protocol.js';

@@ -9,9 +9,10 @@ import {
   type TestItem,
   type TestItemCollection,
 } from 'vscode';
+import { residues } from '../residues/thread.js';
 import type { Results } from '../results.js';
 import { isShellUri } from '../selector.js';
-import { shellTests, type ShellTests, type Spot, type TestNode } from './tree.js';
+import type { ShellTests, Spot, TestNode } from './tree.js';
 
 /** Shells that are listed; a workspace with more says so. */
 const most = 10_000;
@@ -80,7 +81,11 @@ export class ShellItems {
       item.children.replace([]);
       return;
     }
-    this.#fill(item, meaning.shell, shellTests(text));
+    try {
+      this.#fill(item, meaning.shell, await residues.ask('tests', { text }));
+    } catch (error) {
+      item.error = error instanceof Error ? error.message : String(error);
+    }
   }
 
   meaning(item: TestItem): Meaning | undefined {
@@ -134,6 +139,8 @@ export class ShellItems {
         const known = into.get(id);
         const item = known ?? this.controller.createTestItem(id, node.label, shell);
         item.label = node.label;
+        // A dose is measured beside the others, whose headline and density it is part of.
+        item.description = node.kind === 'vary' ? 'runs with all values of its shell' : undefined;
         item.range = rangeOf(node.spot);
         item.sortText = String(i).padStart(5, '0');
         this.#meanings.set(item, { shell, node });
