@@ -5,6 +5,9 @@ import { DataType } from './onnx-proto.js';
 /** Stretches of queries that are worked on one after the other where nobody asks for scores or pattern. */
 export const STRETCHES = 4;
 
+/** An array of no elements, in place of what is not made. */
+export const nothing = (g: GraphBuilder): Value => g.op('ConstantOfShape', [g.ints([0])]);
+
 /** What attention is made from. */
 export interface AttentionParts {
   /** [B, R, head, d_head], after norms and RoPE. */
@@ -57,7 +60,7 @@ export function attend(
   const group = nHeads / nKvHeads;
   const turned = (some: Value): Value => g.transpose(some, [0, 1, 3, 2]);
   const softmax = (scores: Value): Value => g.op('Softmax', [scores], { axis: -1 });
-  const none = (): Value => g.op('ConstantOfShape', [g.ints([0])]);
+  const none = (): Value => nothing(g);
 
   /** The prefix, one row of it serving every batch row if need be, with what is recent behind: [B, kv_head, S, d_head]. */
   const behind = (before: Value, current: Value): Value => {

@@ -1,4 +1,4 @@
-import { attend } from './attention.js';
+import { attend, nothing } from './attention.js';
 import { GraphBuilder } from './builder.js';
 import type { Graph, Value } from './builder.js';
 import { blockTaps } from './hooks.js';
@@ -19,6 +19,9 @@ import { DataType } from './onnx-proto.js';
  *
  * Outputs: each hook point of the block under its own name (of the tokens asked for, but ln1, k and v of all; mlp.hook_post as [B · R, d_mlp]), and present_k, present_v [B, kv_head, S or Q + T, d_head].
  */
+/** Hook points that lie before z. */
+const OF_ATTENTION = /^ln1\.|^attn\.hook_(?!z$)/;
+
 export const BLOCK_EDITS = ['value_scale', 'z_mul', 'z_add', 'attn_mul', 'attn_add', 'mlp_mul', 'mlp_add'] as const;
 export type BlockEdit = (typeof BLOCK_EDITS)[number];
 
@@ -45,9 +48,27 @@ export function buildBlock(from: Source, layer: number, taps = true): Graph {
   const batchTime = g.shapeOf(asked, 0, 2);
   const tokens = (value: Value): Value => g.reshape(value, [batchTime, spec.dModel]);
 
-  const ln1 = norm(g, from, x, `${name}.ln1`);
-  out.set('ln1.hook_scale', ln1.scale).set('ln1.hook_normalized', ln1.normalized);
-  const z = edited(attention(g, from, name, ln1.out, pick, edit('value_scale'), out), 'z');
+  const valueScale = edit('value_scale');
+  const known = { flag: g.input('known', DataType.BOOL, []), z: g.input('z_known', DataType.FLOAT, ['known_B', 'known_R', 'known_H', 'known_D']) };
+  const wanted = ['attn.hook_z', 'present_k', 'present_v', ...(taps ? blockTaps(spec).filter((tap) => OF_ATTENTION.test(tap)) : [])];
+  const made = g.either(
+    known.flag,
+    {
+      then: () => wanted.map((name) => (name === 'attn.hook_z' ? g.op('Identity', [known.z]) : nothing(g))),
+      else: () => {
+        const ln1 = norm(g, from, x, `${name}.ln1`);
+        const own = new Map([
+          ['ln1.hook_scale', ln1.scale],
+          ['ln1.hook_normalized', ln1.normalized],
+        ]);
+        own.set('attn.hook_z', attention(g, from, name, ln1.out, pick, valueScale, own));
+        return wanted.map((name) => own.get(name)!);
+      },
+    },
+    wanted.length,
+  );
+  wanted.forEach((name, i) => out.set(name, made[i]!));
+  const z = edited(out.get('attn.hook_z')!, 'z');
   out.set('attn.hook_z', z);
   const attnOut = edited(tokens(linear(g, from, rows(z, spec.nHeads * spec.dHead), `${name}.attn.W_O`, `${name}.attn.b_O`)), 'attn');
   out.set('hook_attn_out', attnOut);

@@ -153,6 +153,17 @@ export class GraphBuilder {
     return output;
   }
 
+  /** Makes nodes that read nothing but initializers, where every branch can read what they give and it is made once, with the session. */
+  beforehand<T>(make: () => T): T {
+    const here = this.nodes;
+    this.nodes = this.graph.node;
+    try {
+      return make();
+    } finally {
+      this.nodes = here;
+    }
+  }
+
   add(a: Value, b: Value): Value {
     return this.op('Add', [a, b]);
   }

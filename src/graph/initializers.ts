@@ -41,7 +41,7 @@ export class Initializers {
     const mapped = MAPPED[stored.dtype];
     if (!mapped || stored.byteOffset % mapped.bytes !== 0) return this.inGraph(g, name);
     const value = g.external(name, mapped.type, stored, this.location(stored));
-    return mapped.type === DataType.FLOAT ? value : g.op('Cast', [value], { to: DataType.FLOAT });
+    return mapped.type === DataType.FLOAT ? value : g.beforehand(() => g.op('Cast', [value], { to: DataType.FLOAT }));
   }
 
   /** A bias or a norm's weight; null where the model has none. */

@@ -15,6 +15,8 @@ export interface Placed {
   position: number;
   /** What is added to the unchanged residual stream as it enters `layer`. */
   added: Added | null;
+  /** Whether everything in `layer` up to the heads' outputs, z, is as it was, and known from the unchanged run. */
+  afterHeads: boolean;
 }
 
 /** Vectors [n, d_model] for the positions from `first` on, and the hook point that they are added to. */
@@ -29,9 +31,9 @@ export function place(spec: ModelSpec, run: RunResult, edits: readonly Edit[], i
   const ordered = inOrder(edits).flatMap((edit) => reduced(spec, edit, extent.tokens - 1));
   const written = writesOnly(spec, run, ordered);
   const start = startOf(ordered, spec.nLayers, extent.tokens);
-  if (written === null) return { index, given: edits, edits: ordered, added: null, ...start };
+  if (written === null) return { index, given: edits, edits: ordered, added: null, ...start, afterHeads: leavesHeads(run, ordered, start.layer) };
   const added = difference(spec, run, ordered, written, extent);
-  return { index, given: edits, edits: [], added, ...start, layer: start.layer + 1 };
+  return { index, given: edits, edits: [], added, ...start, layer: start.layer + 1, afterHeads: false };
 }
 
 /** In the last layer only what the last position reads and writes counts, but for the stream that keys and values are made of. */
@@ -67,6 +69,15 @@ function writesOnly(spec: ModelSpec, run: RunResult, edits: readonly Edit[]): st
   if (!edits.every((edit) => 'at' in edit && edit.at === first.at && edit.layer === first.layer)) return null;
   const hook = `blocks.${first.layer}.hook_${first.at}`;
   return run.hooks.includes(hook) ? hook : null;
+}
+
+/** Whether no edit concerns what a layer's heads read and how they look, and the run has kept what they give. */
+function leavesHeads(run: RunResult, edits: readonly Edit[], layer: number): boolean {
+  const behind = edits.every((edit) => {
+    if (edit.kind === 'knockout' || edit.kind === 'scale-values') return edit.layers !== 'all' && !edit.layers.includes(layer);
+    return edit.layer !== layer || (edit.kind !== 'project-out' && !('at' in edit && edit.at === 'resid_pre'));
+  });
+  return behind && run.hooks.includes(`blocks.${layer}.attn.hook_z`);
 }
 
 /** What edits of one hook make of it, less what it was, from the first to the last position that they name. */

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { dot } from '../../methods/linear.js';
 import { InputError, throwIfAborted } from '../../errors.js';
 import type { Edit, RunResult, VariantOptions, VariantOutputs } from '../api.js';
-import { AttentionFeeds } from './attention-edits.js';
+import { AttentionFeeds, headsKnown } from './attention-edits.js';
 import { checkBudget, editNumbers } from './budget.js';
 import { LocalCache } from './cache.js';
 import { checkEdits } from './edits.js';
@@ -71,6 +71,8 @@ interface Base {
   /** [layer + 1] of [T, d_model] */
   residuals: Float32Array[];
   cache: LocalCache;
+  /** What a layer's heads gave, [T, head, d_head]. */
+  heads: (layer: number) => Float32Array;
 }
 
 function baseOf({ loaded: { spec }, owner }: Engine, run: RunResult): Base {
@@ -83,7 +85,7 @@ function baseOf({ loaded: { spec }, owner }: Engine, run: RunResult): Base {
   const names = Array.from({ length: spec.nLayers + 1 }, (_, l) =>
     l < spec.nLayers ? `blocks.${l}.hook_resid_pre` : `blocks.${l - 1}.hook_resid_post`,
   );
-  return { length: run.length, residuals: names.map((name) => run.get(name).data), cache };
+  return { length: run.length, residuals: names.map((name) => run.get(name).data), cache, heads: (layer) => run.get(`blocks.${layer}.attn.hook_z`).data };
 }
 
 /** Variants that are run together: by first position, those that enter early first. */
@@ -96,7 +98,7 @@ function passes(placed: readonly Placed[], length: number, heads: number): Place
   return [...groups].flatMap(([start, members]) => {
     const tokens = length - start;
     const size = Math.max(1, Math.min(Math.floor(PASS_TOKENS / tokens), Math.floor(PASS_SCORES / (heads * tokens * length))));
-    members.sort((a, b) => a.layer - b.layer || a.index - b.index);
+    members.sort((a, b) => a.layer - b.layer || Number(a.afterHeads) - Number(b.afterHeads) || a.index - b.index);
     return Array.from({ length: Math.ceil(members.length / size) }, (_, i) => members.slice(i * size, (i + 1) * size));
   });
 }
@@ -133,45 +135,90 @@ async function pass(
   let entered = 0;
   /** Takes in the members whose way begins at a layer (`nLayers`: after the last), of whose streams `kept` tokens are wanted. */
   const arrive = (layer: number, kept: number): void => {
-    const arrivals = members.filter((m) => m.layer === layer);
+    const arrivals = members.filter((m) => m.layer === layer && !m.afterHeads);
     const own = withRows(residual, base.residuals[layer]!.subarray((base.length - kept) * width), arrivals, base.length - kept, width);
     if (own !== residual) giveBack([residual]);
     residual = own;
     entered += arrivals.length;
   };
+  /** Runs a block on some of the members, from row `first` on; gives what leaves it. */
+  const through = async (layer: number, first: number, count: number, feeds: Feeds): Promise<Float32Array> => {
+    const wanted = last.of(layer);
+    const part = await parts.block(layer);
+    const given = await part.run(feeds, ['hook_resid_post', ...wanted]);
+    for (const local of wanted) last.take(layer, local, floatsOf(given[local]!), members.slice(first, first + count));
+    giveBack([floatsOf(feeds.resid_pre!), ...wanted.map((local) => floatsOf(given[local]!))]);
+    const post = floatsOf(given.hook_resid_post!);
+    refuseOverflow(loaded, post, layer, asIs);
+    return post;
+  };
   for (let layer = members[0]!.layer; layer < nLayers; layer++) {
     await nextTurn();
     throwIfAborted(signal);
     arrive(layer, tokens);
-    const own = edits.filter((e) => e.row < entered && ('layer' in e ? e.layer === layer : e.layers === 'all' || e.layers.includes(layer)));
-    editResidual(spec, own, layer, { ...full, batch: entered }, residual, true);
     // Nothing reads what the last layer makes of the tokens before the last.
     const asked = layer < nLayers - 1 ? tokens : 1;
-    const extent: Extent = { batch: entered, tokens: asked, past: base.length - asked, origin: past, lenient: asked < tokens };
-    const feeds: Feeds = {
+    const extentOf = (batch: number): Extent => ({ batch, tokens: asked, past: base.length - asked, origin: past, lenient: asked < tokens });
+    if (entered > 0) {
+      const own = edits.filter((e) => e.row < entered && concerns(e, layer));
+      editResidual(spec, own, layer, { ...full, batch: entered }, residual, true);
+      const extent = extentOf(entered);
+      residual = await through(layer, 0, entered, {
+        ...rope,
+        ...attentionFeeds(own, layer, extent),
+        ...outputFeeds(spec, own, layer, extent),
+        resid_pre: floatTensor(residual, [entered, tokens, width]),
+        past_k: base.cache.first('keys', layer, past),
+        past_v: base.cache.first('values', layer, past),
+        recent_k: noTokens(spec, entered),
+        recent_v: noTokens(spec, entered),
+        rows: intTensor(Array.from({ length: asked }, (_, i) => tokens - asked + i)),
+      });
+    }
+    const late = members.filter((m) => m.layer === layer && m.afterHeads).length;
+    if (late === 0) continue;
+    await nextTurn();
+    throwIfAborted(signal);
+    const first = entered;
+    const own = edits.filter((e) => e.row >= first && e.row < first + late && concerns(e, layer)).map((e) => ({ ...e, row: e.row - first }));
+    const rows = (data: Float32Array): Float32Array => repeated(data.subarray(data.length - (data.length / base.length) * asked), late);
+    const z = floatTensor(rows(base.heads(layer)), [late, asked, spec.nHeads, spec.dHead]);
+    const post = await through(layer, first, late, {
       ...rope,
-      ...attentionFeeds(own, layer, extent),
-      ...outputFeeds(spec, own, layer, extent),
-      resid_pre: floatTensor(residual, [entered, tokens, width]),
-      past_k: base.cache.first('keys', layer, past),
-      past_v: base.cache.first('values', layer, past),
-      recent_k: noTokens(spec, entered),
-      recent_v: noTokens(spec, entered),
-      rows: intTensor(Array.from({ length: asked }, (_, i) => tokens - asked + i)),
-    };
-    const part = await parts.block(layer);
-    const wanted = last.of(layer);
-    const given = await part.run(feeds, ['hook_resid_post', ...wanted]);
-    for (const local of wanted) last.take(layer, local, floatsOf(given[local]!), members.slice(0, entered));
-    giveBack([residual, ...wanted.map((local) => floatsOf(given[local]!))]);
-    residual = floatsOf(given.hook_resid_post!);
-    refuseOverflow(loaded, residual, layer, asIs);
+      ...headsKnown(spec, z),
+      ...outputFeeds(spec, own, layer, extentOf(late)),
+      resid_pre: floatTensor(rows(base.residuals[layer]!), [late, asked, width]),
+      rows: intTensor(Array.from({ length: asked }, (_, i) => i)),
+    });
+    giveBack([floatsOf(z)]);
+    residual = joined(residual, post);
+    entered += late;
   }
   throwIfAborted(signal);
   arrive(nLayers, 1);
   // What was written outright behind the last layer has been looked through nowhere.
   refuseOverflow(loaded, residual, nLayers - 1, asIs);
   return residual;
+}
+
+const concerns = (edit: Edit, layer: number): boolean =>
+  'layer' in edit ? edit.layer === layer : edit.layers === 'all' || edit.layers.includes(layer);
+
+/** An array, so many times. */
+function repeated(data: Float32Array, times: number): Float32Array {
+  const out = new Float32Array(times * data.length);
+  for (let i = 0; i < times; i++) out.set(data, i * data.length);
+  return out;
+}
+
+/** Two arrays, one behind the other; both are the caller's, and are given back. */
+function joined(front: Float32Array, back: Float32Array): Float32Array {
+  if (front.length === 0) return back;
+  const out = new Float32Array(front.length + back.length);
+  out.set(front);
+  out.set(back, front.length);
+  giveBack([front, back]);
+  return out;
 }
 
 /** `rows` with a copy of `row` behind for each arrival, what it has added to the stream included; `row` begins at position `first`. */
