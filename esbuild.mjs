@@ -50,6 +50,8 @@ const entries = {
   // Nothing in it reads a shell whole, so it needs no validator: activation must stay short.
   extension: { ...node, entryPoints: ['src/editor/extension.ts'], outfile: 'dist/extension.cjs', plugins: [] },
   engine: { ...node, entryPoints: ['src/engine/worker.ts'], outfile: 'dist/engine.cjs' },
+  // A thread of the engine that runs a small model's variants beside it.
+  lane: { ...node, entryPoints: ['src/engine/lane/worker.ts'], outfile: 'dist/lane.cjs', plugins: [] },
   // The thread that looks after models: what speaks HTTP is no part of the extension's start.
   hub: { ...node, entryPoints: ['src/hub/worker.ts'], outfile: 'dist/hub.cjs' },
   cli: { ...node, entryPoints: ['src/cli/main.ts'], outfile: 'dist/cli.cjs', banner: { js: '#!/usr/bin/env node\n' + node.banner.js } },

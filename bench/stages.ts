@@ -4,9 +4,11 @@
  * that were touched for the first time.
  */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { openLocal } from '../src/engine/local/index.js';
 import type { Model } from '../src/engine/api.js';
 import { loadModel } from '../src/model/load.js';
+import { packageRoot } from '../src/paths.js';
 import { resolveAnyModel } from '../src/planted/catalog.js';
 import { runShell } from '../src/run/run.js';
 import { parseShell } from '../src/shell/parse.js';
@@ -82,7 +84,8 @@ const { shell } = parseShell(text);
 if (!shell) throw new Error(`${file} is no shell.`);
 enter('open the model');
 const threads = process.env.THREADS ? { threads: Number(process.env.THREADS) } : {};
-const model = await openLocal(await loadModel(resolveAnyModel(shell.model ?? 'pocket', '.').path), threads);
+const lane = join(packageRoot(), 'dist', 'lane.cjs');
+const model = await openLocal(await loadModel(resolveAnyModel(shell.model ?? 'pocket', '.').path), { ...threads, lane });
 enter('plan');
 await runShell(counted(model), shell, { text, file }, { verify, onProgress: ({ stage }) => enter(stage.replace(/ \(\d+ of \d+\)$/, '')) });
 enter('');

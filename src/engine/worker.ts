@@ -1,12 +1,15 @@
 /** Entry of dist/engine.cjs: the process that owns onnxruntime. Started by EngineProcess, with an IPC channel and nothing else. */
+import { join } from 'node:path';
 import { InputError } from '../errors.js';
+import type { LoadedModel } from '../model/types.js';
 import { resolveAnyModel } from '../planted/catalog.js';
 import { loadModel } from '../model/load.js';
 import { runShell } from '../run/run.js';
 import { parseShell } from '../shell/parse.js';
 import { probeShell } from '../shell/probe.js';
 import { listProviders, onnxruntimeVersion, openLocal } from './local/index.js';
-import type { Model } from './api.js';
+import { packageRoot } from '../paths.js';
+import type { Model, OpenOptions } from './api.js';
 import { PROTOCOL_VERSION, type FromEngine, type ProbeParams, type ShellSource } from './protocol.js';
 import type { Shell } from '../shell/types.js';
 import { parseLimits } from './requests.js';
@@ -53,10 +56,13 @@ async function probe(model: Model, { text, answer, rivals }: ProbeParams, signal
   return probeShell({ prompt: text, answer: answer ?? (await likeliest(model, text, signal)), rivals });
 }
 
+/** The program of the threads that run small models' variants beside this one. */
+const lane = join(packageRoot(), 'dist', 'lane.cjs');
+
 const backend = {
   resolve: (model: string, folder: string) => resolveAnyModel(model, folder),
   load: loadModel,
-  open: openLocal,
+  open: (loaded: LoadedModel, settings: OpenOptions) => openLocal(loaded, { ...settings, lane }),
   versions: () => ({ onnxruntime: onnxruntimeVersion(), providers: listProviders() }),
   parse,
   probe,

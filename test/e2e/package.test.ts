@@ -37,6 +37,7 @@ const bundles = [
   'engine.cjs',
   'extension.cjs',
   'hub.cjs',
+  'lane.cjs',
   'language-client.cjs',
   'language-server.cjs',
   'language-tokens.cjs',

@@ -2,6 +2,7 @@ import { InputError } from '../../errors.js';
 import type { ModelSpec } from '../../model/spec.js';
 import type { Edit } from '../api.js';
 import { STRETCHES } from '../../graph/attention.js';
+import { noTokens } from './cache.js';
 import { layersOf, rowsOf, tokensOf } from './edits.js';
 import type { Extent } from './edits.js';
 import { boolTensor, floatTensor, intTensor } from './sessions.js';
@@ -22,7 +23,7 @@ export const HEADS_RUN: Readonly<Feeds> = { known: boolTensor(false), z_known: n
  * @param z [B, R, head, d_head]
  */
 export function headsKnown(spec: ModelSpec, z: Tensor): Feeds {
-  const none = floatTensor(new Float32Array(0), [1, spec.nKvHeads, 0, spec.dHead]);
+  const none = noTokens(spec, 1);
   const no = boolTensor(false);
   return {
     ...Object.fromEntries(['past_k', 'past_v', 'recent_k', 'recent_v'].map((name) => [name, none])),

@@ -1,9 +1,13 @@
 import { InputError } from '../../errors.js';
+import type { ModelSpec } from '../../model/spec.js';
 import type { KvCache, NdArray } from '../api.js';
 import { giveBack } from './memory.js';
 import { floatTensor, floatsOf } from './sessions.js';
 import type { Tensor } from './sessions.js';
 import { checkIndex } from './validate.js';
+
+/** Keys, or values, of no tokens. */
+export const noTokens = (spec: ModelSpec, batch: number): Tensor => floatTensor(new Float32Array(0), [batch, spec.nKvHeads, 0, spec.dHead]);
 
 /** Keys and values of every layer [row, kv_head, length, d_head], after RoPE, for as long as any cache holds them. */
 export class Segment {

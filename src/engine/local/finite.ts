@@ -1,6 +1,5 @@
 import { InputError } from '../../errors.js';
 import type { LoadedModel } from '../../model/types.js';
-import type { Edit } from '../api.js';
 
 /** A norm squares numbers and adds them up: beyond this, the sum of d_model ≤ 2¹⁴ squares is no float32 any more. */
 const LARGEST = 1e17;
@@ -10,14 +9,14 @@ const LARGEST = 1e17;
  * weights are finite (they are looked through before its first run), so it is the activations that grew out of float32.
  * `layer` −1 is the embedding, nLayers the unembedding.
  */
-export function refuseOverflow(loaded: LoadedModel, values: Float32Array, layer: number, edits: readonly Edit[]): void {
+export function refuseOverflow({ spec, path }: Pick<LoadedModel, 'spec' | 'path'>, values: Float32Array, layer: number, edited: boolean): void {
   if (fits(values)) return;
-  const where = layer < 0 ? 'the embedding' : layer < loaded.spec.nLayers ? `layer ${layer}` : 'the unembedding';
-  if (edits.length > 0) {
+  const where = layer < 0 ? 'the embedding' : layer < spec.nLayers ? `layer ${layer}` : 'the unembedding';
+  if (edited) {
     throw new InputError(`Activations overflow float32 in ${where}: use smaller numbers in the edits.`, { field: 'edits' });
   }
   throw new InputError(`Activations overflow float32 in ${where}: this model computes with numbers that float32 cannot hold.`, {
-    file: loaded.path,
+    file: path,
   });
 }
 

@@ -2,12 +2,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { throwIfAborted } from '../../errors.js';
 import { selectHooks } from '../../graph/hooks.js';
 import type { HookPoint } from '../../graph/hooks.js';
-import type { ModelSpec } from '../../model/spec.js';
 import type { LoadedModel } from '../../model/types.js';
 import type { Edit, NdArray, RunOptions } from '../api.js';
+import type { Lanes } from '../lane/lanes.js';
 import { AttentionFeeds } from './attention-edits.js';
 import { checkBudget, editNumbers } from './budget.js';
-import { LocalCache, Segment } from './cache.js';
+import { LocalCache, noTokens, Segment } from './cache.js';
 import { checkEdits, inOrder } from './edits.js';
 import type { Extent } from './edits.js';
 import { refuseOverflow } from './finite.js';
@@ -29,6 +29,8 @@ export interface Engine {
   memoryBudget: number;
   /** Marks caches as this model's. */
   owner: object;
+  /** Threads that run variants beside this one. */
+  lanes: Lanes | null;
 }
 
 export interface Pass {
@@ -124,7 +126,7 @@ function embed({ loaded }: Engine, { rows, extent, positions, edits, hooks }: Pl
     if (hook.local === 'hook_embed') keep(hook, embedded);
     if (hook.local === 'hook_pos_embed') keep(hook, placed!);
   }
-  refuseOverflow(loaded, residual, -1, edits);
+  refuseOverflow(loaded, residual, -1, edits.length > 0);
   return residual;
 }
 
@@ -151,7 +153,7 @@ async function runBlocks(
     throwIfAborted(plan.signal);
     const arrived = residual;
     residual = editResidual(spec, edits, layer, extent, arrived);
-    if (residual !== arrived) refuseOverflow(loaded, residual, layer, edits);
+    if (residual !== arrived) refuseOverflow(loaded, residual, layer, edits.length > 0);
     const asked = hooksAt(plan, layer);
     const feeds: Feeds = {
       ...rope,
@@ -174,14 +176,11 @@ async function runBlocks(
       values.push(result.present_v!);
     }
     residual = floatsOf(result.hook_resid_post!);
-    refuseOverflow(loaded, residual, layer, edits);
+    refuseOverflow(loaded, residual, layer, edits.length > 0);
   }
   throwIfAborted(plan.signal);
   return { residual, keys, values };
 }
-
-/** Keys, or values, of no tokens. */
-export const noTokens = (spec: ModelSpec, batch: number): Tensor => floatTensor(new Float32Array(0), [batch, spec.nKvHeads, 0, spec.dHead]);
 
 /** Blocks that a pass needs: those up to its last hook point when it is asked for nothing else. */
 function blocksWanted(all: number, { logitRows, keepCache, hooks }: Plan): number {
@@ -220,7 +219,7 @@ async function finalLogits(engine: Engine, { extent, edits, logitRows }: Plan, r
     });
   }
   const data = await headLogits(engine, picked);
-  refuseOverflow(engine.loaded, data, spec.nLayers, edits);
+  refuseOverflow(engine.loaded, data, spec.nLayers, edits.length > 0);
   return { data, shape: [batch, logitRows.length, spec.vocabSize] };
 }
 

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { InputError, throwIfAborted } from '../../errors.js';
 import type { LoadedModel } from '../../model/types.js';
 import type { Edit, EngineInfo, GenerateOptions, LensRequest, Model, OpenOptions, RunOptions, RunResult, VariantOptions } from '../api.js';
+import { Lanes, lanesFor } from '../lane/lanes.js';
 import { defaultBudget } from './budget.js';
 import { ownCache } from './cache.js';
 import { forward } from './forward.js';
@@ -23,6 +24,8 @@ const MAX_DEFAULT_THREADS = 8;
 export interface LocalOptions extends OpenOptions {
   /** False leaves hook points out of the graphs, so that only logits, caches and resid_post can be had: to measure what they cost. */
   taps?: boolean;
+  /** The program of a lane (dist/lane.cjs): a small model's variants are then run by several threads. Default: by the calling one alone. */
+  lane?: string;
 }
 
 /** Opens a loaded model in this process. Its weights stay mapped from the user's files until it is closed. */
@@ -35,16 +38,21 @@ export async function openLocal(loaded: LoadedModel, options: LocalOptions = {})
   const memoryBudget = options.memoryBudget ?? defaultBudget();
   if (!(memoryBudget > 0))
     throw new InputError(`The memory budget ${memoryBudget} is not a number of bytes above 0.`, { field: 'memoryBudget' });
-  const parts = new Parts(loaded, threads, options.provider ?? 'cpu', options.taps ?? true);
+  const { provider: asked = 'cpu', taps = true, lane } = options;
+  const count = lane === undefined || asked !== 'cpu' ? 0 : lanesFor(loaded.weights.parameters, threads);
+  let lanes: Lanes | null = null;
+  const parts = new Parts(loaded, count > 0 ? 1 : threads, asked, taps, (layer, bytes) => lanes?.give(layer, bytes));
+  if (lane !== undefined && count > 0) lanes = new Lanes(lane, { spec: loaded.spec, path: loaded.path, folder: parts.folder, memoryBudget }, count);
   try {
     await parts.open(options);
     shrinkHeap();
   } catch (error) {
+    await lanes?.close();
     await parts.close();
     throw error;
   }
   const { provider } = parts.sessions;
-  return new LocalModel(loaded, parts, memoryBudget, { onnxruntime: onnxruntimeVersion(), provider, threads });
+  return new LocalModel(loaded, parts, memoryBudget, lanes, { onnxruntime: onnxruntimeVersion(), provider, threads });
 }
 
 class LocalModel implements Model {
@@ -54,9 +62,10 @@ class LocalModel implements Model {
     readonly loaded: LoadedModel,
     parts: Parts,
     memoryBudget: number,
+    lanes: Lanes | null,
     readonly info: EngineInfo,
   ) {
-    this.engine = { loaded, parts, memoryBudget, owner: this };
+    this.engine = { loaded, parts, memoryBudget, owner: this, lanes };
   }
 
   get spec() {
@@ -102,6 +111,7 @@ class LocalModel implements Model {
   }
 
   async close(): Promise<void> {
+    await this.engine.lanes?.close();
     await this.engine.parts.close();
     this.loaded.close();
   }

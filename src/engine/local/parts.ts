@@ -16,6 +16,8 @@ export class Parts {
   private readonly made = new Map<string, Promise<Part>>();
   private readonly source: Source;
   readonly sessions: Sessions;
+  /** Folder that external weights are relative to. */
+  readonly folder: string;
   private closed = false;
 
   constructor(
@@ -24,9 +26,12 @@ export class Parts {
     provider: string,
     /** False leaves the hook points out of the blocks' graphs. */
     private readonly taps: boolean,
+    /** Called with each block's graph. */
+    private readonly onBlock?: (layer: number, bytes: Uint8Array) => void,
   ) {
     const initializers = new Initializers(loaded.weights);
     this.source = { spec: loaded.spec, weights: loaded.weights, initializers };
+    this.folder = initializers.folder;
     this.sessions = new Sessions(initializers.folder, threads, provider);
   }
 
@@ -46,7 +51,11 @@ export class Parts {
   }
 
   block(layer: number): Promise<Part> {
-    return this.part(`block ${layer}`, () => buildBlock(this.source, layer, this.taps));
+    return this.part(`block ${layer}`, () => {
+      const graph = buildBlock(this.source, layer, this.taps);
+      this.onBlock?.(layer, graph.bytes);
+      return graph;
+    });
   }
 
   head(): Promise<Part> {

@@ -7,8 +7,8 @@ import { vectorAt } from './stream-edits.js';
 /** A variant, placed: nothing before `layer` and `position` differs from the unchanged run. */
 export interface Placed {
   index: number;
-  /** As it was asked for. */
-  given: readonly Edit[];
+  /** Whether anything was asked for. */
+  edited: boolean;
   /** What is done on the way, from `layer` on. */
   edits: readonly Edit[];
   layer: number;
@@ -31,9 +31,9 @@ export function place(spec: ModelSpec, run: RunResult, edits: readonly Edit[], i
   const ordered = inOrder(edits).flatMap((edit) => reduced(spec, edit, extent.tokens - 1));
   const written = writesOnly(spec, run, ordered);
   const start = startOf(ordered, spec.nLayers, extent.tokens);
-  if (written === null) return { index, given: edits, edits: ordered, added: null, ...start, afterHeads: leavesHeads(run, ordered, start.layer) };
+  if (written === null) return { index, edited: edits.length > 0, edits: ordered, added: null, ...start, afterHeads: leavesHeads(run, ordered, start.layer) };
   const added = difference(spec, run, ordered, written, extent);
-  return { index, given: edits, edits: [], added, ...start, layer: start.layer + 1, afterHeads: false };
+  return { index, edited: edits.length > 0, edits: [], added, ...start, layer: start.layer + 1, afterHeads: false };
 }
 
 /** In the last layer only what the last position reads and writes counts, but for the stream that keys and values are made of. */

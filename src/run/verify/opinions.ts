@@ -127,6 +127,12 @@ async function intervalIn(context: StageContext, index: number, run: RunResult, 
   }
 }
 
+/** What all of them give; where one fails, its error, but not before all have come to an end: they read arrays that are let go then. */
+async function allOf<T>(all: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(all);
+  return Promise.all(all);
+}
+
 /** The second opinion on an ablation that is told as a cause: the other kinds of ablation, and the same in each paraphrase. */
 export async function effectOpinion(
   { model, paraphrases, signal }: StageContext,
@@ -135,12 +141,15 @@ export async function effectOpinion(
   runs: readonly PatchableParaphrase[],
 ): Promise<Opinion | null> {
   const by = [sayOf('replaced by its mean', effect.mean, effect.zero), sayOf('replaced at random', effect.resample, effect.zero)];
-  for (const { index, run } of runs) {
-    const { scores } = paraphrases[index]!;
-    const [base, without] = await variantMargins(model, run, [[], zeroed(component)], contestOf(scores), { signal });
-    by.push(sayOf(`paraphrase ${index + 1}`, without! - base!, effect.zero));
-  }
-  return opinionOf(by);
+  // Asked for together, so that they can be worked on side by side.
+  const others = await allOf(
+    runs.map(async ({ index, run }) => {
+      const { scores } = paraphrases[index]!;
+      const [base, without] = await variantMargins(model, run, [[], zeroed(component)], contestOf(scores), { signal });
+      return sayOf(`paraphrase ${index + 1}`, without! - base!, effect.zero);
+    }),
+  );
+  return opinionOf([...by, ...others]);
 }
 
 /**
