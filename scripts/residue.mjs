@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { ensureInstalled, root, say } from './setup.mjs';
 
-const bundles = ['cli.cjs', 'engine.cjs', 'webview.js', 'report.js'].map((name) => join(root, 'dist', name));
+const bundles = ['cli.cjs', 'engine.cjs', 'lane.cjs', 'webview.js', 'report.js'].map((name) => join(root, 'dist', name));
 const [cli] = bundles;
 
 /** True when every bundle is there and no source is newer. */
@@ -22,7 +22,7 @@ function current() {
 ensureInstalled();
 if (!current()) {
   say('Building …');
-  execFileSync(process.execPath, ['esbuild.mjs', '--only=engine,cli,webview,report'], {
+  execFileSync(process.execPath, ['esbuild.mjs', '--only=engine,lane,cli,webview,report'], {
     cwd: root,
     stdio: ['ignore', process.stderr, process.stderr],
   });

@@ -80,7 +80,7 @@ async function main() {
   if (unknown !== undefined) throw new Error(`${unknown} is not an option of npm start: the one there is is --no-open.`);
   ensureInstalled();
   say('Building (esbuild) …');
-  const built = await run(newerNode() ?? process.execPath, ['esbuild.mjs', '--only=engine,cli'], { quiet: true });
+  const built = await run(newerNode() ?? process.execPath, ['esbuild.mjs', '--only=engine,lane,cli'], { quiet: true });
   if (built !== 0) throw new Error('The build failed: run `npm run build` and read its output.');
   if (!existsSync(join(root, shell))) throw new Error(`${shell} is missing.`);
   say(`Running ${shell} on the bundled model …`);

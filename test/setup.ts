@@ -19,6 +19,6 @@ export default function setup(): () => void {
     delete process.env[name.toLowerCase()];
   }
   if (!process.env.RESIDUE_SKIP_BUILD)
-    execFileSync(process.execPath, ['esbuild.mjs', '--only=engine,cli,hub,webview,report,residues'], { stdio: 'ignore' });
+    execFileSync(process.execPath, ['esbuild.mjs', '--only=engine,lane,cli,hub,webview,report,residues'], { stdio: 'ignore' });
   return () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 }

@@ -7,6 +7,7 @@ import { loadModel } from '../model/load.js';
 import { runShell } from '../run/run.js';
 import { parseShell } from '../shell/parse.js';
 import { probeShell } from '../shell/probe.js';
+import { endLanes } from './lane/lanes.js';
 import { listProviders, onnxruntimeVersion, openLocal } from './local/index.js';
 import { packageRoot } from '../paths.js';
 import type { Model, OpenOptions } from './api.js';
@@ -76,7 +77,7 @@ if (!process.send) {
 const server = new Server(backend, send, log, parseLimits(process.argv[2]));
 process.on('message', (message) => void server.receive(message));
 // Nobody is left to answer.
-process.on('disconnect', () => process.exit(0));
+process.on('disconnect', () => void endLanes().finally(() => process.exit(0)));
 // A Ctrl-C reaches every process of a terminal; what it means is for the parent to say.
 process.on('SIGINT', () => undefined);
 void send({ type: 'ready', protocol: PROTOCOL_VERSION, pid: process.pid });

@@ -38,6 +38,7 @@ const bundles = [
   'extension.cjs',
   'hub.cjs',
   'lane.cjs',
+  'lane.cjs',
   'language-client.cjs',
   'language-server.cjs',
   'language-tokens.cjs',

@@ -20,6 +20,19 @@ const WINDOW_BYTES = 2 ** 25;
 export const lanesFor = (parameters: number, threads: number): number =>
   parameters > MOST_PARAMETERS ? 0 : Math.min(MOST_LANES, threads - 1);
 
+/** Those of this process that are not closed. */
+const open = new Set<Lanes>();
+
+/** Ends every lane of the process, what they are at stopped: one that is in onnxruntime when the process exits would bring it down. */
+export async function endLanes(): Promise<void> {
+  await Promise.all(
+    [...open].map((lanes) => {
+      lanes.stop();
+      return lanes.close();
+    }),
+  );
+}
+
 interface Pending {
   onPassed: (index: number, passed: Passed) => void;
   end: (error: LaneError | null) => void;
@@ -88,6 +101,7 @@ class Lane {
  */
 export class Lanes {
   private readonly all: Lane[];
+  private readonly claims = new Set<Claims>();
   private nextId = 1;
   private turn: Promise<unknown> = Promise.resolve();
 
@@ -97,6 +111,7 @@ export class Lanes {
     count: number,
   ) {
     this.all = Array.from({ length: count }, () => new Lane(file, setup));
+    open.add(this);
   }
 
   /** Gives every lane a block. */
@@ -136,6 +151,7 @@ export class Lanes {
       onPassed(passes[index]!);
     };
     const claims = new Claims(passes.length);
+    this.claims.add(claims);
     const id = this.nextId++;
     const helpers = this.worth(passes, base.length) ? this.send(id, base, passes, claims, deliver) : [];
     try {
@@ -148,13 +164,21 @@ export class Lanes {
       claims.stop();
       await Promise.all(helpers);
       throw error;
+    } finally {
+      this.claims.delete(claims);
     }
     for (const [index, members] of passes.entries()) if (!done.has(index)) deliver(index, await own(members));
     return passes.map((_, index) => done.get(index)!);
   }
 
+  /** Has all that is under way end after the layer that it is in. */
+  stop(): void {
+    for (const claims of this.claims) claims.stop();
+  }
+
   /** Ends every lane when it has done what it is at. */
   async close(): Promise<void> {
+    open.delete(this);
     await Promise.all(this.all.map((lane) => lane.close()));
   }
 
