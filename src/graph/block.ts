@@ -49,7 +49,10 @@ export function buildBlock(from: Source, layer: number, taps = true): Graph {
   const tokens = (value: Value): Value => g.reshape(value, [batchTime, spec.dModel]);
 
   const valueScale = edit('value_scale');
-  const known = { flag: g.input('known', DataType.BOOL, []), z: g.input('z_known', DataType.FLOAT, ['known_B', 'known_R', 'known_H', 'known_D']) };
+  const known = {
+    flag: g.input('known', DataType.BOOL, []),
+    z: g.input('z_known', DataType.FLOAT, ['known_B', 'known_R', 'known_H', 'known_D']),
+  };
   const wanted = ['attn.hook_z', 'present_k', 'present_v', ...(taps ? blockTaps(spec).filter((tap) => OF_ATTENTION.test(tap)) : [])];
   const made = g.either(
     known.flag,

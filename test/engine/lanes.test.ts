@@ -104,7 +104,12 @@ describe("threads beside the engine's", () => {
     expect(lanesFor(1e8, 64)).toBe(0);
 
     const broken = new Lanes(join(packageRoot(), 'dist', 'there-is-none.cjs'), setup, 1);
-    const undone = await broken.run(base, passes, () => Promise.resolve(passed), () => undefined);
+    const undone = await broken.run(
+      base,
+      passes,
+      () => Promise.resolve(passed),
+      () => undefined,
+    );
     expect(undone).toHaveLength(passes.length);
     await broken.close();
   });

@@ -130,9 +130,9 @@ export class Lanes {
     onPassed: (members: readonly Placed[]) => void,
   ): Promise<Passed[]> {
     const results: Passed[] = [];
-    for (let from = 0; from < passes.length; ) {
+    for (let from = 0; from < passes.length;) {
       let to = from + 1;
-      for (let bytes = bytesOf(passes[from]!); to < passes.length && (bytes += bytesOf(passes[to]!)) <= WINDOW_BYTES; ) to++;
+      for (let bytes = bytesOf(passes[from]!); to < passes.length && (bytes += bytesOf(passes[to]!)) <= WINDOW_BYTES;) to++;
       results.push(...(await this.share(base, passes.slice(from, to), own, onPassed)));
       from = to;
     }

@@ -39,7 +39,8 @@ export interface LaneError {
   place?: Place;
 }
 
-export type FromLane = { type: 'passed'; id: number; index: number; passed: Passed } | { type: 'ended'; id: number; error: LaneError | null };
+export type FromLane =
+  { type: 'passed'; id: number; index: number; passed: Passed } | { type: 'ended'; id: number; error: LaneError | null };
 
 /** Who does which of some pieces of work, agreed on between threads: each takes the next that nobody has taken. */
 export class Claims {

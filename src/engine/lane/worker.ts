@@ -51,8 +51,7 @@ port.on('message', (message: ToLane) => {
     // Told by the work that wants it.
     part.catch(() => undefined);
     parts.set(message.layer, part);
-  } else if (message.type === 'work')
-    before = before.then(async () => say({ type: 'ended', id: message.id, error: await work(message) }));
+  } else if (message.type === 'work') before = before.then(async () => say({ type: 'ended', id: message.id, error: await work(message) }));
   else {
     // A thread that is ended from outside while onnxruntime is at work takes the process with it: it ends by itself.
     before = before.then(async () => {

@@ -9,7 +9,12 @@ const LARGEST = 1e17;
  * weights are finite (they are looked through before its first run), so it is the activations that grew out of float32.
  * `layer` −1 is the embedding, nLayers the unembedding.
  */
-export function refuseOverflow({ spec, path }: Pick<LoadedModel, 'spec' | 'path'>, values: Float32Array, layer: number, edited: boolean): void {
+export function refuseOverflow(
+  { spec, path }: Pick<LoadedModel, 'spec' | 'path'>,
+  values: Float32Array,
+  layer: number,
+  edited: boolean,
+): void {
   if (fits(values)) return;
   const where = layer < 0 ? 'the embedding' : layer < spec.nLayers ? `layer ${layer}` : 'the unembedding';
   if (edited) {

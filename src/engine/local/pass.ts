@@ -101,7 +101,13 @@ export async function pass(ground: Ground, base: Base, members: readonly Placed[
     arrive(layer, tokens);
     // Nothing reads what the last layer makes of the tokens before the last.
     const asked = layer < nLayers - 1 ? tokens : 1;
-    const extentOf = (batch: number): Extent => ({ batch, tokens: asked, past: base.length - asked, origin: past, lenient: asked < tokens });
+    const extentOf = (batch: number): Extent => ({
+      batch,
+      tokens: asked,
+      past: base.length - asked,
+      origin: past,
+      lenient: asked < tokens,
+    });
     if (entered > 0) {
       const own = edits.filter((e) => e.row < entered && concerns(e, layer));
       editResidual(spec, own, layer, { ...full, batch: entered }, residual, true);
@@ -123,7 +129,9 @@ export async function pass(ground: Ground, base: Base, members: readonly Placed[
     await nextTurn();
     proceed();
     const first = entered;
-    const own = edits.filter((e) => e.row >= first && e.row < first + late && concerns(e, layer)).map((e) => ({ ...e, row: e.row - first }));
+    const own = edits
+      .filter((e) => e.row >= first && e.row < first + late && concerns(e, layer))
+      .map((e) => ({ ...e, row: e.row - first }));
     const rows = (data: Float32Array): Float32Array => repeated(data.subarray(data.length - (data.length / base.length) * asked), late);
     const z = floatTensor(rows(base.heads.get(layer)!), [late, asked, spec.nHeads, spec.dHead]);
     const post = await through(layer, first, late, {

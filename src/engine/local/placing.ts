@@ -31,7 +31,8 @@ export function place(spec: ModelSpec, run: RunResult, edits: readonly Edit[], i
   const ordered = inOrder(edits).flatMap((edit) => reduced(spec, edit, extent.tokens - 1));
   const written = writesOnly(spec, run, ordered);
   const start = startOf(ordered, spec.nLayers, extent.tokens);
-  if (written === null) return { index, edited: edits.length > 0, edits: ordered, added: null, ...start, afterHeads: leavesHeads(run, ordered, start.layer) };
+  if (written === null)
+    return { index, edited: edits.length > 0, edits: ordered, added: null, ...start, afterHeads: leavesHeads(run, ordered, start.layer) };
   const added = difference(spec, run, ordered, written, extent);
   return { index, edited: edits.length > 0, edits: [], added, ...start, layer: start.layer + 1, afterHeads: false };
 }
