@@ -1,6 +1,10 @@
+// First, so that the engine's process starts while the others are evaluated.
+import { early } from './early.js';
 import { CommanderError } from 'commander';
 import { program } from './program.js';
-import { EXIT } from './session.js';
+import { dropEngine, EXIT, useEngine } from './session.js';
+
+if (early) useEngine(early);
 
 async function main(): Promise<number> {
   let code: number = EXIT.ok;
@@ -10,6 +14,8 @@ async function main(): Promise<number> {
     // Commander has said what is wrong; its help and version end with 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.badInput;
     throw error;
+  } finally {
+    await dropEngine();
   }
   return code;
 }

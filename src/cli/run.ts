@@ -14,7 +14,7 @@ import { placeOf } from '../run/place.js';
 import { chosenCommands } from '../shell/chosen.js';
 import type { Range, Shell } from '../shell/types.js';
 import { diagnose } from './check.js';
-import { expandFiles, outputNames } from './files.js';
+import { expandFiles, outputNames, readShell } from './files.js';
 import { EXIT, inSession, sentenceOf, settingsOf, type ModelOptions, type Session } from './session.js';
 
 export interface RunCommandOptions extends ModelOptions {
@@ -98,13 +98,32 @@ function completed(residue: Residue): Residue {
   return residue;
 }
 
+/**
+ * Has the engine open the first shell's model while the files are checked, where that is one of the catalogue's; what is wrong with it is told
+ * by the run. Of another, or where the guess is wrong, only the process starts.
+ */
+function beginOpening({ engine, signal }: Session, [first]: readonly string[], options: RunCommandOptions): void {
+  const model = options.model ?? (first === undefined ? null : modelNamedIn(first));
+  const asked =
+    model !== null && /^[\w@-]+$/.test(model) ? engine.open({ model, settings: settingsOf(options) }, { signal }) : engine.info({ signal });
+  asked.catch(() => undefined);
+}
+
+/** The model that a shell's text seems to name, unless it cannot be read; the format's reader decides what it does name. */
+function modelNamedIn(file: string): string | null {
+  try {
+    return /^model:[ \t]*(["']?)([\w@-]+)\1[ \t]*(?:#.*)?\r?$/m.exec(readShell(file))?.[2] ?? DEFAULT_MODEL;
+  } catch {
+    return null;
+  }
+}
+
 /** `residue run FILES…`. Returns the exit code: 0 all expectations hold, 1 some fail, 2 bad input or an error. */
 export function runCommand(args: readonly string[], options: RunCommandOptions): Promise<number> {
   return inSession(options.color, async (session) => {
     const { terminal } = session;
     const files = expandFiles(args);
-    // The engine's process starts while the files are checked; what keeps it from starting is told by the first request.
-    session.engine.info({ signal: session.signal }).catch(() => undefined);
+    beginOpening(session, files, options);
     const checked = files.map((file) => diagnose(file));
     // Every file is checked before a model is opened: what is wrong with the last one is not told after minutes of work.
     for (const { lines } of checked) for (const line of lines) terminal.err(line);

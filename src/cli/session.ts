@@ -2,7 +2,9 @@ import { EngineClient } from '../engine/client.js';
 import { EngineError } from '../engine/errors.js';
 import type { ModelSettings } from '../engine/protocol.js';
 import { CancelledError, InputError } from '../errors.js';
+import type { EngineProcess } from '../engine/process.js';
 import { printable } from '../residue/report/text.js';
+import { logLine } from './log.js';
 import { processTerminal, type Terminal } from './terminal.js';
 
 /** What the program ends with. 1 is kept for expectations that do not hold. */
@@ -32,6 +34,19 @@ export function sentenceOf(error: unknown): string {
 
 const SIGNALS: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
 
+let started: EngineProcess | null = null;
+
+/** Gives the next session an engine's process that is already there. */
+export function useEngine(engine: EngineProcess): void {
+  started = engine;
+}
+
+/** Ends a process that no session has taken, of a command that was refused. */
+export async function dropEngine(): Promise<void> {
+  await started?.stop();
+  started = null;
+}
+
 /** One command's run: its engine, its terminal and its end. */
 export interface Session {
   readonly terminal: Terminal;
@@ -52,11 +67,8 @@ export async function inSession(color: boolean, work: (session: Session) => Prom
     for (const step of undo.splice(0).reverse()) step();
   };
   let ended: number | undefined;
-  const engine = new EngineClient({
-    onLog: (line) => {
-      if (process.env.RESIDUE_DEBUG) process.stderr.write(`${line}\n`);
-    },
-  });
+  const engine = new EngineClient({ onLog: logLine, started: started ?? undefined });
+  started = null;
   const terminal = processTerminal({
     color,
     onGone: () => {

@@ -14,6 +14,8 @@ export type { CallOptions } from './process.js';
 export interface EngineClientOptions extends EngineProcessOptions {
   /** Milliseconds without a request after which the process is ended; the next request starts another. Default: never. */
   idle?: number;
+  /** A process that has been started with these options already: the first that is used. */
+  started?: EngineProcess;
 }
 
 export interface ProgressOptions extends CallOptions {
@@ -39,7 +41,9 @@ export class EngineClient {
   private idleTimer: NodeJS.Timeout | undefined;
   private disposed = false;
 
-  constructor(private readonly options: EngineClientOptions = {}) {}
+  constructor(private readonly options: EngineClientOptions = {}) {
+    this.current = options.started ?? null;
+  }
 
   /** Process id while a process is up. */
   get pid(): number | undefined {
