@@ -41,6 +41,13 @@ const LEAST_STRETCHED = 192;
 /** A stretch's keys end at a multiple of this, so that each sum is made in the order in which it is made over all keys. */
 const KEY_BLOCK = 64;
 
+/** An edit, which of its kind it is, and the layers that it concerns. */
+interface Placed<E> {
+  edit: E;
+  index: number;
+  layers: ReadonlySet<number>;
+}
+
 /**
  * The mask and the scale of values of every layer of one run. Layers that share their edits share the arrays.
  * Layouts: mask [B|1, H|1, T, S]; value scale [B|1, H|1, T, S], or one neutral number.
@@ -48,15 +55,15 @@ const KEY_BLOCK = 64;
 export class AttentionFeeds {
   private readonly causal: Tensor;
   private readonly made = new Map<string, Tensor>();
-  private readonly knockouts: { edit: Knockout; layers: Set<number> }[];
-  private readonly scales: { edit: ScaleValues; layers: Set<number> }[];
+  private readonly knockouts: Placed<Knockout>[];
+  private readonly scales: Placed<ScaleValues>[];
 
   constructor(
     private readonly spec: ModelSpec,
     edits: readonly Edit[],
     private readonly extent: Extent,
   ) {
-    const at = <E extends AttentionEdit>(edit: E) => ({ edit, layers: new Set(layersOf(edit.layers, spec.nLayers)) });
+    const at = <E extends AttentionEdit>(edit: E, index: number): Placed<E> => ({ edit, index, layers: new Set(layersOf(edit.layers, spec.nLayers)) });
     this.knockouts = edits.filter((e) => e.kind === 'knockout').map(at);
     this.scales = edits.filter((e) => e.kind === 'scale-values').map(at);
     this.causal = floatTensor(this.causalMask(), [1, 1, extent.tokens, extent.past + extent.tokens]);
@@ -105,7 +112,7 @@ export class AttentionFeeds {
   private mask(layer: number): Tensor {
     const own = this.knockouts.filter((k) => k.layers.has(layer));
     if (own.length === 0) return this.causal;
-    const name = `mask:${own.map((k) => this.knockouts.indexOf(k)).join()}`;
+    const name = `mask:${own.map(({ index }) => index).join()}`;
     return this.remember(name, () => {
       const edits = own.map((k) => k.edit);
       const tensor = this.spread(edits, this.causal.data as Float32Array, () => -Infinity);
@@ -117,7 +124,7 @@ export class AttentionFeeds {
   /** What the pattern is multiplied by before it meets the values. */
   private valueScale(layer: number): Tensor {
     const own = this.scales.filter((s) => s.layers.has(layer));
-    const name = `scale:${own.map((s) => this.scales.indexOf(s)).join()}`;
+    const name = `scale:${own.map(({ index }) => index).join()}`;
     return this.remember(name, () => {
       const { tokens, past } = this.extent;
       const ones = new Float32Array(tokens * (past + tokens)).fill(1);
