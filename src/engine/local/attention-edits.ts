@@ -63,7 +63,11 @@ export class AttentionFeeds {
     edits: readonly Edit[],
     private readonly extent: Extent,
   ) {
-    const at = <E extends AttentionEdit>(edit: E, index: number): Placed<E> => ({ edit, index, layers: new Set(layersOf(edit.layers, spec.nLayers)) });
+    const at = <E extends AttentionEdit>(edit: E, index: number): Placed<E> => ({
+      edit,
+      index,
+      layers: new Set(layersOf(edit.layers, spec.nLayers)),
+    });
     this.knockouts = edits.filter((e) => e.kind === 'knockout').map(at);
     this.scales = edits.filter((e) => e.kind === 'scale-values').map(at);
     this.causal = floatTensor(this.causalMask(), [1, 1, extent.tokens, extent.past + extent.tokens]);

@@ -121,7 +121,7 @@ export async function pass(ground: Ground, base: Base, members: readonly Placed[
         past_v: base.cache.first('values', layer, past),
         recent_k: noTokens(spec, entered),
         recent_v: noTokens(spec, entered),
-        rows: intTensor(Array.from({ length: asked }, (_, i) => tokens - asked + i)),
+        ...(layer === nLayers - 1 ? { rows: intTensor(Array.from({ length: asked }, (_, i) => tokens - asked + i)) } : {}),
       });
     }
     const late = members.filter((m) => m.layer === layer && m.afterHeads).length;
@@ -139,7 +139,7 @@ export async function pass(ground: Ground, base: Base, members: readonly Placed[
       ...headsKnown(spec, z),
       ...outputFeeds(spec, own, layer, extentOf(late)),
       resid_pre: floatTensor(rows(base.residuals[layer]!), [late, asked, width]),
-      rows: intTensor(Array.from({ length: asked }, (_, i) => i)),
+      ...(layer === nLayers - 1 ? { rows: intTensor([0]) } : {}),
     });
     giveBack([floatsOf(z)]);
     residual = joined(residual, post);

@@ -118,10 +118,11 @@ function reasonOf(error: unknown): string {
 }
 
 function wrap(session: ort.InferenceSession): Part {
-  const takes = new Set(session.inputNames);
+  const takes = session.inputNames;
   return {
     run: async (feeds, outputs) => {
-      const used = Object.fromEntries(Object.entries(feeds).filter(([name]) => takes.has(name)));
+      const used: Feeds = {};
+      for (const name of takes) if (feeds[name]) used[name] = feeds[name];
       return session.run(used, [...outputs]);
     },
     release: () => session.release(),

@@ -55,19 +55,22 @@ function compose(spec: ModelSpec, edits: readonly Edit[], at: 'z' | 'attn' | 'ml
   for (const edit of edits) {
     const head = 'head' in edit ? edit.head : 0;
     const positions = 'positions' in edit ? edit.positions : 'all';
+    const tokens = tokensOf(positions, extent);
     for (const row of rowsOf(edit, rows)) {
-      for (const { token, at: place } of tokensOf(positions, extent)) {
+      for (const { token, at: place } of tokens) {
         const slot = (row * extent.tokens + token) * heads + head;
         const start = slot * width;
         if (edit.kind === 'scale-head' || edit.kind === 'scale-out') {
           mul[slot] = mul[slot]! * edit.scale;
           if (add) for (let i = start; i < start + width; i++) add[i] = add[i]! * edit.scale;
-        } else if (edit.kind === 'replace') {
-          mul[slot] = 0;
-          add!.set(vectorAt(edit.value, width, place), start);
-        } else if (edit.kind === 'add') {
-          const vector = vectorAt(edit.value, width, place);
-          for (let i = 0; i < width; i++) add![start + i] = add![start + i]! + vector[i]!;
+        } else if (edit.kind === 'replace' || edit.kind === 'add') {
+          // Without a view of each position's vector: there are hundreds of them, of a few numbers.
+          const { value } = edit;
+          const from = value.length === width ? 0 : place * width;
+          if (edit.kind === 'replace') {
+            mul[slot] = 0;
+            for (let i = 0; i < width; i++) add![start + i] = value[from + i]!;
+          } else for (let i = 0; i < width; i++) add![start + i] = add![start + i]! + value[from + i]!;
         }
       }
     }
