@@ -1,4 +1,5 @@
-// Bundles every entry into dist/. `node esbuild.mjs [--production] [--watch] [--only=name,…] [--out=FOLDER] [--metafile=FILE]`
+// Bundles every entry into dist/. `node esbuild.mjs [--production] [--watch] [--only=name,…] [--out=FOLDER] [--metafile=FILE]`; a name
+// stands for what it begins, too: `webview` for `webview-controls`.
 import { existsSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { build, context } from 'esbuild';
@@ -89,13 +90,16 @@ const entries = {
     plugins: [],
     packages: 'external',
   },
-  webview: { ...page, entryPoints: ['webview/main.ts'], outfile: 'dist/webview.js' },
+  // A module, whose own code a browser compiles while it comes in; that of a function around it waits until it has.
+  webview: { ...page, format: 'esm', entryPoints: ['webview/main.ts'], outfile: 'dist/webview.js' },
+  // Loaded after the page's first paint.
+  'webview-controls': { ...page, entryPoints: ['webview/controls.ts'], outfile: 'dist/webview-controls.js' },
   // What stands in for VS Code around the same page in an HTML report.
   report: { ...page, entryPoints: ['webview/report.ts'], outfile: 'dist/report.js' },
 };
 
 const chosen = Object.entries(entries)
-  .filter(([name, e]) => (only ? only.includes(name) : true) && existsSync(e.entryPoints[0]))
+  .filter(([name, e]) => (only ? only.some((one) => name === one || name.startsWith(`${one}-`)) : true) && existsSync(e.entryPoints[0]))
   .map(([, e]) => ({ ...e, outfile: join(out, basename(e.outfile)), metafile: metafile !== undefined }));
 if (watch) for (const options of chosen) await (await context(options)).watch();
 else {

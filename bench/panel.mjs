@@ -1,5 +1,5 @@
-// The panel's page in a real browser: its first paint with a finished residue, and a frame of a 1,024-token attention pattern. Both as
-// the processor time of the page's main thread beside the clock, for a clock also tells what else the machine is doing.
+// The panel's page in a real browser: its first paint with a finished residue, and a frame of a 1,024-token attention pattern. Both by
+// the clock and as the processor time of the page's main thread, for a clock also tells what else the machine is doing.
 import { pathToFileURL } from 'node:url';
 import { join } from 'node:path';
 import { build } from 'esbuild';

@@ -6,7 +6,9 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { ensureInstalled, root, say } from './setup.mjs';
 
-const bundles = ['cli.cjs', 'engine.cjs', 'lane.cjs', 'webview.js', 'report.js'].map((name) => join(root, 'dist', name));
+const bundles = ['cli.cjs', 'engine.cjs', 'lane.cjs', 'webview.js', 'webview-controls.js', 'report.js'].map((name) =>
+  join(root, 'dist', name),
+);
 const [cli] = bundles;
 
 /** True when every bundle is there and no source is newer. */

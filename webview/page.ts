@@ -18,6 +18,9 @@ import type { Context } from './views/context.js';
 /** Sections on the first screen: verdict, comparison where there is one, tokens and margin. */
 const FIRST = 3;
 
+/** How long the parts below are drawn before the reader's clicks and the next frame have their turn, ms. */
+const SLICE = 8;
+
 /** The residue panel: holds what was received and what the reader chose, and draws sections of it. */
 export class Page {
   residue: Residue | null = null;
@@ -43,6 +46,7 @@ export class Page {
   /** A comparison that has just come and is to be scrolled to. */
   private unseen = false;
   private generation = 0;
+  private told = false;
   private restoreScroll: number | null = null;
   /** Id of the part that a link leads to, until it has been scrolled to. */
   private goal: string | null = null;
@@ -50,6 +54,8 @@ export class Page {
   constructor(
     app: HTMLElement,
     private readonly host: Host,
+    /** Is called once, after the first paint. */
+    private readonly painted: () => void,
   ) {
     this.drawn = SECTIONS.map((section) => section.slots.map((slot) => new Drawn(slot)));
     this.sections = SECTIONS.map((section, i) => {
@@ -178,6 +184,8 @@ export class Page {
 
   private schedule(): void {
     if (this.pending) return;
+    // The first residue goes into the frame that comes, not into the one after.
+    if (this.residue && this.generation === 0) return this.draw();
     this.pending = requestAnimationFrame(() => {
       this.pending = 0;
       this.draw();
@@ -193,6 +201,8 @@ export class Page {
     this.main.hidden = !residue;
     if (!residue) {
       this.bar.replaceChildren();
+      // A page without a residue is painted as it is.
+      if (this.empty || this.failure || this.progress) afterFrame(() => this.first());
       return;
     }
     const selection = select(residue, this.view);
@@ -216,25 +226,35 @@ export class Page {
     this.drawBar(context);
     const wanted = this.sections.filter((_, i) => SECTIONS[i]!.when?.(context) !== false);
     if (wanted.length !== this.main.children.length) this.main.replaceChildren(...wanted);
-    // What is on the first screen now; the rest in later tasks, so that the first paint does not wait for it.
+    // What is on the first screen now; the rest in later tasks, after that has been painted.
     const mine = ++this.generation;
-    for (let i = 0; i < FIRST; i++) this.update(i, context);
-    const rest = (i: number): void => {
+    const slots = this.drawn.map((list) => [...list]);
+    for (const slot of slots.splice(0, FIRST).flat()) slot.update(context);
+    const waiting = slots.flat();
+    const rest = (): void => {
       if (mine !== this.generation) return;
-      if (i >= SECTIONS.length) {
-        if (this.goal !== null) this.restoreScroll = null;
-        if (this.restoreScroll !== null) scrollTo(0, this.restoreScroll);
-        this.reachGoal();
-        this.restoreScroll = null;
-        if (this.unseen) this.sections[SECTIONS.findIndex(({ id }) => id === 'compare')]?.scrollIntoView();
-        this.unseen = false;
-        document.body.dataset.drawn = (performance.now() - began).toFixed(0);
-        return;
-      }
-      this.update(i, context);
-      setTimeout(() => rest(i + 1));
+      const until = performance.now() + SLICE;
+      while (waiting.length > 0 && performance.now() < until) waiting.shift()!.update(context);
+      if (waiting.length > 0) return void setTimeout(rest);
+      if (this.goal !== null) this.restoreScroll = null;
+      if (this.restoreScroll !== null) scrollTo(0, this.restoreScroll);
+      this.reachGoal();
+      this.restoreScroll = null;
+      if (this.unseen) this.sections[SECTIONS.findIndex(({ id }) => id === 'compare')]?.scrollIntoView();
+      this.unseen = false;
+      document.body.dataset.drawn = (performance.now() - began).toFixed(0);
     };
-    setTimeout(() => rest(FIRST));
+    afterFrame(() => {
+      this.first();
+      rest();
+    });
+  }
+
+  /** The page has been painted with what it is to show. */
+  private first(): void {
+    if (this.told) return;
+    this.told = true;
+    this.painted();
   }
 
   /** Scrolls to what a link leads to, and puts the focus there, so that the keyboard goes on from it. */
@@ -269,10 +289,6 @@ export class Page {
     this.send({ type: 'compare', with: 'none' });
     this.save(false);
     this.schedule();
-  }
-
-  private update(index: number, context: Context): void {
-    for (const drawn of this.drawn[index] ?? []) drawn.update(context);
   }
 
   private drawBar({ residue, selection }: Context): void {
@@ -329,4 +345,10 @@ export class Page {
   private drawStatus(): void {
     this.status.replaceChildren(...statusElements(this));
   }
+}
+
+/** Does something once the next frame has been handed over to be painted. A window that nobody sees has no frames. */
+function afterFrame(work: () => void): void {
+  if (document.hidden) setTimeout(work);
+  else requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(work)));
 }

@@ -78,21 +78,39 @@ export function onThemeChange(changed: () => void): () => void {
   return () => observer.disconnect();
 }
 
-const probe = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+type Rgba = [number, number, number, number];
 
-const known = new Map<string, [number, number, number, number]>();
+const known = new Map<string, Rgba>();
 
 /** Red, green, blue and alpha of any CSS colour, 0 … 255. */
-export function rgba(colour: string): [number, number, number, number] {
+export function rgba(colour: string): Rgba {
   const before = known.get(colour);
   if (before) return before;
   if (known.size > 2000) known.clear();
-  const now = probed(colour);
+  const now = written(colour) ?? probed(colour);
   known.set(colour, now);
   return now;
 }
 
-function probed(colour: string): [number, number, number, number] {
+/** A colour as themes and this page write it: `#rgb`, `#rrggbb`, `#rrggbbaa`, `rgb(…)`, `rgba(…)`; null for others. */
+function written(colour: string): Rgba | null {
+  const hex = /^#([\da-f]{3,4}|[\da-f]{6}|[\da-f]{8})$/i.exec(colour)?.[1];
+  if (hex) {
+    const long = hex.length < 6 ? [...hex].map((c) => c + c).join('') : hex;
+    const [r, g, b, a] = [0, 2, 4, 6].map((at) => (at < long.length ? parseInt(long.slice(at, at + 2), 16) : 255));
+    return [r!, g!, b!, a!];
+  }
+  const parts = /^rgba?\(\s*(\d+),\s*(\d+),\s*(\d+)(?:,\s*([\d.]+))?\s*\)$/.exec(colour);
+  if (!parts) return null;
+  const [r, g, b] = parts.slice(1, 4).map((v) => Math.min(255, Number(v)));
+  return [r!, g!, b!, Math.round(255 * Math.min(1, Number(parts[4] ?? 1)))];
+}
+
+let probe: CanvasRenderingContext2D | null = null;
+
+/** A colour in any other notation, as the browser understands it: the first canvas of a page takes a while, most themes need none. */
+function probed(colour: string): Rgba {
+  probe ??= document.createElement('canvas').getContext('2d', { willReadFrequently: true });
   if (!probe) return [128, 128, 128, 255];
   probe.canvas.width = probe.canvas.height = 1;
   probe.fillStyle = '#808080';

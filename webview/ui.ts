@@ -1,12 +1,8 @@
-import { provideVSCodeDesignSystem, vsCodeButton, vsCodeDropdown, vsCodeOption } from '@vscode/webview-ui-toolkit';
 import type { ToHost } from '../src/residue/messages.js';
 import { h } from './dom.js';
 
-/**
- * The only module that knows the toolkit (archived upstream): three components behind two functions, so that another set of
- * controls can take its place here alone. Where it styles itself through adoptedStyleSheets it needs no CSP permission.
- */
-provideVSCodeDesignSystem().register(vsCodeButton(), vsCodeDropdown(), vsCodeOption());
+// Buttons and drop-downs are elements of the toolkit's, whose code (controls.ts) comes after the first paint; until then the style
+// sheet draws them, at the same size, and a click is heard.
 
 /** A push button; `off` says why it does nothing now. */
 export function button(

@@ -16,11 +16,11 @@ import { InputError, type Place } from '../errors.js';
 import type { ComparedText } from '../engine/protocol.js';
 import { isToHost } from '../residue/guards.js';
 import type { PanelState, ToHost, ToPage } from '../residue/messages.js';
-import { panelHtml } from '../../webview/html.js';
 import { copyAddress } from './address.js';
 import { chooseOther } from './compare.js';
 import type { Engine } from './engine.js';
 import { openMethods, openShell, revealInShell } from './navigate.js';
+import { panelHtml } from './panel-html.js';
 import type { Results } from './results.js';
 import type { RunEvent, RunFailure, Runs } from './runs.js';
 import { residueEditorType } from './residue-editor.js';
@@ -59,9 +59,11 @@ class Panel {
         this.#receive(message).catch((error: unknown) => parts.log.error(error instanceof Error ? error : String(error)));
       else parts.log.warn('A message of the residue panel was dropped: it is not of the protocol.');
     });
+    const uri = (name: string): string => webview.asWebviewUri(Uri.joinPath(dist, name)).toString();
     webview.html = panelHtml({
-      scriptUri: webview.asWebviewUri(Uri.joinPath(dist, 'webview.js')).toString(),
-      styleUri: webview.asWebviewUri(Uri.joinPath(dist, 'webview.css')).toString(),
+      scriptUri: uri('webview.js'),
+      controlsUri: uri('webview-controls.js'),
+      styleUri: uri('webview.css'),
       nonce: randomBytes(16).toString('hex'),
       cspSource: webview.cspSource,
     });

@@ -6,6 +6,8 @@ import { serializeResidue } from './write.js';
 
 /** The panel's page and what stands in for VS Code in a report, as texts of the bundles in dist/. */
 export interface ReportAssets {
+  /** dist/webview-controls.js: the panel's buttons and drop-downs. */
+  controls: string;
   /** dist/webview.js and dist/webview.css: the residue panel itself. */
   page: string;
   pageStyle: string;
@@ -47,13 +49,14 @@ const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(
  */
 export function reportHtml(residue: Residue, assets: ReportAssets): string {
   const json = serializeResidue(residue);
-  const [bridge, page] = [inlineScript(assets.bridge), inlineScript(assets.page)];
+  const scripts = [assets.bridge, assets.controls, assets.page].map(inlineScript);
+  const [bridge, controls, page] = scripts;
   const styles = [inlineStyle(assets.pageStyle), inlineStyle(assets.bridgeStyle)];
   // The panel's controls add a style element of their own with the page's nonce. Nothing in the file can add another.
   const nonce = createHash('sha256').update(json, 'utf8').digest('hex').slice(0, 32);
   const csp = [
     "default-src 'none'",
-    `script-src ${hashOf(bridge)} ${hashOf(page)}`,
+    `script-src ${scripts.map(hashOf).join(' ')}`,
     `style-src ${styles.map(hashOf).join(' ')} 'nonce-${nonce}'`,
     'img-src data: blob:',
     "base-uri 'none'",
@@ -85,7 +88,8 @@ ${methodsHtml(assets.methods)}
 </details>
 <script type="application/json" id="residue">${scriptJson(json)}</script>
 <script>${bridge}</script>
-<script>${page}</script>
+<script>${controls}</script>
+<script type="module">${page}</script>
 </body>
 </html>
 `;

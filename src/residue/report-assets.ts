@@ -15,6 +15,7 @@ export function reportAssets(root = packageRoot()): ReportAssets {
     }
   };
   return {
+    controls: read('dist', 'webview-controls.js'),
     page: read('dist', 'webview.js'),
     pageStyle: read('dist', 'webview.css'),
     bridge: read('dist', 'report.js'),

@@ -199,7 +199,10 @@ describe('theme and state', () => {
   it('redraws every chart when the theme changes', async () => {
     await open();
     await panel.show(residue);
-    const shot = (): Promise<string[]> => panel.page.evaluate(() => [...document.querySelectorAll('canvas')].map((c) => c.toDataURL()));
+    const shot = async (): Promise<string[]> => {
+      await panel.whole();
+      return panel.page.evaluate(() => [...document.querySelectorAll('canvas')].map((c) => c.toDataURL()));
+    };
     const dark = await shot();
     await panel.theme('light');
     const light = await shot();
@@ -240,8 +243,10 @@ describe('theme and state', () => {
     process.stdout.write(`panel: 48 × 1,024 drawn in ${time} ms, ${nodes} nodes\n`);
     expect(nodes).toBeLessThan(2500);
     expect(columns).toBeGreaterThan(10_000);
+    await panel.page.locator('#figure-map').scrollIntoViewIfNeeded();
     const canvas = await panel.page.locator('#figure-map .columns canvas').evaluate((c) => (c as HTMLCanvasElement).width);
     expect(canvas).toBeLessThan(2000);
+    await panel.whole();
     await panel.page.screenshot({ path: 'test-results/panel-large.png', fullPage: true });
   });
 });

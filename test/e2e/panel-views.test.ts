@@ -34,6 +34,7 @@ describe('views that are switched', () => {
         await panel.sendPattern({ run: run.name, layer: 3, head: 2 }, data);
         await panel.page.locator('#figure-pattern').waitFor();
         await panel.settled();
+        await panel.whole();
         await panel.page.screenshot({ path: `test-results/panel-views-${theme}-${width}.png`, fullPage: true });
         expect(await panel.page.locator('.note.bad').count()).toBe(0);
         expect(await panel.page.evaluate(overflow)).toBe(0);

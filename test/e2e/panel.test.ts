@@ -25,6 +25,7 @@ describe('in every width and theme', () => {
         await panel.page.locator('#figure-attention').waitFor();
         await panel.page.mouse.move(1, 1);
         await panel.settled();
+        await panel.whole();
         await panel.page.screenshot({ path: `test-results/panel-${theme}-${width}.png`, fullPage: true });
         expect(await panel.page.locator('section[aria-labelledby] > h2').allInnerTexts()).toEqual([
           'Did it fail?',

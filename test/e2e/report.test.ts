@@ -76,6 +76,7 @@ describe('the report as one HTML file', () => {
       // Nothing is offered that a file cannot do.
       for (const name of ['Run again', 'Verify', 'Compare with…'])
         expect(await page.getByText(name, { exact: true }).filter({ visible: true }).count(), name).toBe(0);
+      await page.evaluate(() => void dispatchEvent(new Event('beforeprint')));
       await page.screenshot({ path: `test-results/report-${scheme}-${width}.png`, fullPage: true });
       await page.context().close();
     });
@@ -149,6 +150,7 @@ describe('the report as one HTML file', () => {
       await page.evaluate(() => getComputedStyle(document.documentElement).getPropertyValue('--vscode-editor-background').trim()),
     ).toBe('#ffffff');
     await page.setViewportSize({ width: 760, height: 900 });
+    await page.evaluate(() => void dispatchEvent(new Event('beforeprint')));
     await page.screenshot({ path: 'test-results/report-print.png', fullPage: true });
     await page.context().close();
     const bare = await open(residue, { javaScriptEnabled: false });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { toCsv } from '../../webview/model/csv.js';
 import { bytes, count, fixed, nats, number, pieces, probability, visible } from '../../webview/model/format.js';
 import { around, overlaps, place } from '../../webview/model/place.js';
-import { panelHtml } from '../../webview/html.js';
+import { panelHtml } from '../../src/editor/panel-html.js';
 
 describe('numbers', () => {
   it('keeps three digits, a true minus and the unit', () => {
@@ -143,7 +143,13 @@ describe('placing labels', () => {
 });
 
 describe('the page’s html', () => {
-  const html = panelHtml({ scriptUri: 'https://x/webview.js', styleUri: 'https://x/webview.css', nonce: 'abc123', cspSource: 'https://x' });
+  const html = panelHtml({
+    scriptUri: 'https://x/webview.js',
+    controlsUri: 'https://x/webview-controls.js',
+    styleUri: 'https://x/webview.css',
+    nonce: 'abc123',
+    cspSource: 'https://x',
+  });
 
   it('allows scripts by nonce alone, no inline style, and nothing else', () => {
     const csp = /content="(default-src[^"]*)"/.exec(html)?.[1]?.replace(/&#39;/g, "'");
@@ -152,10 +158,17 @@ describe('the page’s html', () => {
     );
     expect(html).not.toMatch(/unsafe|onload|onclick|style=/);
     expect(html.match(/<script /g)).toHaveLength(1);
+    expect(html).toContain('data-controls="https://x/webview-controls.js"');
   });
 
   it('escapes what it is given', () => {
-    const hostile = panelHtml({ scriptUri: '"><script>alert(1)</script>', styleUri: '', nonce: 'n', cspSource: '' });
+    const hostile = panelHtml({
+      scriptUri: '"><script>alert(1)</script>',
+      controlsUri: '"><script>alert(2)</script>',
+      styleUri: '',
+      nonce: 'n',
+      cspSource: '',
+    });
     expect(hostile).not.toContain('<script>alert');
   });
 });

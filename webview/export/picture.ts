@@ -1,4 +1,5 @@
 import { recordSvg } from './recorder.js';
+import { chartOn } from '../views/lazy-chart.js';
 import { paintElement } from './paint-dom.js';
 
 /** Room around a picture, px. */
@@ -17,11 +18,13 @@ export class Picture {
   ) {}
 
   svg(): string {
+    this.ready();
     return this.unfolded((width, height) => recordSvg(width, height, this.title, (ctx) => this.paint(ctx, width, height)));
   }
 
   /** base64 of a PNG. */
   png(): string {
+    this.ready();
     return this.unfolded((width, height) => {
       const scale = Math.min(SHARP, LARGEST / Math.max(width, height));
       const canvas = document.createElement('canvas');
@@ -32,6 +35,11 @@ export class Picture {
       this.paint(ctx, width, height);
       return canvas.toDataURL('image/png').replace(/^data:image\/png;base64,/, '');
     });
+  }
+
+  /** Charts that nobody has come near yet are made: on the page, before the picture's own shapes are written down. */
+  private ready(): void {
+    for (const canvas of this.figure.querySelectorAll('canvas')) chartOn(canvas);
   }
 
   private paint(ctx: CanvasRenderingContext2D, width: number, height: number): void {

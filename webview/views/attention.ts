@@ -1,5 +1,4 @@
 import { METHODS } from '../../src/method-anchors.js';
-import type { Chart } from 'chart.js';
 import { h } from '../dom.js';
 import type { RunTrace } from '../../src/residue/types.js';
 import { patternOf } from '../model/heads.js';
@@ -36,30 +35,31 @@ function rowFigure(context: Context, run: RunTrace, head: [number, number], patt
   const { palette, link } = context;
   const name = `head ${head.join('.')}`;
   const n = pattern.length;
-  let drawn: Chart | null = null;
   const data = (from: number, to: number): { x: number; y: number }[] => pattern.slice(from, to).map((y, i) => ({ x: from + i, y }));
   const view = new Columns(n, 16, 58, 190, `Attention of ${name}`, (from, to) => {
-    if (!drawn) return null;
-    drawn.data.datasets[0]!.data = data(from, to);
-    Object.assign(drawn.options.scales!.x!, { min: from - 0.5, max: to - 0.5 });
-    return drawn;
+    const { made } = lazy;
+    if (!made) return null;
+    made.data.datasets[0]!.data = data(from, to);
+    Object.assign(made.options.scales!.x!, { min: from - 0.5, max: to - 0.5 });
+    return made;
   });
   const top = pattern.reduce((best, v, i) => (v > pattern[best]! ? i : best), 0);
   const text = (i: number): string => visible(run.tokens[i]?.text ?? '', 12);
   const inSpan = (i: number): number => Object.values(run.spans).findIndex(([from, to]) => i >= from && i < to);
   const colour = (i: number): string => (inSpan(i) < 0 ? palette.foreground : palette.spans[inSpan(i) % palette.spans.length]!);
   const aria = `Attention of ${name} from the answer position over ${n} tokens; most on token ${top} “${text(top)}” (${probability(pattern[top])}). Read off.`;
-  const { chart } = drawChart(context, {
+  const { lazy } = drawChart(context, {
     key: 'attention',
     height: 190,
     aria,
     box: view.canvasBox,
-    config: {
+    sized: (width) => view.fit(width),
+    config: () => ({
       type: 'bar',
       data: {
         datasets: [
           {
-            data: data(0, 1) as never,
+            data: data(view.from, view.to) as never,
             backgroundColor: 'rgba(0, 0, 0, 0)',
             borderColor: (c: { raw?: unknown }) => colour((c.raw as { x: number } | undefined)?.x ?? -1),
             borderWidth: 1.5,
@@ -75,8 +75,8 @@ function rowFigure(context: Context, run: RunTrace, head: [number, number], patt
         scales: {
           x: axis(palette, '', {
             type: 'linear',
-            min: -0.5,
-            max: 0.5,
+            min: view.from - 0.5,
+            max: view.to - 0.5,
             offset: false,
             grid: { display: false },
             afterFit: (scale: { height: number }) => (scale.height = 76),
@@ -94,10 +94,9 @@ function rowFigure(context: Context, run: RunTrace, head: [number, number], patt
           }),
         } as never,
       },
-    },
+    }),
     items: items(run.tokens.map((_, i) => i).slice(0, n), pattern, text, name, view),
   });
-  drawn = chart;
   view.start(context.onDispose, link.pinned.token ?? top);
   return figure(context, {
     id: 'attention',

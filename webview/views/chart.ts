@@ -1,35 +1,10 @@
-import {
-  BarController,
-  BarElement,
-  CategoryScale,
-  Chart,
-  LinearScale,
-  LineController,
-  LineElement,
-  PointElement,
-  ScatterController,
-  type ChartConfiguration,
-  type Plugin,
-} from 'chart.js';
-import { MatrixController, MatrixElement } from 'chartjs-chart-matrix';
+import type { Chart, ChartConfiguration, Plugin } from 'chart.js';
 import { h } from '../dom.js';
 import { number } from '../model/format.js';
 import type { Mark } from '../model/view.js';
 import { alpha, type Palette } from '../theme.js';
 import type { Context } from './context.js';
-
-Chart.register(
-  BarController,
-  BarElement,
-  CategoryScale,
-  LinearScale,
-  LineController,
-  LineElement,
-  PointElement,
-  ScatterController,
-  MatrixController,
-  MatrixElement,
-);
+import { LazyChart } from './lazy-chart.js';
 
 /** A point of the pixel plane of a chart. */
 export interface Point {
@@ -144,12 +119,12 @@ function markPlugin(context: Context, items: Items): Plugin {
 export interface Drawing {
   box: HTMLElement;
   canvas: HTMLCanvasElement;
-  chart: Chart;
+  lazy: LazyChart;
 }
 
 /**
  * A chart on a canvas that takes part in the page: themed, without animation, marked by the link, with a tooltip, arrow keys,
- * Enter to pin and an aria-label. `crosshair` false leaves the marking to the chart's own plugins.
+ * Enter to pin and an aria-label; made when it comes near the window. `crosshair` false leaves the marking to the chart's own plugins.
  */
 export function drawChart(
   context: Context,
@@ -157,71 +132,58 @@ export function drawChart(
     key: string;
     height: number;
     aria: string;
-    config: ChartConfiguration;
+    config: ChartConfiguration | (() => ChartConfiguration);
     items: Items;
     crosshair?: boolean;
     /** What of a mark the chart shows; default: the item that it points to. */
     sees?: (mark: Mark) => unknown;
     box?: HTMLElement;
+    /** Is told of the box's width before the chart takes it. */
+    sized?: (width: number) => void;
   },
 ): Drawing {
-  const { key, height, aria, config, items } = options;
+  const { key, height, aria, items } = options;
   const canvas = h('canvas', {
     key: `chart.${key}`,
     attrs: { tabindex: 0, role: 'img', 'aria-label': `${aria} ${keysOf(items)}` },
   });
   const box = options.box ?? h('div', { class: 'canvas-box', style: { height: `${height}px` } });
   box.append(canvas);
-  const plugins = [...(config.plugins ?? []), ...(options.crosshair === false ? [] : [markPlugin(context, items)])];
-  const chart = new Chart(canvas, {
-    ...config,
-    plugins,
-    options: {
-      ...config.options,
-      animation: false,
-      responsive: true,
-      maintainAspectRatio: false,
-      events: [],
-      plugins: { ...config.options?.plugins, legend: { display: false }, tooltip: { enabled: false } },
-    },
-  } as ChartConfiguration);
-  const stop = redrawn(context, canvas, chart, options.sees ?? ((mark) => items.find(mark)));
-  wire(context, canvas, chart, items);
+  const config = (): ChartConfiguration => {
+    const own = typeof options.config === 'function' ? options.config() : options.config;
+    return {
+      ...own,
+      plugins: [...(own.plugins ?? []), ...(options.crosshair === false ? [] : [markPlugin(context, items)])],
+      options: {
+        ...own.options,
+        maintainAspectRatio: false,
+        plugins: { ...own.options?.plugins, legend: { display: false }, tooltip: { enabled: false } },
+      },
+    };
+  };
+  const lazy = new LazyChart(canvas, box, config, options.sized);
+  const stop = redrawn(context, lazy, options.sees ?? ((mark) => items.find(mark)));
+  wire(context, canvas, lazy, items);
   context.onDispose(() => {
     stop();
-    chart.destroy();
+    lazy.destroy();
   });
-  return { box, canvas, chart };
+  return { box, canvas, lazy };
 }
 
-/**
- * Draws a chart again when what is marked in it changes: at once where it is in sight, else when it comes into sight. A move of the
- * pointer so costs what it changes, not the page.
- */
-function redrawn({ link }: Context, canvas: HTMLCanvasElement, chart: Chart, sees: (mark: Mark) => unknown): () => void {
+/** Draws a chart again when what is marked in it changes, so that a move of the pointer costs what it changes, not the page. */
+function redrawn({ link }: Context, lazy: LazyChart, sees: (mark: Mark) => unknown): () => void {
   const now = (): string => JSON.stringify([sees(link.current), sees(link.pinned)]);
   let drawn = now();
-  let visible = true;
-  const draw = (): void => {
-    if (!visible) return;
+  return link.watch(() => {
     const next = now();
     if (next === drawn) return;
     drawn = next;
-    chart.draw();
-  };
-  const observer = new IntersectionObserver(([entry]) => {
-    visible = entry?.isIntersecting ?? true;
-    draw();
+    lazy.redraw();
   });
-  observer.observe(canvas);
-  const unwatch = link.watch(draw);
-  return () => {
-    observer.disconnect();
-    unwatch();
-  };
 }
 
-function wire(context: Context, canvas: HTMLCanvasElement, chart: Chart, items: Items): void {
+function wire(context: Context, canvas: HTMLCanvasElement, lazy: LazyChart, items: Items): void {
   let cursor: number | null = null;
   const show = (item: number, x: number, y: number, byKey: boolean): void => {
     cursor = item;
@@ -239,7 +201,7 @@ function wire(context: Context, canvas: HTMLCanvasElement, chart: Chart, items: 
   };
   canvas.addEventListener('pointermove', (event) => {
     const rect = canvas.getBoundingClientRect();
-    const item = items.at(event.clientX - rect.left, event.clientY - rect.top, chart);
+    const item = items.at(event.clientX - rect.left, event.clientY - rect.top, lazy.now());
     if (item === null) leave();
     else show(item, event.clientX, event.clientY, false);
   });
@@ -247,7 +209,7 @@ function wire(context: Context, canvas: HTMLCanvasElement, chart: Chart, items: 
   canvas.addEventListener('blur', leave);
   canvas.addEventListener('click', (event) => {
     const rect = canvas.getBoundingClientRect();
-    const item = items.at(event.clientX - rect.left, event.clientY - rect.top, chart);
+    const item = items.at(event.clientX - rect.left, event.clientY - rect.top, lazy.now());
     if (item !== null) choose(item);
   });
   canvas.addEventListener('keydown', (event) => {
@@ -267,7 +229,7 @@ function wire(context: Context, canvas: HTMLCanvasElement, chart: Chart, items: 
     event.preventDefault();
     items.reveal?.(next);
     const rect = canvas.getBoundingClientRect();
-    const at = items.point(next, chart) ?? { x: rect.width / 2, y: rect.height / 2 };
+    const at = items.point(next, lazy.now()) ?? { x: rect.width / 2, y: rect.height / 2 };
     show(next, rect.left + at.x, rect.top + at.y, true);
   });
 }

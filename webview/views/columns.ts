@@ -12,7 +12,10 @@ export class Columns {
   to = 0;
   private readonly spacer: HTMLElement;
   private readonly foot: HTMLElement;
-  private observer: ResizeObserver | null = null;
+  /** Of the box, px; 0 until it is known. */
+  private boxWidth = 0;
+  /** The column that is to be in sight at first. */
+  private wanted: number | null = null;
   /** Its chart is no more; a scroll may still be told of. */
   private gone = false;
 
@@ -50,23 +53,19 @@ export class Columns {
     return this.foot;
   }
 
-  /** Begins to follow the box's size. Call once it is in the document's tree or about to be. */
+  /** Begins at a column, and ends with the chart. */
   start(onDispose: (dispose: () => void) => void, first: number | null): void {
-    let wanted = first;
-    this.observer = new ResizeObserver(() => {
-      if (this.box.clientWidth === 0) return;
-      this.layout();
-      if (wanted !== null) {
-        this.reveal(wanted);
-        wanted = null;
-      }
-      this.update();
-    });
-    this.observer.observe(this.box);
-    onDispose(() => {
-      this.observer?.disconnect();
-      this.gone = true;
-    });
+    this.wanted = first;
+    onDispose(() => (this.gone = true));
+  }
+
+  /** Takes the width of its box. */
+  fit(width: number): void {
+    this.boxWidth = width;
+    this.layout();
+    if (this.wanted !== null) this.reveal(this.wanted);
+    this.wanted = null;
+    this.update();
   }
 
   /** Scrolls so that a column is in sight. */
@@ -74,28 +73,29 @@ export class Columns {
     const n = this.capacity;
     if (column >= this.from && column < this.to && this.to - this.from >= Math.min(n, this.total)) return;
     const target = Math.max(0, Math.min(this.total - n, column < this.from ? column : column - n + 1));
-    this.box.scrollLeft = target * this.step;
+    // Only where there is something to scroll: to read or set it has the page laid out.
+    if (n < this.total) this.box.scrollLeft = target * this.step;
     this.update();
   }
 
   private get capacity(): number {
-    return Math.max(1, Math.min(this.total, Math.floor((this.box.clientWidth - this.gutter) / this.width)));
+    return Math.max(1, Math.min(this.total, Math.floor((this.boxWidth - this.gutter) / this.width)));
   }
 
   private get step(): number {
-    return Math.max(1, (this.box.clientWidth - this.gutter) / this.capacity);
+    return Math.max(1, (this.boxWidth - this.gutter) / this.capacity);
   }
 
   private layout(): void {
     const hidden = this.total - this.capacity;
-    this.spacer.style.width = `${Math.ceil(this.box.clientWidth + hidden * this.step)}px`;
+    this.spacer.style.width = `${Math.ceil(this.boxWidth + hidden * this.step)}px`;
     this.box.classList.toggle('scrolls', hidden > 0);
   }
 
   private update(): void {
     if (this.gone) return;
     const n = this.capacity;
-    const from = Math.max(0, Math.min(this.total - n, Math.round(this.box.scrollLeft / this.step)));
+    const from = Math.max(0, Math.min(this.total - n, n < this.total ? Math.round(this.box.scrollLeft / this.step) : 0));
     if (from === this.from && from + n === this.to) return;
     this.from = from;
     this.to = from + n;

@@ -52,84 +52,85 @@ export function heatMap(context: Context, options: HeatOptions): HTMLElement[] {
   const { palette, link } = context;
   const { rows, columns, labels, labelHeight, top = 4, home } = options;
   const height = Math.max(labelHeight > 40 ? 124 : 140, Math.min(376, rows * (rows > 16 ? 9 : 16))) + labelHeight + 8 + top;
-  let drawn: Chart | null = null;
   const cells = (from: number, to: number): Cell[] => {
     const out: Cell[] = [];
     for (let y = 0; y < rows; y++) for (let x = from; x < to; x++) out.push({ x, y });
     return out;
   };
   const view = new Columns(columns, 16, 58, height, options.label, (from, to) => {
-    if (!drawn) return null;
-    drawn.data.datasets[0]!.data = cells(from, to) as never;
-    Object.assign(drawn.options.scales!.x!, { min: from - 0.5, max: to - 0.5 });
-    return drawn;
+    const { made } = lazy;
+    if (!made) return null;
+    made.data.datasets[0]!.data = cells(from, to) as never;
+    Object.assign(made.options.scales!.x!, { min: from - 0.5, max: to - 0.5 });
+    return made;
   });
   const gap = palette.kind === 'contrast' ? 1 : 0.5;
-  const { chart } = drawChart(context, {
+  const { lazy } = drawChart(context, {
     key: options.key,
     height,
     aria: options.aria,
     box: view.canvasBox,
     crosshair: false,
     sees: (mark) => [options.rowOf(mark), options.columnOf(mark)],
-    config: {
-      type: 'matrix',
-      data: {
-        datasets: [
-          {
-            data: cells(0, 1) as never,
-            backgroundColor: ({ raw }: ScriptableContext<'matrix'>) => {
-              const cell = raw as Cell | undefined;
-              return cell ? options.colour(cell.y, cell.x) : palette.background;
-            },
-            borderWidth: 0,
-            width: ({ chart: c }: ScriptableContext<'matrix'>) => Math.max(1, cellSize(c, rows).w - gap),
-            height: ({ chart: c }: ScriptableContext<'matrix'>) => Math.max(1, cellSize(c, rows).h - gap),
+    sized: (width) => view.fit(width),
+    config: () =>
+      ({
+        type: 'matrix',
+        data: {
+          datasets: [
+            {
+              data: cells(view.from, view.to) as never,
+              backgroundColor: ({ raw }: ScriptableContext<'matrix'>) => {
+                const cell = raw as Cell | undefined;
+                return cell ? options.colour(cell.y, cell.x) : palette.background;
+              },
+              borderWidth: 0,
+              width: ({ chart: c }: ScriptableContext<'matrix'>) => Math.max(1, cellSize(c, rows).w - gap),
+              height: ({ chart: c }: ScriptableContext<'matrix'>) => Math.max(1, cellSize(c, rows).h - gap),
+            } as never,
+          ],
+        },
+        options: {
+          layout: { padding: { top, right: 6 } },
+          scales: {
+            x: axis(palette, options.columnTitle ?? '', {
+              type: 'linear',
+              min: view.from - 0.5,
+              max: view.to - 0.5,
+              offset: false,
+              grid: { display: false },
+              afterFit: (scale: { height: number }) => (scale.height = labelHeight),
+              afterBuildTicks: (scale: { ticks: { value: number }[] }) => {
+                scale.ticks = Array.from({ length: view.to - view.from }, (_, i) => ({ value: view.from + i }));
+              },
+              ticks: {
+                callback: (value: number) => labels[value] ?? '',
+                minRotation: 0,
+                maxRotation: 90,
+                autoSkipPadding: 0,
+                align: 'center',
+              },
+            }),
+            y: axis(palette, options.rowTitle, {
+              type: 'linear',
+              min: -0.5,
+              max: rows - 0.5,
+              reverse: false,
+              offset: false,
+              grid: { display: false },
+              afterFit: (scale: { width: number }) => (scale.width = 50),
+              afterBuildTicks: (scale: { ticks: { value: number }[] }) => {
+                const step = Math.max(1, Math.ceil(rows / 14));
+                scale.ticks = Array.from({ length: rows }, (_, i) => ({ value: i })).filter(({ value }) => value % step === 0);
+              },
+              ticks: { callback: (value: number) => String(value), autoSkip: false },
+            }),
           } as never,
-        ],
-      },
-      options: {
-        layout: { padding: { top, right: 6 } },
-        scales: {
-          x: axis(palette, options.columnTitle ?? '', {
-            type: 'linear',
-            min: -0.5,
-            max: 0.5,
-            offset: false,
-            grid: { display: false },
-            afterFit: (scale: { height: number }) => (scale.height = labelHeight),
-            afterBuildTicks: (scale: { ticks: { value: number }[] }) => {
-              scale.ticks = Array.from({ length: view.to - view.from }, (_, i) => ({ value: view.from + i }));
-            },
-            ticks: {
-              callback: (value: number) => labels[value] ?? '',
-              minRotation: 0,
-              maxRotation: 90,
-              autoSkipPadding: 0,
-              align: 'center',
-            },
-          }),
-          y: axis(palette, options.rowTitle, {
-            type: 'linear',
-            min: -0.5,
-            max: rows - 0.5,
-            reverse: false,
-            offset: false,
-            grid: { display: false },
-            afterFit: (scale: { width: number }) => (scale.width = 50),
-            afterBuildTicks: (scale: { ticks: { value: number }[] }) => {
-              const step = Math.max(1, Math.ceil(rows / 14));
-              scale.ticks = Array.from({ length: rows }, (_, i) => ({ value: i })).filter(({ value }) => value % step === 0);
-            },
-            ticks: { callback: (value: number) => String(value), autoSkip: false },
-          }),
-        } as never,
-      },
-      plugins: [...(options.plugins ?? []), outlines(context, options)],
-    } as never,
+        },
+        plugins: [...(options.plugins ?? []), outlines(context, options)],
+      }) as never,
     items: cellItems(options, view),
   });
-  drawn = chart;
   view.start(context.onDispose, options.columnOf(link.pinned) ?? home);
   return [view.box, view.note];
 }

@@ -2,11 +2,30 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { chromium, type Browser, type CDPSession, type Page } from 'playwright-core';
 import { chromiumArguments, ensureChromium } from '../../../scripts/chromium.mjs';
-import { panelHtml } from '../../../webview/html.js';
+import { panelHtml } from '../../../src/editor/panel-html.js';
 import { THEMES, type Theme } from './themes.js';
 
 const ORIGIN = 'https://panel.test';
 const NONCE = 'aGFybmVzc25vbmNl';
+
+/** The page's files by path, as the extension serves them to a webview whose resources have this origin. */
+export function pageFiles(origin: string): Record<string, { type: string; text: string }> {
+  return {
+    '/': {
+      type: 'text/html',
+      text: panelHtml({
+        scriptUri: `${origin}/webview.js`,
+        controlsUri: `${origin}/webview-controls.js`,
+        styleUri: `${origin}/webview.css`,
+        nonce: NONCE,
+        cspSource: origin,
+      }),
+    },
+    '/webview.js': { type: 'text/javascript', text: readFileSync('dist/webview.js', 'utf8') },
+    '/webview-controls.js': { type: 'text/javascript', text: readFileSync('dist/webview-controls.js', 'utf8') },
+    '/webview.css': { type: 'text/css', text: readFileSync('dist/webview.css', 'utf8') },
+  };
+}
 
 /** What the page has posted, and what it has kept, as the harness's window holds it. */
 interface HarnessWindow extends Window {
@@ -29,7 +48,7 @@ export class PanelPage {
 
   static async open(
     browser: Browser,
-    options: { width?: number; height?: number; theme?: keyof typeof THEMES; scale?: number; first?: string } = {},
+    options: { width?: number; height?: number; theme?: keyof typeof THEMES; scale?: number; first?: string; origin?: string } = {},
   ): Promise<PanelPage> {
     const { width = 700, height = 900, theme = 'dark', scale = 1 } = options;
     const page = await browser.newPage({ viewport: { width, height }, deviceScaleFactor: scale });
@@ -38,30 +57,29 @@ export class PanelPage {
       if (message.type() === 'error' || message.type() === 'warning') panel.faults.push(message.text());
     });
     page.on('pageerror', (error) => panel.faults.push(error.message));
-    const files: Record<string, [string, string]> = {
-      '/': [
-        'text/html',
-        panelHtml({ scriptUri: `${ORIGIN}/webview.js`, styleUri: `${ORIGIN}/webview.css`, nonce: NONCE, cspSource: ORIGIN }),
-      ],
-      '/webview.js': ['text/javascript', readFileSync('dist/webview.js', 'utf8')],
-      '/webview.css': ['text/css', readFileSync('dist/webview.css', 'utf8')],
-    };
-    await page.route('**/*', (route) => {
-      const { pathname, origin } = new URL(route.request().url());
-      const file = origin === ORIGIN ? files[pathname] : undefined;
-      if (pathname === '/favicon.ico') return route.fulfill({ status: 204 });
-      if (!file) {
-        panel.faults.push(`asked for ${route.request().url()}`);
-        return route.abort();
-      }
-      return route.fulfill({ contentType: `${file[0]}; charset=utf-8`, body: file[1] });
-    });
+    const origin = options.origin ?? ORIGIN;
+    // Of a server of its own the measurement asks directly: a request that goes through the test takes as long as the test does.
+    if (!options.origin) {
+      const files = pageFiles(ORIGIN);
+      await page.route('**/*', (route) => {
+        const { pathname, origin: from } = new URL(route.request().url());
+        const file = from === ORIGIN ? files[pathname] : undefined;
+        if (pathname === '/favicon.ico') return route.fulfill({ status: 204 });
+        if (!file) {
+          panel.faults.push(`asked for ${route.request().url()}`);
+          return route.abort();
+        }
+        return route.fulfill({ contentType: `${file.type}; charset=utf-8`, body: file.text });
+      });
+    }
     await page.addInitScript(standIn, THEMES[theme]);
     if (options.first !== undefined) await page.addInitScript(answerReady, options.first);
     // Processor time of the main thread, so that a busy machine does not show in it.
     panel.session = await page.context().newCDPSession(page);
     await panel.session.send('Performance.enable', { timeDomain: 'threadTicks' });
-    await page.goto(`${ORIGIN}/`);
+    // With a new window the browser loads pages of its own (an address bar's), which are none of the panel's.
+    if (options.origin) await page.waitForTimeout(1500);
+    await page.goto(`${origin}/`);
     return panel;
   }
 
@@ -90,6 +108,11 @@ export class PanelPage {
     await this.drawn();
   }
 
+  /** Has every chart made, as printing does: those out of sight wait for the reader. */
+  whole(): Promise<void> {
+    return this.page.evaluate(() => void dispatchEvent(new Event('beforeprint')));
+  }
+
   /** Sends a whole attention pattern as the host would: as a typed array, which no JSON holds. */
   async sendPattern(message: { run: string; layer: number; head: number }, data: Float32Array): Promise<void> {
     const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
@@ -111,7 +134,7 @@ export class PanelPage {
     return 1000 * (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? NaN);
   }
 
-  /** ms from the navigation to the first frame in which the residue that `first` gave stood there. */
+  /** ms from the navigation until a reader sees what `first` gave: its headline, and every chart of the window. */
   async firstPaint(): Promise<number> {
     await this.page.waitForFunction(() => document.body.dataset.painted !== undefined);
     return Number(await this.page.evaluate(() => document.body.dataset.painted));
@@ -179,25 +202,54 @@ function standIn(theme: Theme): void {
   }).observe(document, { childList: true, subtree: true });
 }
 
-/** Sends a residue as soon as the page says that it listens, as the host does, and notes when its first frame was painted. */
+/**
+ * Sends a residue as soon as the page says that it listens, as the host does, and notes when a reader sees it: the headline by the
+ * browser's own clock of painting, and every chart of the window by the first frame that finds something painted on it.
+ */
 function answerReady(json: string): void {
   const harness = window as unknown as HarnessWindow;
   const make = harness.acquireVsCodeApi;
+  const seen = { headline: 0, charts: 0 };
+  const note = (): void => {
+    if (seen.headline && seen.charts) document.body.dataset.painted = Math.max(seen.headline, seen.charts).toFixed(1);
+  };
+  new PerformanceObserver((list) => {
+    seen.headline ||= list.getEntries()[0]?.startTime ?? 0;
+    note();
+  }).observe({ type: 'element', buffered: true });
+  const inSight = (element: Element): boolean => {
+    const { top, bottom } = element.getBoundingClientRect();
+    return top < innerHeight && bottom > 0;
+  };
+  const copy = document.createElement('canvas').getContext('2d', { willReadFrequently: true })!;
+  const isPainted = (canvas: HTMLCanvasElement): boolean => {
+    copy.canvas.width = Math.max(1, canvas.width);
+    copy.canvas.height = Math.max(1, canvas.height);
+    copy.drawImage(canvas, 0, 0);
+    return copy.getImageData(0, 0, copy.canvas.width, copy.canvas.height).data.some((value) => value !== 0);
+  };
+  const look = (now: number): void => {
+    const boxes = [...document.querySelectorAll('.canvas-box')].filter(inSight);
+    const charts = boxes.flatMap((box) => [...box.querySelectorAll('canvas')]);
+    if (boxes.length === 0 || charts.length < boxes.length || !charts.every(isPainted)) return void requestAnimationFrame(look);
+    // What this frame finds was painted with the one before it.
+    seen.charts = now;
+    note();
+  };
+  // In memory, as VS Code's is.
+  let state: unknown = null;
   harness.acquireVsCodeApi = () => {
     const api = make() as { postMessage(message: { type: string }): void };
-    const { postMessage } = api;
-    api.postMessage = (message) => {
-      postMessage(message);
-      if (message.type !== 'ready') return;
-      window.postMessage({ type: 'residueText', json, shellUri: 'file:///shell.yaml' }, '*');
-      const look = (): void => {
-        // The frame after the one that holds it: by then it has been painted.
-        if (!document.querySelector('.headline')) requestAnimationFrame(look);
-        else requestAnimationFrame((now) => (document.body.dataset.painted = now.toFixed(1)));
-      };
-      requestAnimationFrame(look);
+    return {
+      getState: () => state,
+      setState: (next: unknown) => void (state = next),
+      postMessage: (message: { type: string }) => {
+        api.postMessage(message);
+        if (message.type !== 'ready') return;
+        window.postMessage({ type: 'residueText', json, shellUri: 'file:///shell.yaml' }, '*');
+        requestAnimationFrame(look);
+      },
     };
-    return api;
   };
 }
 

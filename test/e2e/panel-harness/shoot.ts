@@ -28,6 +28,7 @@ for (const [name, residue] of residues)
       if (await panel.page.locator('tr[data-head]').count()) await panel.page.locator('tr[data-head]').first().click();
       await panel.page.mouse.move(2, 2);
       await panel.page.waitForTimeout(150);
+      await panel.whole();
       await panel.page.screenshot({ path: `test-results/panel-${name}-${theme}-${width}.png`, fullPage: true });
       await panel.page.evaluate(() => scrollTo(0, 0));
       if (width === 480) await panel.page.screenshot({ path: `test-results/panel-${name}-${theme}-first.png` });

@@ -1,0 +1,181 @@
+import {
+  BarController,
+  BarElement,
+  BasePlatform,
+  CategoryScale,
+  Chart,
+  LinearScale,
+  LineController,
+  LineElement,
+  PointElement,
+  ScatterController,
+  type ChartConfiguration,
+} from 'chart.js';
+import { MatrixController, MatrixElement } from 'chartjs-chart-matrix';
+
+Chart.register(
+  BarController,
+  BarElement,
+  CategoryScale,
+  LinearScale,
+  LineController,
+  LineElement,
+  PointElement,
+  ScatterController,
+  MatrixController,
+  MatrixElement,
+);
+
+/** How far from the window a chart is made and kept up to date, px. */
+const NEAR = 600;
+
+/**
+ * What chart.js asks of the page. Its own asks for the style and size of each canvas as it goes, by which the browser lays the page out
+ * once for every chart; here a chart is told its size.
+ */
+class ToldPlatform extends BasePlatform {
+  override acquireContext(canvas: HTMLCanvasElement): CanvasRenderingContext2D | null {
+    return canvas.getContext('2d');
+  }
+
+  override releaseContext(): boolean {
+    return true;
+  }
+
+  override getDevicePixelRatio(): number {
+    return devicePixelRatio;
+  }
+}
+
+/**
+ * A chart that is made when it comes near the window, and at its box's size. Until then its box keeps its place. A picture of it, a
+ * key pressed in it or the page's printing make it at once.
+ */
+export class LazyChart {
+  private chart: Chart | null = null;
+  private width = 0;
+  private height = 0;
+  private near = false;
+  /** Whether something has changed while it was out of sight. */
+  private stale = false;
+
+  /**
+   * @param box the element whose size it takes
+   * @param config is asked for when it is made, so that it tells of the page as it is then
+   * @param sized is told of the box's width before the chart takes it
+   */
+  constructor(
+    private readonly canvas: HTMLCanvasElement,
+    private readonly box: HTMLElement,
+    private readonly config: () => ChartConfiguration,
+    private readonly sized?: (width: number) => void,
+  ) {
+    charts.set(box, this);
+    byCanvas.set(canvas, this);
+    sizes.observe(box);
+    sight.observe(box);
+  }
+
+  /** The chart, if it has been made. */
+  get made(): Chart | null {
+    return this.chart;
+  }
+
+  /** The chart; made now if it was not. */
+  now(): Chart {
+    if (this.chart) return this.chart;
+    if (this.width === 0) {
+      const { width, height } = this.box.getBoundingClientRect();
+      this.take(width, height);
+    }
+    this.canvas.width = Math.max(1, Math.floor(this.width));
+    this.canvas.height = Math.max(1, Math.floor(this.height));
+    const config = this.config();
+    this.chart = new Chart(this.canvas, {
+      ...config,
+      platform: ToldPlatform,
+      options: { ...config.options, animation: false, responsive: false, events: [] },
+    } as ChartConfiguration);
+    return this.chart;
+  }
+
+  /** Paints it again, or leaves that to when it is near. */
+  redraw(): void {
+    if (this.near) this.chart?.draw();
+    else this.stale = true;
+  }
+
+  /** The box has this size now. */
+  take(width: number, height: number): void {
+    if (width === 0 || (width === this.width && height === this.height)) return;
+    this.width = width;
+    this.height = height;
+    this.sized?.(width);
+    this.chart?.resize(width, height);
+  }
+
+  /** The chart is near the window now, or is no longer. */
+  come(near: boolean): void {
+    this.near = near;
+    if (!near || this.width === 0) return;
+    if (!this.chart) this.now();
+    else if (this.stale) this.chart.draw();
+    this.stale = false;
+  }
+
+  /** Another screen has other pixels. */
+  sharpen(): void {
+    this.chart?.resize(this.width, this.height);
+  }
+
+  destroy(): void {
+    sizes.unobserve(this.box);
+    sight.unobserve(this.box);
+    charts.delete(this.box);
+    byCanvas.delete(this.canvas);
+    this.chart?.destroy();
+    this.chart = null;
+  }
+}
+
+const charts = new Map<Element, LazyChart>();
+const byCanvas = new WeakMap<HTMLCanvasElement, LazyChart>();
+
+/** The chart on a canvas, made if it was not; null for a canvas of another kind. */
+export const chartOn = (canvas: HTMLCanvasElement): Chart | null => byCanvas.get(canvas)?.now() ?? null;
+
+const isNear = (element: Element): boolean => {
+  const { top, bottom } = element.getBoundingClientRect();
+  return bottom > -NEAR && top < innerHeight + NEAR;
+};
+
+// Told after the page is laid out and before it is painted: what is in sight at first is painted with it.
+const sizes = new ResizeObserver((entries) => {
+  // All is read before anything is drawn, or the page would be laid out for each.
+  const told = entries.flatMap(({ target, contentRect }) => {
+    const chart = charts.get(target);
+    return chart ? [{ chart, contentRect, near: isNear(target) }] : [];
+  });
+  for (const { chart, contentRect, near } of told) {
+    chart.take(contentRect.width, contentRect.height);
+    if (near) chart.come(true);
+  }
+});
+
+// Of this document's own window: around a frame within another page there would be no margin.
+const sight = new IntersectionObserver(
+  (entries) => entries.forEach(({ target, isIntersecting }) => charts.get(target)?.come(isIntersecting)),
+  {
+    root: document,
+    rootMargin: `${NEAR}px 0px`,
+  },
+);
+
+addEventListener('beforeprint', () => charts.forEach((chart) => chart.now()));
+
+let ratio = devicePixelRatio;
+addEventListener('resize', () => {
+  if (devicePixelRatio === ratio) return;
+  ratio = devicePixelRatio;
+  charts.forEach((chart) => chart.sharpen());
+});
