@@ -2,9 +2,10 @@ import { comparisonIn } from '../src/residue/guards.js';
 import type { KeptStanding, ToHost, ToPage } from '../src/residue/messages.js';
 import type { Comparison } from '../src/residue/types-comparison.js';
 import type { Residue } from '../src/residue/types.js';
+import { Bar } from './bar.js';
 import { h } from './dom.js';
 import { Link } from './link.js';
-import { runLabel, select, verifyAsk, type View } from './model/view.js';
+import { select, type View } from './model/view.js';
 import { PatternStore } from './patterns.js';
 import { SECTIONS } from './sections.js';
 import { Drawn } from './slots.js';
@@ -12,7 +13,6 @@ import { statusElements, type Failure, type Progress } from './status.js';
 import type { Host } from './state.js';
 import { onThemeChange, readPalette } from './theme.js';
 import { Tip } from './tip.js';
-import { choice, dropdown, runButton } from './ui.js';
 import type { Context } from './views/context.js';
 
 /** Sections on the first screen: verdict, comparison where there is one, tokens and margin. */
@@ -37,7 +37,10 @@ export class Page {
   private readonly tip = new Tip();
   private readonly link = new Link(({ row, head, token }) => this.set({ row, head: head && head.join('.'), token }));
   private readonly patterns = new PatternStore((message) => this.host.post(message));
-  private readonly bar = h('header', { class: 'bar' });
+  private readonly bar = new Bar(
+    (message) => this.send(message),
+    (change) => this.set(change),
+  );
   private readonly status = h('div', { class: 'status', attrs: { 'aria-live': 'polite' } });
   private readonly main = h('main', { class: 'main' });
   private readonly drawn: Drawn[][];
@@ -67,7 +70,7 @@ export class Page {
         h('div', { class: section.columns ? 'columns-2' : '' }, ...this.drawn[i]!.map((d) => d.element)),
       );
     });
-    app.replaceChildren(this.bar, this.status, this.main, this.tip.element, this.tip.live);
+    app.replaceChildren(this.bar.element, this.status, this.main, this.tip.element, this.tip.live);
     const saved = host.restore();
     if (saved) {
       this.shellUri = saved.shellUri;
@@ -200,7 +203,7 @@ export class Page {
     this.drawStatus();
     this.main.hidden = !residue;
     if (!residue) {
-      this.bar.replaceChildren();
+      this.bar.clear();
       // A page without a residue is painted as it is.
       if (this.empty || this.failure || this.progress) afterFrame(() => this.first());
       return;
@@ -223,7 +226,11 @@ export class Page {
       off: this.off,
       onDispose: () => undefined,
     };
-    this.drawBar(context);
+    this.bar.update(residue, selection, {
+      running: residue.status === 'running' || this.progress !== null,
+      off: this.off,
+      standing: this.standing,
+    });
     const wanted = this.sections.filter((_, i) => SECTIONS[i]!.when?.(context) !== false);
     if (wanted.length !== this.main.children.length) this.main.replaceChildren(...wanted);
     // What is on the first screen now; the rest in later tasks, after that has been painted.
@@ -289,57 +296,6 @@ export class Page {
     this.send({ type: 'compare', with: 'none' });
     this.save(false);
     this.schedule();
-  }
-
-  private drawBar({ residue, selection }: Context): void {
-    const { shell } = residue;
-    const running = residue.status === 'running' || this.progress !== null;
-    const focused =
-      document.activeElement instanceof HTMLElement && this.bar.contains(document.activeElement)
-        ? document.activeElement.dataset.key
-        : undefined;
-    const controls = [
-      residue.runs.length > 1
-        ? dropdown(
-            'Run',
-            residue.runs.map((r, i) => `${runLabel(r)}${i === residue.primary ? ' (headline)' : ''}`),
-            selection.index,
-            (run) => this.set({ run }),
-            'run',
-          )
-        : null,
-      residue.control
-        ? choice(
-            'Show',
-            [
-              { value: 'probe', text: 'probe', title: 'Show tokens, parts and map of the probe' },
-              { value: 'control', text: 'control', title: 'Show tokens, parts and map of the control' },
-            ],
-            selection.prompt,
-            (prompt) => this.set({ prompt }),
-            'prompt',
-          )
-        : null,
-    ].filter((c) => c !== null);
-    this.bar.replaceChildren(
-      h(
-        'div',
-        { class: 'bar-title', title: shell.motivation || shell.title },
-        h('h1', null, h('bdi', null, shell.title || shell.id)),
-        shell.title ? h('bdi', { class: 'muted shell-id' }, shell.id) : null,
-      ),
-      ...(running
-        ? []
-        : [
-            runButton(this, 'Run again', {}, { key: 'run-again', title: 'Run the shell again' }),
-            runButton(this, 'Verify', verifyAsk(residue), {
-              key: 'verify',
-              title: 'Run the shell again and test every cause by intervention, each position on its own',
-            }),
-          ]),
-      h('div', { class: 'bar-controls' }, ...controls),
-    );
-    if (focused) this.bar.querySelector<HTMLElement>(`[data-key="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   }
 
   private drawStatus(): void {

@@ -36,7 +36,7 @@ export function statusElements(standing: Standing): HTMLElement[] {
       ),
     );
   if (residue && !progress && !failure)
-    lines.push(...standingElements(standing.standing, standing), ...trendElement(standing.standing, standing.send));
+    lines.push(...standingElements(standing.standing), ...trendElement(standing.standing, standing.send));
   if (empty)
     lines.push(
       h(
@@ -95,7 +95,8 @@ function failureElement(standing: Standing, { message, place }: Failure): HTMLEl
         { class: 'muted' },
         place ? 'Correct it there, then run again.' : 'Run again; if it stays, the output channel “Symbolic Residue” says more.',
       ),
-      runButton(standing, 'Run again', {}, { key: 'retry' }),
+      // Over a residue the bar has it.
+      residue ? null : runButton(standing, 'Run again', {}, { key: 'retry' }),
     ),
     residue ? h('p', { class: 'muted' }, `Below is the residue made before, at ${residue.created}.`) : null,
   );

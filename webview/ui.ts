@@ -41,16 +41,19 @@ export function dropdown(
   change: (index: number) => void,
   key: string,
 ): HTMLElement {
-  const element = h(
-    'vscode-dropdown',
-    { class: 'dropdown', key, attrs: { 'aria-label': label } },
-    ...options.map((text, i) => h('vscode-option', { attrs: { value: String(i), selected: i === chosen } }, text)),
-  );
+  const element = h('vscode-dropdown', { class: 'dropdown', key, attrs: { 'aria-label': label } });
+  addOptions(element, options, chosen);
   element.addEventListener('change', () => {
     const index = Number((element as HTMLElement & { value: string }).value);
     if (Number.isInteger(index) && index !== chosen) change(index);
   });
   return h('label', { class: 'field' }, h('span', { class: 'field-name' }, label), element);
+}
+
+/** Adds options below those that a drop-down list has. */
+export function addOptions(list: Element, options: readonly string[], chosen = -1): void {
+  const from = list.children.length;
+  list.append(...options.map((text, i) => h('vscode-option', { attrs: { value: String(from + i), selected: from + i === chosen } }, text)));
 }
 
 /** A row of exclusive choices, as buttons with aria-pressed. */

@@ -4,7 +4,7 @@ import { serializePlain } from '../../src/residue/write.js';
 import { generateResidue } from '../helpers/residue-generator.js';
 import type { PanelPage } from './panel-harness/harness.js';
 import { usePanel } from './panel-harness/hooks.js';
-import { overflow, overlappingTexts, smallTexts, unlabelledCanvases } from './panel-harness/measures.js';
+import { overflow, overlappingTexts, pixelsOf, smallTexts, unlabelledCanvases } from './panel-harness/measures.js';
 
 // A comparison in the panel's page alone, under its own Content-Security-Policy.
 const residue = generateResidue({ seed: 2, runs: 5, paraphrases: 8 });
@@ -12,6 +12,8 @@ const second = generateResidue({ seed: 5, runs: 5, paraphrases: 8, layers: 9 });
 second.provenance.model.id = 'another model';
 second.provenance.model.files[0]!.sha256 = 'd'.repeat(64);
 const comparison = compareResidues({ residue, file: null }, { residue: second, file: 'b.residue.json' }, { created: '' });
+// The generator's wordings do not vary with the dose; a shell's do.
+comparison.differences.find(({ name }) => name === 'margin')!.wording = { pairs: 56, p95: 0.5, beyond: true };
 const message = { type: 'comparison', json: serializePlain(comparison) };
 
 const hooks = usePanel();
@@ -68,6 +70,28 @@ describe('a comparison', () => {
     expect(await panel.page.locator('.tip').innerText()).toMatch(/depth 1: layer 6 of 6, and 9 of 9[^]*difference: [^]*Read off/);
     await panel.page.keyboard.press('Enter');
     await expect.poll(async () => (await panel.posted('view')).at(-1), { timeout: 5000 }).toMatchObject({ view: { row: 6 } });
+  });
+
+  it('draws dose and response of both in one chart, with intervals, and tells them by key', async () => {
+    await open({ width: 700, height: 1600 });
+    const canvas = panel.page.locator('#figure-doses canvas');
+    expect(await panel.page.locator('#figure-doses .legend').innerText()).toMatch(/A: [^]*B: another model[^]*rewording alone/);
+    await canvas.focus();
+    await panel.page.keyboard.press('Home');
+    const dose = comparison.doses[0]!;
+    const tip = await panel.page.locator('.tip').innerText();
+    for (const [name, value] of Object.entries(dose.vary)) expect(tip).toContain(`${name} = ${value}`);
+    expect(tip).toContain(dose.a.failed ? 'fails' : 'does not fail');
+    expect(tip).toMatch(/B − A: [^]*rewording alone: up to/);
+    await panel.page.locator('[data-key="table.doses"]').click();
+    await panel.settled();
+    expect(await panel.page.locator('#figure-doses tbody tr').count()).toBe(comparison.doses.length);
+    // Both lines, in their own colours.
+    for (const colour of [
+      [212, 212, 212],
+      [177, 128, 215],
+    ] as [number, number, number][])
+      expect(await panel.page.evaluate(pixelsOf, { selector: '#figure-doses canvas', colour })).toBeGreaterThan(40);
   });
 
   it('switches curves, and copies differences as CSV', async () => {

@@ -258,6 +258,8 @@ describe('pictures', () => {
       const { svg } = new XMLParser({ ignoreAttributes: false }).parse(data) as { svg: Record<string, unknown> };
       expect(svg.title, name).toBeTruthy();
       expect(data, name).not.toMatch(/<script|<style|<foreignObject|var\(--| on\w+=/);
+      // Shapes, the cells of maps too.
+      expect(data, name).not.toContain('<image');
       expect(data.match(/<(path|text)/g)!.length, name).toBeGreaterThan(4);
       writeFileSync(`test-results/${name}`, data);
     }
@@ -269,6 +271,38 @@ describe('pictures', () => {
     expect(await panel.page.locator('.exporting').count()).toBe(0);
     await panel.page.setContent(margin.replace(/<\?xml.*?\?>/, ''));
     await panel.page.screenshot({ path: 'test-results/panel-margin-svg.png' });
+  });
+});
+
+describe('a pattern’s picture', () => {
+  const saved = async (length: number): Promise<string> => {
+    await open({ width: 700 });
+    const residue = generateResidue({ length, layers: 4, heads: 4 });
+    const data = patternFor(residue, 3, 2);
+    await panel.show(residue);
+    await panel.send({ type: 'view', view: { head: '3.2', pattern: true } });
+    await expect.poll(() => panel.posted('pattern')).toHaveLength(1);
+    await panel.sendPattern({ run: residue.runs[residue.primary]!.name, layer: 3, head: 2 }, data);
+    await panel.page.locator('#figure-pattern').waitFor();
+    await panel.settled();
+    await panel.page.locator('[data-key="svg.pattern"]').click();
+    return (await panel.posted('save'))[0]!.data as string;
+  };
+
+  it('holds cells as shapes, each in its place', async () => {
+    const svg = await saved(24);
+    writeFileSync('test-results/pattern-24.svg', svg);
+    expect(svg).not.toContain('<image');
+    // Each of the 24 rows has a cell of its own at least: what a query gives to what it attends to.
+    const rows = new Set(
+      [...svg.matchAll(/<path d="([^"]+)"/g)].flatMap(([, d]) => [...d!.matchAll(/M[\d.]+ ([\d.]+)/g)].map(([, y]) => y)),
+    );
+    expect(rows.size).toBeGreaterThanOrEqual(24);
+    expect(svg.length).toBeLessThan(200_000);
+  });
+
+  it('holds an image where there are more cells than a viewer can take', async () => {
+    expect(await saved(300)).toContain('<image href="data:image/png;base64,');
   });
 });
 

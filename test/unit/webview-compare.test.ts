@@ -16,6 +16,7 @@ import {
   standingOf,
   testWords,
 } from '../../webview/model/compare.js';
+import { comparedDoses } from '../../webview/model/compare-doses.js';
 import { generateResidue } from '../helpers/residue-generator.js';
 
 const compare = (a: Residue, b: Residue): Comparison =>
@@ -93,6 +94,27 @@ describe('what the page says of a comparison', () => {
     expect(headsTable(comparison).rows).toHaveLength(heads!.pairs.length + heads!.unmatched.a.length + heads!.unmatched.b.length);
     expect(dosesTable(comparison).rows.map((row) => row[5])).toEqual(comparison.doses.map(({ difference }) => difference));
     expect(headsTable({ ...comparison, heads: null }).rows).toEqual([]);
+  });
+
+  it('sets doses in the order of their numbers, with what rewording alone makes of each margin', () => {
+    const turned = { ...comparison, doses: [...comparison.doses].reverse() };
+    const model = comparedDoses(turned)!;
+    expect(model.numeric).toBe(true);
+    expect(model.x).toEqual([...model.x].sort((p, q) => p - q));
+    model.x.forEach((x, i) => {
+      const dose = comparison.doses.find((d) => d.x === x)!;
+      expect([model.a.margin[i], model.b.margin[i]]).toEqual([dose.a.margin, dose.b.margin]);
+      expect(model.tips[i]!.join()).toContain(dose.b.failed ? 'fails' : 'does not fail');
+    });
+    const moved = comparison.differences.map((d) => (d.name === 'margin' ? { ...d, wording: { pairs: 9, p95: 0.5, beyond: true } } : d));
+    const known = comparedDoses({ ...comparison, differences: moved })!;
+    known.b.intervals.forEach((interval, i) => expect(interval).toEqual([known.b.margin[i]! - 0.5, known.b.margin[i]! + 0.5]));
+    const unknown = comparison.differences.map((d) => ({ ...d, wording: null }));
+    expect(comparedDoses({ ...comparison, differences: unknown })!.a.intervals.every((interval) => interval === null)).toBe(true);
+    // Without numbers to stand at they stand in a row.
+    const named = comparison.doses.map((d) => ({ ...d, x: null }));
+    expect(comparedDoses({ ...comparison, doses: named })!.x).toEqual(named.map((_, i) => i));
+    expect(comparedDoses({ ...comparison, doses: [] })).toBeNull();
   });
 });
 

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { agrees, nextHead, patternCsv, patternTable, pooled, rowOf, shade, type Pattern } from '../../webview/model/pattern.js';
+import { agrees, nextHead, patternCsv, patternTable, pooled, rowOf, shade, shadedRuns, type Pattern } from '../../webview/model/pattern.js';
 import { revealed, zoomed, type Square } from '../../webview/model/square.js';
 import { generateResidue } from '../helpers/residue-generator.js';
 import { patternFor } from '../helpers/residue-pattern.js';
@@ -55,6 +55,27 @@ describe('a whole attention pattern', () => {
     });
     const lines = patternCsv(pattern).trim().split('\r\n');
     expect(lines.map((line) => line.split(',').length)).toEqual([22, ...Array.from({ length: 21 }, (_, q) => q + 2)]);
+  });
+
+  it('is cut into stretches of one shade that are each cell of a window once, and nothing of the future', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 18 }), fc.integer({ min: 0, max: 20 }), fc.integer({ min: 0, max: 20 }), (shown, x, y) => {
+        const shades = shadedRuns(pattern, { x, y, shown }, 8);
+        const seen = new Map<string, number>();
+        for (const [step, runs] of shades)
+          for (const { query, from, to } of runs)
+            for (let key = from; key < to; key++) {
+              expect(seen.has(`${query} ${key}`)).toBe(false);
+              seen.set(`${query} ${key}`, step);
+            }
+        for (let q = y; q < Math.min(21, y + shown); q++)
+          for (let k = x; k < Math.min(21, x + shown); k++) {
+            const step = k > q ? 0 : Math.round(shade(pattern.data[q * 21 + k]!) * 7);
+            expect(seen.get(`${q} ${k}`) ?? 0).toBe(step);
+          }
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('shows small shares too', () => {

@@ -13,6 +13,7 @@ export function recordSvg(width: number, height: number, title: string, paint: (
   canvas.width = canvas.height = 1;
   const ctx = canvas.getContext('2d')!;
   const sheet = new SvgSheet(width, height, title);
+  recording.add(ctx);
   const native = globalThis.Path2D;
   globalThis.Path2D = RecordedPath as unknown as typeof Path2D;
   try {
@@ -23,6 +24,11 @@ export function recordSvg(width: number, height: number, title: string, paint: (
   }
   return sheet.toString();
 }
+
+const recording = new WeakSet<CanvasRenderingContext2D>();
+
+/** Whether what is painted on a context becomes shapes of a drawing, not pixels. */
+export const isDrawing = (ctx: CanvasRenderingContext2D): boolean => recording.has(ctx);
 
 interface Point {
   x: number;

@@ -1,4 +1,11 @@
-import type { ComparedCurve, ComparedSide, Comparison, Difference, DifferenceTest } from '../../src/residue/types-comparison.js';
+import type {
+  ComparedCurve,
+  ComparedDose,
+  ComparedSide,
+  Comparison,
+  Difference,
+  DifferenceTest,
+} from '../../src/residue/types-comparison.js';
 import { ALPHA } from '../../src/residue/standing.js';
 import type { Table } from './csv.js';
 import { nats, number, probability, visible } from './format.js';
@@ -193,11 +200,12 @@ export function headsTable({ heads, a, b }: Comparison): Table {
 export function dosesTable({ doses, a, b }: Comparison): Table {
   return {
     columns: ['vary', `margin, ${a.label} (nats)`, 'fails', `margin, ${b.label} (nats)`, 'fails', 'difference (B − A)', 'q'],
-    rows: doses.map((d) => [
-      Object.entries(d.vary)
-        .map(([k, v]) => `${k} = ${v}`)
-        .join(', '),
-      ...[d.a.margin, d.a.failed, d.b.margin, d.b.failed, d.difference, d.test?.q ?? null],
-    ]),
+    rows: doses.map((d) => [doseLabel(d), ...[d.a.margin, d.a.failed, d.b.margin, d.b.failed, d.difference, d.test?.q ?? null]]),
   };
 }
+
+/** `walk = 40, name = Ana`. */
+export const doseLabel = ({ vary }: ComparedDose): string =>
+  Object.entries(vary)
+    .map(([name, value]) => `${name} = ${value}`)
+    .join(', ');

@@ -59,6 +59,39 @@ export function pooled({ data, length }: Pattern, times: number): Pattern {
   return { data: out, length: size };
 }
 
+/** A stretch of keys, from included, to not, to which a query gives about the same. */
+export interface ShadedRun {
+  query: number;
+  from: number;
+  to: number;
+}
+
+/** The cells of a window on a pattern by their shade, 1 … steps − 1, alike neighbours along a query as one; what is as good as nothing is left out. */
+export function shadedRuns(
+  { data, length }: Pattern,
+  { x, y, shown }: { x: number; y: number; shown: number },
+  steps: number,
+): Map<number, ShadedRun[]> {
+  const out = new Map<number, ShadedRun[]>();
+  const end = (from: number): number => Math.min(length, Math.ceil(from + shown));
+  for (let query = Math.floor(y); query < end(y); query++) {
+    let run: ShadedRun | null = null;
+    let before = 0;
+    for (let key = Math.floor(x); key < Math.min(end(x), query + 1); key++) {
+      const step = Math.round(shade(data[query * length + key]!) * (steps - 1));
+      if (run && step === before) run.to = key + 1;
+      else if (step > 0) {
+        run = { query, from: key, to: key + 1 };
+        const runs = out.get(step);
+        if (runs) runs.push(run);
+        else out.set(step, [run]);
+      } else run = null;
+      before = step;
+    }
+  }
+  return out;
+}
+
 /** What one query looks at most, as lines of a tooltip. */
 export function cellTip(run: RunTrace, name: string, pattern: Pattern, query: number, key: number): string[] {
   const text = (i: number): string => `token ${i} “${visible(run.tokens[i]?.text ?? '', 24)}”`;

@@ -1,14 +1,15 @@
 import type { ComparedSide, Comparison } from '../../src/residue/types-comparison.js';
 import { h } from '../dom.js';
-import { dosesTable, headsTable, standingOf } from '../model/compare.js';
+import { headsTable, standingOf } from '../model/compare.js';
 import { nats, number, probability, visible } from '../model/format.js';
 import { METHODS } from '../../src/method-anchors.js';
 import { button } from '../ui.js';
 import { compareCurves } from './compare-curves.js';
 import { compareDifferences } from './compare-differences.js';
+import { compareDoses } from './compare-doses.js';
 import { compareTokens } from './compare-tokens.js';
 import type { Context } from './context.js';
-import { dataTable, figure } from './figure.js';
+import { figure } from './figure.js';
 import { tableBox } from './table-box.js';
 
 /** The residue beside another: what it comes to, curves over relative depth, differences with their nulls, tokens, heads, doses. */
@@ -19,7 +20,7 @@ export function compareView(context: Context): (HTMLElement | null)[] {
     head(context, comparison),
     h('div', { class: 'pair' }, compareCurves(context, comparison), compareDifferences(context, comparison)),
     compareTokens(context, comparison),
-    h('div', { class: 'pair' }, headsFigure(context, comparison), dosesFigure(context, comparison)),
+    h('div', { class: 'pair' }, headsFigure(context, comparison), compareDoses(context, comparison)),
     patterns(comparison),
     comparison.notes.length ? h('ul', { class: 'notes' }, ...comparison.notes.map((n) => h('li', null, h('bdi', null, n)))) : null,
   ];
@@ -120,35 +121,6 @@ function headsFigure(context: Context, comparison: Comparison): HTMLElement | nu
           ? 'q: permutation test of the contribution over values of vary. Grey: not beyond chance, or not tested.'
           : 'Matched by attention to the span, contribution and depth. Chance: share of all pairs of heads that are at least this alike; grey above 5 %.',
       ),
-    ],
-  });
-}
-
-function dosesFigure(context: Context, comparison: Comparison): HTMLElement | null {
-  if (comparison.doses.length === 0) return null;
-  const table = dosesTable(comparison);
-  return figure(context, {
-    id: 'doses',
-    title: 'Dose and response of both',
-    evidence: 'observed',
-    method: { name: 'comparison', anchor: METHODS.comparison },
-    table,
-    body: [
-      dataTable(
-        context,
-        {
-          columns: ['vary', 'A', 'B', 'B − A', 'q'],
-          rows: comparison.doses.map((d, i) => [
-            table.rows[i]![0]!,
-            `${nats(d.a.margin).replace(' nats', '')}${d.a.failed ? ' ✗' : ''}`,
-            `${nats(d.b.margin).replace(' nats', '')}${d.b.failed ? ' ✗' : ''}`,
-            d.difference,
-            d.test?.q ?? null,
-          ]),
-        },
-        'Dose and response of both',
-      ),
-      h('p', { class: 'note' }, 'Margins in nats; ✗: it fails there.'),
     ],
   });
 }

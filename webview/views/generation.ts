@@ -1,6 +1,7 @@
 import { METHODS } from '../../src/method-anchors.js';
 import { h } from '../dom.js';
-import { number, pieces, probability } from '../model/format.js';
+import { count, number, pieces, probability, visible } from '../model/format.js';
+import { roving } from '../roving.js';
 import type { Context } from './context.js';
 import { figure, missing } from './figure.js';
 
@@ -12,16 +13,28 @@ export function generationView(context: Context): HTMLElement | null {
   const g = run?.generation;
   if (!run || !g) return context.residue.status === 'running' ? missing(context, 'Generation', 60) : null;
   const loop = run.looping;
-  const tokens = g.tokens.map((text, i) =>
-    h(
+  const tokens = g.tokens.map((text, i) => {
+    const told = `generated token ${i}${g.ids?.[i] === undefined ? '' : `, id ${g.ids[i]}`}${i === g.answerAt ? ': the answer' : ''}`;
+    return h(
       'span',
       {
         class: `token${i === g.answerAt ? ' says-answer' : ''}`,
-        title: `generated token ${i}${g.ids?.[i] === undefined ? '' : `, id ${g.ids[i]}`}`,
+        key: `generated.${i}`,
+        title: told,
+        attrs: { role: 'listitem', 'aria-label': `“${visible(text, 40)}”, ${told}` },
       },
       h('bdi', null, ...pieces(text).map((p) => (p.sign ? h('span', { class: 'sign' }, p.text) : p.text))),
-    ),
+    );
+  });
+  const strip = h(
+    'div',
+    {
+      class: 'strip generated',
+      attrs: { role: 'list', 'aria-label': `${count(tokens.length, 'generated token')}: arrow keys move over them` },
+    },
+    ...tokens,
   );
+  roving(strip, '.token');
   const says = g.answerAt === null ? 'The answer never comes' : `The answer comes at generated token ${g.answerAt}`;
   const loops = !loop
     ? 'looping: not checked'
@@ -35,7 +48,7 @@ export function generationView(context: Context): HTMLElement | null {
     method: { name: 'looping', anchor: METHODS.looping },
     table: { columns: ['index', 'id', 'token'], rows: g.tokens.map((t, i) => [i, g.ids?.[i] ?? null, t]) },
     body: [
-      h('div', { class: 'strip generated' }, ...tokens),
+      strip,
       h('p', { class: 'note' }, `${says}; ${loops}. Stopped at ${STOPPED[g.stopped] ?? g.stopped}; temperature ${number(g.temperature)}.`),
     ],
   });

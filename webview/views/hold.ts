@@ -3,13 +3,11 @@ import type { Plugin } from 'chart.js';
 import { h } from '../dom.js';
 import { densityText, doseModel, dotModel, type DoseModel, type DotModel } from '../model/hold.js';
 import { nats, probability } from '../model/format.js';
-import type { Palette } from '../theme.js';
-import { place } from '../model/place.js';
-import { alongX, axis, drawChart, setFont, type Items } from './chart.js';
+import { alongX, axis, drawChart, type Items } from './chart.js';
 import type { Context } from './context.js';
+import { doseAxis, nearestDose, whiskers, zeroLine } from './dose-marks.js';
 import { figure, missing } from './figure.js';
 import { key } from './legend.js';
-import { lineBoxes, sweep } from './margin.js';
 
 /** Dose-response, paraphrases, densities: does it hold? */
 export function holdView(context: Context): HTMLElement[] {
@@ -40,88 +38,12 @@ function doseItems({ set }: Context, model: DoseModel, lines: (i: number) => str
   );
   return {
     ...base,
-    at: (x, y, chart) => {
-      const { left, right, top, bottom } = chart.chartArea;
-      if (x < left - 8 || x > right + 8 || y < top - 8 || y > bottom + 24) return null;
-      const value = chart.scales.x!.getValueForPixel(x) ?? 0;
-      return model.x.reduce((best, v, i) => (Math.abs(v - value) < Math.abs(model.x[best]! - value) ? i : best), 0);
-    },
+    at: (x, y, chart) => nearestDose(model.x, x, y, chart),
     point: (i, chart) => ({ x: chart.scales.x!.getPixelForValue(model.x[i] ?? 0), y: (chart.chartArea.top + chart.chartArea.bottom) / 2 }),
     mark: () => null,
     find: () => null,
     act: { words: 'shows the run', run: (run) => set({ run }) },
     step: (i, key) => (key === 'ArrowLeft' ? Math.max(0, i - 1) : key === 'ArrowRight' ? Math.min(model.x.length - 1, i + 1) : null),
-  };
-}
-
-const doseAxis = (context: Context, model: DoseModel): Record<string, unknown> =>
-  axis(context.palette, model.xLabel, {
-    type: 'linear',
-    min: Math.min(...model.x),
-    max: Math.max(...model.x),
-    afterBuildTicks: (scale: { ticks: { value: number }[] }) => {
-      scale.ticks = model.x.map((value) => ({ value }));
-    },
-    ticks: {
-      callback: (value: number) => (model.numeric ? String(Number(value.toPrecision(4))) : (model.labels[value] ?? '')),
-      maxRotation: 45,
-    },
-  });
-
-/** Draws the zero line, and its name where it covers neither line nor points. */
-function zeroLine(context: Context, text: string, model: DoseModel): Plugin {
-  return {
-    id: 'zero',
-    beforeDatasetsDraw(chart) {
-      const { ctx, chartArea: a, scales } = chart;
-      const y = Math.round(scales.y!.getPixelForValue(0)) + 0.5;
-      ctx.save();
-      ctx.strokeStyle = context.palette.foreground;
-      ctx.lineWidth = 1;
-      ctx.beginPath();
-      ctx.moveTo(a.left, y);
-      ctx.lineTo(a.right, y);
-      ctx.stroke();
-      setFont(chart, context.palette);
-      ctx.textBaseline = 'top';
-      const w = Math.ceil(ctx.measureText(text).width) + 2;
-      const h = context.palette.size + 3;
-      const px = (i: number, value: number): { x: number; y: number } => ({
-        x: scales.x!.getPixelForValue(model.x[i]!),
-        y: scales.y!.getPixelForValue(value),
-      });
-      const at = sweep(a.left + 6, a.right - w - 6).flatMap((x) => [y - h - 2, y + 3].map((top) => ({ x, y: top })));
-      const box = place([{ w, h, at }], { x: a.left, y: a.top, w: a.right - a.left, h: a.bottom - a.top }, lineBoxes(model.margin, px))[0];
-      ctx.fillStyle = context.palette.foreground;
-      if (box) ctx.fillText(text, box.x, box.y + 1);
-      ctx.restore();
-    },
-  };
-}
-
-/** An interval at each dose, as a bar with ends. */
-function whiskers(palette: Palette, xs: readonly number[], intervals: readonly ([number, number] | null)[]): Plugin {
-  return {
-    id: 'whiskers',
-    beforeDatasetsDraw({ ctx, scales }) {
-      ctx.save();
-      ctx.strokeStyle = palette.muted;
-      ctx.lineWidth = 1.5;
-      intervals.forEach((interval, i) => {
-        if (!interval) return;
-        const x = scales.x!.getPixelForValue(xs[i]!);
-        const [low, high] = interval.map((v) => scales.y!.getPixelForValue(v)) as [number, number];
-        ctx.beginPath();
-        ctx.moveTo(x, low);
-        ctx.lineTo(x, high);
-        for (const y of [low, high]) {
-          ctx.moveTo(x - 4, y);
-          ctx.lineTo(x + 4, y);
-        }
-        ctx.stroke();
-      });
-      ctx.restore();
-    },
   };
 }
 
@@ -165,7 +87,7 @@ function doseFigure(context: Context, model: DoseModel): HTMLElement {
           }),
         } as never,
       },
-      plugins: [whiskers(palette, model.x, spread), zeroLine(context, 'answer and rival equal', model)],
+      plugins: [whiskers(palette.muted, model.x, spread), zeroLine(context, 'answer and rival equal', model.x, [model.margin])],
     },
     items: doseItems(context, model, (i) => [
       model.labels[i] ?? '',
@@ -229,7 +151,7 @@ function densityFigure(context: Context, model: DoseModel): HTMLElement {
       },
       plugins: [
         whiskers(
-          palette,
+          palette.muted,
           model.x,
           density.map(({ interval }) => interval),
         ),

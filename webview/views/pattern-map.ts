@@ -1,8 +1,9 @@
 import type { RunTrace } from '../../src/residue/types.js';
 import { h } from '../dom.js';
 import { paintable } from '../export/paint-chart.js';
+import { isDrawing } from '../export/recorder.js';
 import { visible } from '../model/format.js';
-import { cellTip, pooled, shade, type Pattern } from '../model/pattern.js';
+import { cellTip, pooled, shade, shadedRuns, type Pattern } from '../model/pattern.js';
 import { revealed, zoomed, type Square } from '../model/square.js';
 import { rampColours, rgba } from '../theme.js';
 import type { Context } from './context.js';
@@ -19,6 +20,8 @@ const SIDE = 480;
 /** Least width of a cell that has its token written beside it, px. */
 const LABELLED = 12;
 const STEPS = 256;
+/** Most cells that a drawing holds as shapes. Beyond, each is smaller than 4 px, and viewers and editors labour at so many: it holds an image. */
+const SHAPES = 128 * 128;
 
 /**
  * A whole attention pattern on one canvas: queries downwards, keys to the right, as in papers. Its pixels are made once for each head and
@@ -134,15 +137,40 @@ export class PatternMap {
     const { x, y, shown } = this.square;
     ctx.save();
     const level = cell >= 1 ? 0 : Math.ceil(Math.log2(1 / cell));
-    const raster = this.raster(level);
-    const step = 2 ** level;
-    ctx.imageSmoothingEnabled = false;
-    ctx.drawImage(raster, x / step, y / step, shown / step, shown / step, LEFT, TOP, side, side);
+    if (isDrawing(ctx) && shown * shown <= SHAPES) this.paintCells(ctx);
+    else {
+      const raster = this.raster(level);
+      const step = 2 ** level;
+      ctx.imageSmoothingEnabled = false;
+      ctx.drawImage(raster, x / step, y / step, shown / step, shown / step, LEFT, TOP, side, side);
+    }
     ctx.strokeStyle = palette.border;
     ctx.lineWidth = 1;
     ctx.strokeRect(LEFT + 0.5, TOP + 0.5, side - 1, side - 1);
     this.paintMarks(ctx);
     this.paintLabels(ctx);
+    ctx.restore();
+  }
+
+  /** What is in sight of the pattern as shapes: one path for each shade, its cells along a query joined where they are alike. */
+  private paintCells(ctx: CanvasRenderingContext2D): void {
+    const { side, cell, ramp } = this;
+    const { x, y, shown } = this.square;
+    const paths = shadedRuns(this.pattern, { x, y, shown }, STEPS);
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(LEFT, TOP, side, side);
+    ctx.clip();
+    ctx.fillStyle = ramp[0]!;
+    ctx.fillRect(LEFT, TOP, side, side);
+    for (const [step, runs] of paths) {
+      ctx.fillStyle = ramp[step]!;
+      ctx.beginPath();
+      // A little over its edges, for viewers leave a seam between shapes that only touch.
+      for (const { query, from, to } of runs)
+        ctx.rect(LEFT + (from - x) * cell, TOP + (query - y) * cell, (to - from) * cell + 0.2, cell + 0.2);
+      ctx.fill();
+    }
     ctx.restore();
   }
 

@@ -1,9 +1,9 @@
 import type { KeptStanding, ToHost } from '../../src/residue/messages.js';
 import { h } from '../dom.js';
-import { button, runButton } from '../ui.js';
+import { button } from '../ui.js';
 
-/** The line that says that a result was not computed just now, or no longer holds; nothing for one that was and does. */
-export function standingElements(standing: KeptStanding | null, page: { off: string | null; send(message: ToHost): void }): HTMLElement[] {
+/** The line that says that a result was not computed just now, or no longer holds; nothing for one that was and does. The bar runs it again. */
+export function standingElements(standing: KeptStanding | null): HTMLElement[] {
   if (!standing || (!standing.cached && standing.stale === null)) return [];
   const { at, stale } = standing;
   const time = h('time', { attrs: { datetime: at } }, timeText(at));
@@ -15,18 +15,9 @@ export function standingElements(standing: KeptStanding | null, page: { off: str
           h('b', null, 'cached'),
           ', run at ',
           time,
-          ': what it depends on (shell, model, settings, seed) has not changed since. ',
-          runButton(page, 'Run again', {}, { key: 'run-cached', title: 'Compute it anew' }),
+          ': what it depends on (shell, model, settings, seed) has not changed since.',
         )
-      : h(
-          'p',
-          { class: 'banner stale', attrs: { role: 'status' } },
-          h('b', null, 'stale'),
-          `: ${stale} since this was run at `,
-          time,
-          '. ',
-          runButton(page, 'Run again', {}, { key: 'run-stale', title: 'Run the shell as it is now' }),
-        ),
+      : h('p', { class: 'banner stale', attrs: { role: 'status' } }, h('b', null, 'stale'), `: ${stale} since this was run at `, time, '.'),
   ];
 }
 

@@ -1,0 +1,100 @@
+import type { Chart, Plugin } from 'chart.js';
+import { place } from '../model/place.js';
+import { axis, setFont } from './chart.js';
+import type { Context } from './context.js';
+import { lineBoxes, sweep } from './margin.js';
+
+// What charts over doses (values of vary) have in common.
+
+/** Where doses stand. */
+export interface Doses {
+  /** True when every dose has a number to stand at. */
+  numeric: boolean;
+  xLabel: string;
+  x: number[];
+  labels: string[];
+}
+
+/** The axis of doses, with a mark at each. */
+export const doseAxis = (context: Context, model: Doses): Record<string, unknown> =>
+  axis(context.palette, model.xLabel, {
+    type: 'linear',
+    min: Math.min(...model.x),
+    max: Math.max(...model.x),
+    afterBuildTicks: (scale: { ticks: { value: number }[] }) => {
+      scale.ticks = model.x.map((value) => ({ value }));
+    },
+    ticks: {
+      callback: (value: number) => (model.numeric ? String(Number(value.toPrecision(4))) : (model.labels[value] ?? '')),
+      maxRotation: 45,
+    },
+  });
+
+/** Draws the zero line, and its name where it covers neither line nor points. */
+export function zeroLine(context: Context, text: string, xs: readonly number[], lines: readonly (readonly (number | null)[])[]): Plugin {
+  return {
+    id: 'zero',
+    beforeDatasetsDraw(chart) {
+      const { ctx, chartArea: a, scales } = chart;
+      const y = Math.round(scales.y!.getPixelForValue(0)) + 0.5;
+      ctx.save();
+      ctx.strokeStyle = context.palette.foreground;
+      ctx.lineWidth = 1;
+      ctx.beginPath();
+      ctx.moveTo(a.left, y);
+      ctx.lineTo(a.right, y);
+      ctx.stroke();
+      setFont(chart, context.palette);
+      ctx.textBaseline = 'top';
+      const w = Math.ceil(ctx.measureText(text).width) + 2;
+      const h = context.palette.size + 3;
+      const px = (i: number, value: number): { x: number; y: number } => ({
+        x: scales.x!.getPixelForValue(xs[i]!),
+        y: scales.y!.getPixelForValue(value),
+      });
+      const at = sweep(a.left + 6, a.right - w - 6).flatMap((x) => [y - h - 2, y + 3].map((top) => ({ x, y: top })));
+      const box = place(
+        [{ w, h, at }],
+        { x: a.left, y: a.top, w: a.right - a.left, h: a.bottom - a.top },
+        lines.flatMap((line) => lineBoxes(line, px)),
+      )[0];
+      ctx.fillStyle = context.palette.foreground;
+      if (box) ctx.fillText(text, box.x, box.y + 1);
+      ctx.restore();
+    },
+  };
+}
+
+/** An interval at each dose, as a bar with ends, `aside` px beside it. */
+export function whiskers(colour: string, xs: readonly number[], intervals: readonly ([number, number] | null)[], aside = 0): Plugin {
+  return {
+    id: `whiskers${aside}`,
+    beforeDatasetsDraw({ ctx, scales }) {
+      ctx.save();
+      ctx.strokeStyle = colour;
+      ctx.lineWidth = 1.5;
+      intervals.forEach((interval, i) => {
+        if (!interval) return;
+        const x = scales.x!.getPixelForValue(xs[i]!) + aside;
+        const [low, high] = interval.map((v) => scales.y!.getPixelForValue(v)) as [number, number];
+        ctx.beginPath();
+        ctx.moveTo(x, low);
+        ctx.lineTo(x, high);
+        for (const y of [low, high]) {
+          ctx.moveTo(x - 4, y);
+          ctx.lineTo(x + 4, y);
+        }
+        ctx.stroke();
+      });
+      ctx.restore();
+    },
+  };
+}
+
+/** The dose nearest to a pixel of the plot; null beside it. */
+export function nearestDose(xs: readonly number[], x: number, y: number, chart: Chart): number | null {
+  const { left, right, top, bottom } = chart.chartArea;
+  if (x < left - 8 || x > right + 8 || y < top - 8 || y > bottom + 24) return null;
+  const value = chart.scales.x!.getValueForPixel(x) ?? 0;
+  return xs.reduce((best, v, i) => (Math.abs(v - value) < Math.abs(xs[best]! - value) ? i : best), 0);
+}
