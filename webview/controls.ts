@@ -1,3 +1,4 @@
+import { loaded } from './controls-load.js';
 import { provideVSCodeDesignSystem, vsCodeButton, vsCodeDropdown, vsCodeOption } from '@vscode/webview-ui-toolkit';
 
 /**
@@ -6,3 +7,4 @@ import { provideVSCodeDesignSystem, vsCodeButton, vsCodeDropdown, vsCodeOption }
  * what it takes to load is a good part of what the rest of the page takes.
  */
 provideVSCodeDesignSystem().register(vsCodeButton(), vsCodeDropdown(), vsCodeOption());
+loaded();

@@ -96,4 +96,18 @@ describe('the first paint', () => {
     await panel.page.locator('[data-key=verify]').click();
     expect(await panel.posted('run')).toHaveLength(1);
   });
+
+  it('gives its controls the theme’s colours, and another theme’s when it changes', async () => {
+    const colours = (): Promise<string[]> =>
+      panel.page.evaluate(() =>
+        ['verify', 'run'].map((key) => getComputedStyle(document.querySelector(`[data-key="${key}"]`)!).backgroundColor),
+      );
+    await panel.page.waitForFunction(() => customElements.get('vscode-dropdown') !== undefined);
+    // Loaded when the window’s `load` had passed.
+    expect(await panel.page.evaluate(() => document.readyState)).toBe('complete');
+    await panel.theme('light');
+    await expect.poll(colours, { timeout: 5000 }).toEqual(['rgb(95, 106, 121)', 'rgb(255, 255, 255)']);
+    await panel.theme('dark');
+    await expect.poll(colours, { timeout: 5000 }).toEqual(['rgb(58, 61, 65)', 'rgb(60, 60, 60)']);
+  });
 });
