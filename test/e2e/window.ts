@@ -242,11 +242,12 @@ export class EditorWindow {
     return lines.join('\n').replaceAll('\u00a0', ' ');
   }
 
-  /** Canvases of the panel on which nothing is drawn, by their labels. */
+  /** Canvases of the panel on which nothing is drawn, by their labels. Those out of sight, which wait for the reader, are made as for print. */
   blankCharts(): Promise<string[]> {
     return this.panel()
       .locator('canvas')
       .evaluateAll((canvases: HTMLCanvasElement[]) => {
+        canvases[0]?.ownerDocument.defaultView?.dispatchEvent(new Event('beforeprint'));
         const blank = (canvas: HTMLCanvasElement): boolean => {
           const pixels = canvas.getContext('2d')?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
           const colours = new Set<number>();
