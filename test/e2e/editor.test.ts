@@ -12,8 +12,8 @@ const broken = shellText({ id: 'broken', rivals: null, run: ['ANCHOR: { span: fa
 const files = {
   'broken.shell.yaml': broken,
   'good.shell.yaml': shellText({ id: 'good', rivals: null }),
-  // Takes long enough to be stopped while it runs, however fast the machine is.
-  'long.shell.yaml': shellText({ id: 'long', times: [...Array(60).keys()] }),
+  // Takes long enough to be stopped while it runs, by long prompts and not by many, each of which the window would draw.
+  'long.shell.yaml': shellText({ id: 'long', times: [...Array(24).keys()].map((i) => 100 + i) }),
   'notes.txt': "Tom has a red ball. Q: What color is Tom's ball? A: red.\n",
 };
 
