@@ -4,6 +4,7 @@ import type { Base } from '../local/pass.js';
 import type { Passed } from '../local/pass.js';
 import type { Edit } from '../api.js';
 import type { Placed } from '../local/placing.js';
+import { giveBack } from '../local/memory.js';
 import { floatsOf } from '../local/sessions.js';
 import { Claims, type FromLane, type LaneError, type LaneSetup, type SentBase, type ToLane } from './protocol.js';
 
@@ -215,7 +216,10 @@ export class Lanes {
       passes: passes.map((members) => members.map(alone)),
       claims: claims.shared,
     } as const;
-    return this.all.map((lane) => lane.work(id, message, deliver));
+    const ends = this.all.map((lane) => lane.work(id, message, deliver));
+    // Copies of the cache that have been sent.
+    giveBack([...message.base.keys, ...message.base.values].filter((data) => data !== null));
+    return ends;
   }
 
   private worth(passes: readonly (readonly Placed[])[], length: number): boolean {

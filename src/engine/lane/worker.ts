@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { CancelledError, InputError } from '../../errors.js';
 import { LocalCache, Segment } from '../local/cache.js';
+import { giveBack } from '../local/memory.js';
 import { pass, type Base, type Ground } from '../local/pass.js';
 import { floatTensor, Sessions } from '../local/sessions.js';
 import type { Part, Tensor } from '../local/sessions.js';
@@ -40,6 +41,8 @@ async function work({ id, base, passes, claims: shared }: Work): Promise<LaneErr
     if (error instanceof InputError) return { kind: 'input', message: error.message, place: error.place };
     const message = error instanceof Error ? error.message : String(error);
     return { kind: error instanceof CancelledError ? 'stopped' : 'fault', message };
+  } finally {
+    giveBack([...base.keys, ...base.values, ...base.residuals, ...base.heads.values()].filter((data) => data !== null));
   }
 }
 
