@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   commands,
   EventEmitter,
@@ -144,6 +145,8 @@ export class Runs implements Disposable {
       const seconds = (performance.now() - began) / 1000;
       // Kept in memory before listeners hear of it; on the disk a little later.
       const kept = this.results.record({ uri, residue, json, ask, seconds, print });
+      // A turn of the event loop between what is large lets other extensions in.
+      await nextTurn();
       this.#changes.fire({ uri, type: 'residue', residue, json, seconds });
       await kept;
       return residue;
@@ -151,6 +154,7 @@ export class Runs implements Disposable {
     try {
       const request = { text, file: uri.scheme === 'file' ? uri.fsPath : null, ...chosen, ...ask };
       const residue = await this.#compute(uri, request, way, running);
+      await nextTurn();
       this.log.info(`${basename(uri.path)}: ${residue.status}${residue.verdict ? `, ${residue.verdict.sentence}` : ''}`);
       return await finish(residue, running.json ?? JSON.stringify(residue));
     } catch (error) {

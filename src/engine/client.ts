@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EncodedToken } from '../model/types.js';
 import type { Residue } from '../residue/types.js';
 import type { RunProgress } from '../run/types.js';
@@ -128,6 +129,8 @@ export class EngineClient {
     const partials = options.onPartial !== undefined || options.onJson !== undefined;
     const { json } = await this.call(method, { ...params, partials }, { ...withProgress(options), onAbort: 'finish' });
     options.onJson?.(json);
+    // Each takes time in proportion to the residue: others get their turn in between.
+    await nextTurn();
     return JSON.parse(json) as Residue;
   }
 
