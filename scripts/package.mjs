@@ -117,6 +117,7 @@ const bundled = [
   'engine',
   'extension',
   'hub',
+  'lane',
   'language-client',
   'language-server',
   'language-tokens',

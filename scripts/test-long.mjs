@@ -101,7 +101,7 @@ const check = (what, held) => {
 };
 try {
   ensureInstalled();
-  check('build', (await run(process.execPath, ['esbuild.mjs', '--only=cli,engine'], { quiet: true })) === 0);
+  check('build', (await run(process.execPath, ['esbuild.mjs', '--only=cli,engine,lane'], { quiet: true })) === 0);
   for (const [name, step] of STEPS) {
     say(`${name} …`);
     try {
