@@ -10,7 +10,7 @@ const allowed = [
   /^\[Content_Types\]\.xml$/,
   /^extension\.vsixmanifest$/,
   /^extension\/(package\.json|readme\.md|changelog\.md|LICENSE\.txt|THIRD-PARTY-NOTICES\.md)$/,
-  /^extension\/dist\/(agent|cli|engine|extension|hub|language-client|language-server|language-tokens|residues)\.cjs$/,
+  /^extension\/dist\/(agent|cli|engine|extension|hub|lane|language-client|language-server|language-tokens|residues)\.cjs$/,
   /^extension\/dist\/(report|webview|webview-controls)\.(css|js)$/,
   /^extension\/dist\/node_modules\/onnxruntime-node\/(package\.json|dist\/(backend|binding|index|version)\.js)$/,
   /^extension\/dist\/node_modules\/onnxruntime-common\/(package\.json|dist\/cjs\/[\w-]+\.js|dist\/cjs\/package\.json)$/,
