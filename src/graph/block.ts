@@ -15,15 +15,16 @@ import { DataType } from './onnx-proto.js';
  *   mask [B|1, H|1, R, S] added to the scores (causal, knockouts) · apart, stretched, stretches, keep, merge: see attention.ts ·
  *   value_scale [B|1, H|1, R|1, S|1] times the pattern after the softmax; hook_pattern stays as it was ·
  *   z_mul, z_add [B|1, R|1, H|1, d_head|1] · attn_mul, attn_add, mlp_mul, mlp_add [B|1, R|1, d_model|1] ·
- *   rows [R] int64 (last block only): the tokens to compute; nothing reads what the others would become
+ *   rows [R] int64 (last block only): the tokens to compute; nothing reads what the others would become ·
+ *   known [] bool, z_known [B, R, head, d_head]: where true, what the heads give is this and is not computed
  *
  * Outputs: each hook point of the block under its own name (of the tokens asked for, but ln1, k and v of all; mlp.hook_post as [B · R, d_mlp]), and present_k, present_v [B, kv_head, S or Q + T, d_head].
  */
-/** Hook points that lie before z. */
-const OF_ATTENTION = /^ln1\.|^attn\.hook_(?!z$)/;
-
 export const BLOCK_EDITS = ['value_scale', 'z_mul', 'z_add', 'attn_mul', 'attn_add', 'mlp_mul', 'mlp_add'] as const;
 export type BlockEdit = (typeof BLOCK_EDITS)[number];
+
+/** Hook points that lie before z. */
+const OF_ATTENTION = /^ln1\.|^attn\.hook_(?!z$)/;
 
 /** The ONNX file of one block. `taps` false leaves out every hook point but resid_post (what a plain forward pass costs). */
 export function buildBlock(from: Source, layer: number, taps = true): Graph {

@@ -1,13 +1,10 @@
 import type { ComparedDose, Comparison } from '../../src/residue/types-comparison.js';
 import { doseLabel, testWords } from './compare.js';
+import { placeDoses, type Doses } from './doses.js';
 import { nats, visible } from './format.js';
 
 /** Dose and response of both sides of a comparison, over the doses that both have. */
-export interface ComparedDoses {
-  numeric: boolean;
-  xLabel: string;
-  x: number[];
-  labels: string[];
+export interface ComparedDoses extends Doses {
   a: Response;
   b: Response;
   /** How far rewording alone moves a margin, nats: 95 % of pairs of wordings are no further apart. Null where no wordings tell. */
@@ -28,10 +25,8 @@ export interface Response {
 export function comparedDoses(comparison: Comparison): ComparedDoses | null {
   const { a, b, differences } = comparison;
   if (comparison.doses.length === 0) return null;
-  const xs = comparison.doses.map(({ x }) => x);
-  const numeric = xs.every((x) => x !== null) && new Set(xs).size === xs.length;
-  const doses = numeric ? [...comparison.doses].sort((p, q) => p.x! - q.x!) : comparison.doses;
-  const names = [...new Set(doses.flatMap(({ vary }) => Object.keys(vary)))];
+  const doses = placeDoses(comparison.doses).numeric ? [...comparison.doses].sort((p, q) => p.x! - q.x!) : comparison.doses;
+  const { names, ...placed } = placeDoses(doses);
   const wording = differences.find(({ name }) => name === 'margin')?.wording?.p95 ?? null;
   const of = (side: 'a' | 'b'): Response => ({
     label: comparison[side].label,
@@ -43,9 +38,7 @@ export function comparedDoses(comparison: Comparison): ComparedDoses | null {
   const says = ({ margin, failed }: ComparedDose['a']): string => `${nats(margin)}, ${failed ? 'fails' : 'does not fail'}`;
   const failing = (side: 'a' | 'b'): number => doses.filter((d) => d[side].failed).length;
   return {
-    numeric,
-    xLabel: names.join(', ') || 'run',
-    x: doses.map((d, i) => (numeric ? d.x! : i)),
+    ...placed,
     labels,
     a: of('a'),
     b: of('b'),

@@ -1,14 +1,10 @@
 import type { Residue, RunTrace } from '../../src/residue/types.js';
 import type { Table } from './csv.js';
+import { placeDoses, type Doses } from './doses.js';
 import { nats, probability } from './format.js';
 import { paraphrasesOf, runLabel } from './view.js';
 
-export interface DoseModel {
-  /** True when every run has a number to stand at. */
-  numeric: boolean;
-  xLabel: string;
-  x: number[];
-  labels: string[];
+export interface DoseModel extends Doses {
   margin: (number | null)[];
   failed: (boolean | null)[];
   /** Least and largest margin over the wordings at this dose (the prompt and its paraphrases), and how many; null for one wording. */
@@ -23,9 +19,7 @@ export interface DoseModel {
 export function doseModel(residue: Residue): DoseModel | null {
   if (residue.runs.length < 2) return null;
   const runs = residue.runs;
-  const names = [...new Set(runs.flatMap((r) => Object.keys(r.vary)))];
-  const xs = runs.map((r) => r.x);
-  const numeric = xs.every((x) => x !== null) && new Set(xs).size === runs.length;
+  const { names, ...placed } = placeDoses(runs);
   const byName = new Map(residue.density?.byRun.map((d) => [d.name, d]));
   const found = runs.map((r) => byName.get(r.name));
   const density = found.every((d) => d && d.total > 0)
@@ -35,9 +29,7 @@ export function doseModel(residue: Residue): DoseModel | null {
   const known = margin.filter((m): m is number => m !== null);
   const wordings = runs.map((r) => wordingsOf(residue, r));
   return {
-    numeric,
-    xLabel: names.join(', ') || 'run',
-    x: runs.map((r, i) => (numeric ? r.x! : i)),
+    ...placed,
     labels: runs.map(runLabel),
     margin,
     failed: runs.map((r) => r.scores?.failed ?? null),

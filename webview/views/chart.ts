@@ -82,6 +82,20 @@ export function alongX(
   };
 }
 
+/** Draws the line at zero across a chart; gives where it lies, px. */
+export function strokeZero({ ctx, chartArea, scales }: Chart, palette: Palette): number {
+  const y = Math.round(scales.y!.getPixelForValue(0)) + 0.5;
+  ctx.save();
+  ctx.strokeStyle = palette.foreground;
+  ctx.lineWidth = 1;
+  ctx.beginPath();
+  ctx.moveTo(chartArea.left, y);
+  ctx.lineTo(chartArea.right, y);
+  ctx.stroke();
+  ctx.restore();
+  return y;
+}
+
 /** What the keyboard does in a chart. */
 const keysOf = ({ act, pins }: Items): string =>
   `Arrow keys move${act ? `, Enter ${act.words}` : pins === false ? '' : ', Enter pins, Escape unpins'}.`;

@@ -4,9 +4,9 @@ import { h } from '../dom.js';
 import { dosesTable } from '../model/compare.js';
 import { comparedDoses, type Response } from '../model/compare-doses.js';
 import { nats } from '../model/format.js';
-import { axis, drawChart } from './chart.js';
+import { drawChart } from './chart.js';
 import type { Context } from './context.js';
-import { doseAxis, nearestDose, whiskers, zeroLine } from './dose-marks.js';
+import { doseItems, marginOverDoses, whiskers, zeroLine } from './dose-marks.js';
 import { figure } from './figure.js';
 import { key } from './legend.js';
 
@@ -16,8 +16,7 @@ export function compareDoses(context: Context, comparison: Comparison): HTMLElem
   const model = comparedDoses(comparison);
   if (!model) return null;
   const { a, b, x, wording } = model;
-  const all = [a, b].flatMap(({ margin, intervals }) => [...margin, ...intervals.flatMap((interval) => interval ?? [])]).concat(0);
-  const pad = Math.max(0.5, (Math.max(...all) - Math.min(...all)) * 0.08);
+  const all = [a, b].flatMap(({ margin, intervals }) => [...margin, ...intervals.flatMap((interval) => interval ?? [])]);
   const colours = [palette.foreground, palette.spans[0]!] as const;
   const line = ({ margin, failed }: Response, colour: string, pointStyle: string, dash: number[]): object => ({
     data: margin.map((y, i) => ({ x: x[i]!, y })),
@@ -41,15 +40,7 @@ export function compareDoses(context: Context, comparison: Comparison): HTMLElem
       data: { datasets: [line(a, colours[0], 'circle', [6, 3]), line(b, colours[1], 'rect', [2, 3])] as never },
       options: {
         layout: { padding: { top: 8, right: 12 } },
-        scales: {
-          x: doseAxis(context, model),
-          y: axis(palette, 'margin (nats)', {
-            type: 'linear',
-            suggestedMin: Math.min(...all) - pad,
-            suggestedMax: Math.max(...all) + pad,
-            ticks: { maxTicksLimit: 6 },
-          }),
-        } as never,
+        scales: marginOverDoses(context, model, all, 0.08) as never,
       },
       plugins: [
         // Beside each other where both stand at one dose.
@@ -58,16 +49,7 @@ export function compareDoses(context: Context, comparison: Comparison): HTMLElem
         zeroLine(context, 'answer and rival equal', x, [a.margin, b.margin]),
       ],
     },
-    items: {
-      count: x.length,
-      at: (px, py, chart) => nearestDose(x, px, py, chart),
-      point: (i, chart) => ({ x: chart.scales.x!.getPixelForValue(x[i]!), y: (chart.chartArea.top + chart.chartArea.bottom) / 2 }),
-      tip: (i) => model.tips[i] ?? [],
-      pins: false,
-      mark: () => null,
-      find: () => null,
-      step: (i, arrow) => (arrow === 'ArrowLeft' ? Math.max(0, i - 1) : arrow === 'ArrowRight' ? Math.min(x.length - 1, i + 1) : null),
-    },
+    items: { ...doseItems(x, (i) => model.tips[i] ?? []), pins: false },
   });
   return figure(context, {
     id: 'doses',

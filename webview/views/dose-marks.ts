@@ -1,19 +1,11 @@
 import type { Chart, Plugin } from 'chart.js';
+import type { Doses } from '../model/doses.js';
 import { place } from '../model/place.js';
-import { axis, setFont } from './chart.js';
+import { alongX, axis, setFont, strokeZero, type Items } from './chart.js';
 import type { Context } from './context.js';
 import { lineBoxes, sweep } from './margin.js';
 
 // What charts over doses (values of vary) have in common.
-
-/** Where doses stand. */
-export interface Doses {
-  /** True when every dose has a number to stand at. */
-  numeric: boolean;
-  xLabel: string;
-  x: number[];
-  labels: string[];
-}
 
 /** The axis of doses, with a mark at each. */
 export const doseAxis = (context: Context, model: Doses): Record<string, unknown> =>
@@ -30,20 +22,43 @@ export const doseAxis = (context: Context, model: Doses): Record<string, unknown
     },
   });
 
+/** The axes of margins over doses: all that is to be seen, and zero, with some room, a share of their range. */
+export function marginOverDoses(context: Context, model: Doses, margins: readonly number[], room: number): Record<string, unknown> {
+  const [least, most] = [Math.min(0, ...margins), Math.max(0, ...margins)];
+  const pad = Math.max(0.5, (most - least) * room);
+  return {
+    x: doseAxis(context, model),
+    y: axis(context.palette, 'margin (nats)', {
+      type: 'linear',
+      suggestedMin: least - pad,
+      suggestedMax: most + pad,
+      ticks: { maxTicksLimit: 6 },
+    }),
+  };
+}
+
+/** Doses as items of a chart; a dose has no place in the model, so it marks nothing. */
+export function doseItems(xs: readonly number[], tip: (i: number) => string[]): Items {
+  return {
+    ...alongX(
+      xs.length,
+      () => null,
+      () => null,
+      tip,
+    ),
+    at: (x, y, chart) => nearestDose(xs, x, y, chart),
+    point: (i, chart) => ({ x: chart.scales.x!.getPixelForValue(xs[i] ?? 0), y: (chart.chartArea.top + chart.chartArea.bottom) / 2 }),
+  };
+}
+
 /** Draws the zero line, and its name where it covers neither line nor points. */
 export function zeroLine(context: Context, text: string, xs: readonly number[], lines: readonly (readonly (number | null)[])[]): Plugin {
   return {
     id: 'zero',
     beforeDatasetsDraw(chart) {
       const { ctx, chartArea: a, scales } = chart;
-      const y = Math.round(scales.y!.getPixelForValue(0)) + 0.5;
+      const y = strokeZero(chart, context.palette);
       ctx.save();
-      ctx.strokeStyle = context.palette.foreground;
-      ctx.lineWidth = 1;
-      ctx.beginPath();
-      ctx.moveTo(a.left, y);
-      ctx.lineTo(a.right, y);
-      ctx.stroke();
       setFont(chart, context.palette);
       ctx.textBaseline = 'top';
       const w = Math.ceil(ctx.measureText(text).width) + 2;
@@ -92,7 +107,7 @@ export function whiskers(colour: string, xs: readonly number[], intervals: reado
 }
 
 /** The dose nearest to a pixel of the plot; null beside it. */
-export function nearestDose(xs: readonly number[], x: number, y: number, chart: Chart): number | null {
+function nearestDose(xs: readonly number[], x: number, y: number, chart: Chart): number | null {
   const { left, right, top, bottom } = chart.chartArea;
   if (x < left - 8 || x > right + 8 || y < top - 8 || y > bottom + 24) return null;
   const value = chart.scales.x!.getValueForPixel(x) ?? 0;

@@ -4,7 +4,7 @@ import { h } from '../dom.js';
 import { labelled, type HeadPoint, type HeadsModel } from '../model/heads.js';
 import { around, place } from '../model/place.js';
 import { alpha } from '../theme.js';
-import { axis, drawChart, setFont, type Items } from './chart.js';
+import { axis, drawChart, setFont, strokeZero, type Items } from './chart.js';
 import type { Context } from './context.js';
 import { figure } from './figure.js';
 import { key } from './legend.js';
@@ -141,17 +141,7 @@ function scatterLabels(context: Context, model: HeadsModel): Plugin {
   const named = labelled(model.points, 3);
   return {
     id: 'heads',
-    beforeDatasetsDraw(chart) {
-      const { ctx, chartArea: a, scales } = chart;
-      const y = Math.round(scales.y!.getPixelForValue(0)) + 0.5;
-      ctx.save();
-      ctx.strokeStyle = context.palette.foreground;
-      ctx.beginPath();
-      ctx.moveTo(a.left, y);
-      ctx.lineTo(a.right, y);
-      ctx.stroke();
-      ctx.restore();
-    },
+    beforeDatasetsDraw: (chart) => void strokeZero(chart, context.palette),
     afterDatasetsDraw(chart) {
       const { palette, link } = context;
       const { ctx, chartArea: a, scales } = chart;

@@ -3,9 +3,9 @@ import type { Plugin } from 'chart.js';
 import { h } from '../dom.js';
 import { densityText, doseModel, dotModel, type DoseModel, type DotModel } from '../model/hold.js';
 import { nats, probability } from '../model/format.js';
-import { alongX, axis, drawChart, type Items } from './chart.js';
+import { axis, drawChart, type Items } from './chart.js';
 import type { Context } from './context.js';
-import { doseAxis, nearestDose, whiskers, zeroLine } from './dose-marks.js';
+import { doseAxis, doseItems, marginOverDoses, whiskers, zeroLine } from './dose-marks.js';
 import { figure, missing } from './figure.js';
 import { key } from './legend.js';
 
@@ -28,31 +28,16 @@ export function holdView(context: Context): HTMLElement[] {
   ].filter((e): e is HTMLElement => e !== null);
 }
 
-/** A dose has no place in the model: choosing one shows its run. */
-function doseItems({ set }: Context, model: DoseModel, lines: (i: number) => string[]): Items {
-  const base = alongX(
-    model.x.length,
-    () => null,
-    () => null,
-    lines,
-  );
-  return {
-    ...base,
-    at: (x, y, chart) => nearestDose(model.x, x, y, chart),
-    point: (i, chart) => ({ x: chart.scales.x!.getPixelForValue(model.x[i] ?? 0), y: (chart.chartArea.top + chart.chartArea.bottom) / 2 }),
-    mark: () => null,
-    find: () => null,
-    act: { words: 'shows the run', run: (run) => set({ run }) },
-    step: (i, key) => (key === 'ArrowLeft' ? Math.max(0, i - 1) : key === 'ArrowRight' ? Math.min(model.x.length - 1, i + 1) : null),
-  };
+/** Doses of which choosing one shows its run. */
+function runItems({ set }: Context, { x }: DoseModel, lines: (i: number) => string[]): Items {
+  return { ...doseItems(x, lines), act: { words: 'shows the run', run: (run) => set({ run }) } };
 }
 
 function doseFigure(context: Context, model: DoseModel): HTMLElement {
   const { palette } = context;
   const chosen = context.selection.index;
   const spread = model.wordings.map((w) => w && ([w.low, w.high] as [number, number]));
-  const all = [...model.margin, ...spread.flat(), 0].filter((m): m is number => m !== null);
-  const pad = Math.max(0.5, (Math.max(...all) - Math.min(...all)) * 0.12);
+  const all = [...model.margin, ...spread.flat()].filter((m): m is number => m !== null);
   const { box } = drawChart(context, {
     key: 'dose',
     height: 190,
@@ -77,19 +62,11 @@ function doseFigure(context: Context, model: DoseModel): HTMLElement {
       },
       options: {
         layout: { padding: { top: 8, right: 12 } },
-        scales: {
-          x: doseAxis(context, model),
-          y: axis(palette, 'margin (nats)', {
-            type: 'linear',
-            suggestedMin: Math.min(...all) - pad,
-            suggestedMax: Math.max(...all) + pad,
-            ticks: { maxTicksLimit: 6 },
-          }),
-        } as never,
+        scales: marginOverDoses(context, model, all, 0.12) as never,
       },
       plugins: [whiskers(palette.muted, model.x, spread), zeroLine(context, 'answer and rival equal', model.x, [model.margin])],
     },
-    items: doseItems(context, model, (i) => [
+    items: runItems(context, model, (i) => [
       model.labels[i] ?? '',
       `margin: ${nats(model.margin[i])}`,
       model.failed[i] ? 'fails' : 'does not fail',
@@ -157,7 +134,7 @@ function densityFigure(context: Context, model: DoseModel): HTMLElement {
         ),
       ],
     },
-    items: doseItems(context, model, (i) => [
+    items: runItems(context, model, (i) => [
       model.labels[i] ?? '',
       `${density[i]!.failing} of ${density[i]!.total} fail (${probability(density[i]!.share)})`,
       `Wilson 95 %: ${probability(density[i]!.interval[0])} to ${probability(density[i]!.interval[1])}`,

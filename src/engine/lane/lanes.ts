@@ -1,7 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { CancelledError, InputError } from '../../errors.js';
-import type { Base } from '../local/pass.js';
-import type { Passed } from '../local/pass.js';
+import type { Base, Passed } from '../local/pass.js';
 import type { Edit } from '../api.js';
 import type { Placed } from '../local/placing.js';
 import { giveBack } from '../local/memory.js';

@@ -41,12 +41,11 @@ export class LastValues {
     return this.points.filter((point) => point.layer === layer).map(({ local }) => local);
   }
 
-  /** Takes the last position of each row of what a layer gave, [row, position, …]; `members` tells whose rows they are. */
+  /** Takes what a layer gave at the last position, [row, …]; `members` tells whose rows they are. */
   take(layer: number, local: string, data: Float32Array, members: readonly Placed[]): void {
     const { data: into, shape } = this.arrays.get(this.nameOf(layer, local))!;
     const width = into.length / shape[0]!;
-    const size = data.length / members.length;
-    members.forEach(({ index }, row) => into.set(data.subarray((row + 1) * size - width, (row + 1) * size), index * width));
+    members.forEach(({ index }, row) => into.set(data.subarray(row * width, (row + 1) * width), index * width));
   }
 
   /** The unchanged run's values, and what is added to them, of a variant in the layers before it enters. */

@@ -17,6 +17,7 @@ import { checkIndex } from './validate.js';
 /** Tokens of one pass over the layers, and numbers of its attention scores, at most. Fixed, so that results do not depend on the machine. */
 const PASS_TOKENS = 1024;
 const PASS_SCORES = 2 ** 23;
+
 /**
  * Logits of a few tokens at the last position of a run, under each variant's edits. Causal attention leaves everything before a
  * variant's first edited position as it was, in every layer, and everything before its first edited layer: so variants of one

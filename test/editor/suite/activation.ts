@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { commands, extensions, Uri, window, workspace, type ExtensionContext } from 'vscode';
-import { extensionId, processorTime, slowness } from './helpers.js';
+import { timed } from '../../helpers/cpu-time.js';
+import { extensionId, slowness } from './helpers.js';
 
 interface Manifest {
   contributes: {
@@ -12,13 +13,6 @@ interface Manifest {
 }
 
 type Entry = { activate: (context: ExtensionContext) => unknown };
-
-/** Processor time of work that nothing can interrupt. */
-function timed<T>(work: () => T): { milliseconds: number; result: T } {
-  const before = processorTime();
-  const result = work();
-  return { milliseconds: processorTime() - before, result };
-}
 
 describe('activation', () => {
   it('takes little, loading included', async () => {

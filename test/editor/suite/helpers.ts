@@ -4,6 +4,7 @@ import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { commands, languages, type CodeLens, type Diagnostic, Position, Range, Uri, window, workspace, type TextDocument } from 'vscode';
+import { cpuTime, processorTime } from '../../helpers/cpu-time.js';
 
 export const extensionId = 'symbolic-residue.symbolic-residue';
 
@@ -86,14 +87,7 @@ export function find(document: TextDocument, text: string): Position {
   return document.positionAt(at);
 }
 
-/** Milliseconds of processor time of this thread, not the clock: other programs on the machine are not what is measured. */
-export function processorTime(): number {
-  const { threadCpuUsage } = process as { threadCpuUsage?: () => NodeJS.CpuUsage };
-  const { user, system } = (threadCpuUsage ?? process.cpuUsage)();
-  return (user + system) / 1000;
-}
-
-/** Milliseconds that `yardstick` takes on a machine on which a limit in milliseconds means what it says. */
+/** Milliseconds that the work of `slowness` takes on a machine on which a limit in milliseconds means what it says. */
 const USUAL = 20;
 
 /**
@@ -107,9 +101,8 @@ export function slowness(): number {
       `function f${i}(a, b) { const c = [a, b, ${i}].map((x) => x * ${i + 1}); return { c, s: \`\${a}\${b}\`, g: (d) => d + c.length }; }`,
   );
   const calls = functions.map((_, i) => `n += f${i}(${i}, n).c.length;`);
-  const before = processorTime();
-  new Script(`(() => { ${functions.join('\n')}\nlet n = 0; ${calls.join('')} return n; })()`).runInThisContext();
-  return Math.max(1, (processorTime() - before) / USUAL);
+  const script = `(() => { ${functions.join('\n')}\nlet n = 0; ${calls.join('')} return n; })()`;
+  return Math.max(1, cpuTime(() => new Script(script).runInThisContext()) / USUAL);
 }
 
 /** Watches the event loop; `longest` gives the most milliseconds of processor time between two of its turns. */
