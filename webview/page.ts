@@ -186,6 +186,8 @@ export class Page {
   readonly send = (message: ToHost): void => this.host.post(message);
 
   private schedule(): void {
+    // What stands is out of date from now on, not from the next frame.
+    delete document.body.dataset.drawn;
     if (this.pending) return;
     // The first residue goes into the frame that comes, not into the one after.
     if (this.residue && this.generation === 0) return this.draw();
@@ -249,7 +251,7 @@ export class Page {
       this.restoreScroll = null;
       if (this.unseen) this.sections[SECTIONS.findIndex(({ id }) => id === 'compare')]?.scrollIntoView();
       this.unseen = false;
-      document.body.dataset.drawn = (performance.now() - began).toFixed(0);
+      if (!this.pending) document.body.dataset.drawn = (performance.now() - began).toFixed(0);
     };
     afterFrame(() => {
       this.first();

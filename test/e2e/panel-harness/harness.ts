@@ -83,11 +83,13 @@ export class PanelPage {
     return panel;
   }
 
-  /** Sends a message as the host would, and waits until the page has drawn it. */
+  /** Sends a message as the host would; `drawn` then waits until the page shows it. */
   async send(message: unknown): Promise<void> {
-    await this.page.evaluate((data) => {
-      delete document.body.dataset.drawn;
+    await this.page.evaluate(async (data) => {
+      // Told after the page's own listener: what was still being drawn from before would else pass for this message's drawing.
+      const received = new Promise((done) => addEventListener('message', done, { once: true }));
       window.postMessage(data, '*');
+      await received;
     }, message);
   }
 
@@ -117,11 +119,12 @@ export class PanelPage {
   async sendPattern(message: { run: string; layer: number; head: number }, data: Float32Array): Promise<void> {
     const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
     await this.page.evaluate(
-      ({ message: rest, bytes: text }) => {
+      async ({ message: rest, bytes: text }) => {
         const raw = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
         const numbers = new Float32Array(raw.buffer);
-        delete document.body.dataset.drawn;
+        const received = new Promise((done) => addEventListener('message', done, { once: true }));
         window.postMessage({ type: 'pattern', ...rest, length: Math.sqrt(numbers.length), data: numbers }, '*');
+        await received;
       },
       { message, bytes },
     );
