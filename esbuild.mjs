@@ -60,6 +60,8 @@ const entries = {
   residues: { ...node, entryPoints: ['src/editor/residues/worker.ts'], outfile: 'dist/residues.cjs' },
   // Tools for language models, loaded when they are asked for. Compiling a validator would hold the host up for half a second.
   agent: { ...node, entryPoints: ['src/agent/bundle.ts'], outfile: 'dist/agent.cjs' },
+  // What the extension does with a shell's text, loaded when it is first asked for.
+  shells: { ...node, entryPoints: ['src/shell/bundle.ts'], outfile: 'dist/shells.cjs', plugins: [] },
   // Loaded with the first shell that is opened, so that activation does not read it.
   'language-client': { ...node, entryPoints: ['src/editor/language-client.ts'], outfile: 'dist/language-client.cjs', plugins: [] },
   'language-server': {

@@ -123,6 +123,7 @@ const bundled = [
   'language-tokens',
   'report',
   'residues',
+  'shells',
   'webview',
 ];
 

@@ -31,6 +31,9 @@ export class InputError extends Error {
   }
 }
 
+/** Whether something thrown is an InputError, also one of another bundle, which has its own copy of the class. */
+export const isInputError = (error: unknown): error is InputError => error instanceof Error && error.name === 'InputError';
+
 /** The user (or a caller's AbortSignal) stopped the work. */
 export class CancelledError extends Error {
   override readonly name = 'CancelledError';

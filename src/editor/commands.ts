@@ -15,6 +15,7 @@ import { openSample } from './sample.js';
 import { isResidueFile } from './residue-file.js';
 import { saveResidue } from './save.js';
 import { isShell, isShellUri } from './selector.js';
+import { shellTexts } from './shell-texts.js';
 import { shellInView } from './status.js';
 import { mayRun } from './trust.js';
 
@@ -157,10 +158,9 @@ async function clearResults(results: Results): Promise<void> {
 
 /** Asks for one of the shell's commands. */
 async function pickCommand(document: TextDocument): Promise<number | undefined> {
-  const { lenses } = await import('../shell/complete.js');
-  const items = lenses(document.getText()).flatMap(({ title, command, line }) =>
-    command === null ? [] : [{ label: title, description: `line ${line}`, index: command }],
-  );
+  const items = shellTexts()
+    .lenses(document.getText())
+    .flatMap(({ title, command, line }) => (command === null ? [] : [{ label: title, description: `line ${line}`, index: command }]));
   if (items.length === 0) {
     void window.showInformationMessage('This shell has no command under `run` that could be run.');
     return undefined;

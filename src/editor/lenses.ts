@@ -3,6 +3,7 @@ import type { Lens } from '../shell/complete.js';
 import type { Results } from './results.js';
 import type { Runs } from './runs.js';
 import { shellSelector } from './selector.js';
+import { shellTexts } from './shell-texts.js';
 import { restrictedMessage } from './trust.js';
 
 /** Milliseconds between two updates while a run is under way. */
@@ -34,8 +35,7 @@ export function codeLenses(runs: Runs, results: Results): Disposable {
     onDidChangeCodeLenses: changed.event,
     provideCodeLenses: async (document) => {
       try {
-        const { lenses } = await import('../shell/complete.js');
-        const all = lenses(document.getText());
+        const all = shellTexts().lenses(document.getText());
         const actions = all.flatMap((lens) => action(lens, document, runs) ?? []);
         return [...actions, ...(await outcomes(all, document, runs, results))];
       } finally {

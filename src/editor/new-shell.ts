@@ -10,10 +10,11 @@ import {
   type TextDocument,
   type TextEditor,
 } from 'vscode';
-import { InputError } from '../errors.js';
+import { InputError, isInputError } from '../errors.js';
 import { FAMILIES } from '../shell/families.js';
 import type { ChatLog } from '../shell/chat-log.js';
 import { languageId } from './selector.js';
+import { shellTexts } from './shell-texts.js';
 
 type Family = keyof typeof FAMILIES;
 
@@ -35,8 +36,7 @@ export async function newShell(target: unknown): Promise<TextDocument | undefine
   const named = typeof target === 'string' && Object.hasOwn(FAMILIES, target) ? (target as Family) : undefined;
   const chosen: Choice | undefined = named ? { label: named, family: named } : await choose(editor);
   if (chosen?.family) {
-    const { familyShell } = await import('../shell/new-shell.js');
-    return open(familyShell(chosen.family), folder);
+    return open(shellTexts().familyShell(chosen.family), folder);
   }
   if (chosen?.from === 'selection') return newShellFromSelection(folder);
   return chosen?.from === 'chat' ? newShellFromChatLog(undefined, folder) : undefined;
@@ -50,8 +50,7 @@ export async function newShellFromSelection(folder?: Uri): Promise<TextDocument 
     void window.showInformationMessage('Select some text first: it becomes the prompt of the new shell.');
     return undefined;
   }
-  const { selectionShell } = await import('../shell/new-shell.js');
-  return told(() => open(selectionShell(selected, `A selection of ${basename(editor.document.uri.path)}`), folder));
+  return told(() => open(shellTexts().selectionShell(selected, `A selection of ${basename(editor.document.uri.path)}`), folder));
 }
 
 /**
@@ -62,21 +61,19 @@ export async function newShellFromChatLog(target: unknown, folder?: Uri): Promis
   const uri = target instanceof Uri ? target : await askForLog();
   if (!uri) return undefined;
   return told(async () => {
-    const { readChatLogs } = await import('../shell/chat-log.js');
+    const { chatShell, readChatLogs } = shellTexts();
     const logs = readChatLogs(await textOf(uri), uri.fsPath);
     const log = logs.length === 1 ? logs[0] : await pickLog(logs);
     if (!log) return undefined;
-    const { chatShell } = await import('../shell/new-shell.js');
     return open(chatShell(log, `A conversation of ${basename(uri.path)}`), folder);
   });
 }
 
-async function choose(editor: TextEditor | undefined): Promise<Choice | undefined> {
-  const { WHOLE_SHELLS } = await import('../shell/whole-shells.js');
+function choose(editor: TextEditor | undefined): Thenable<Choice | undefined> {
   const selected = editor && !editor.selection.isEmpty;
   const items: Choice[] = [
     { label: 'A whole shell of a family', kind: QuickPickItemKind.Separator },
-    ...WHOLE_SHELLS.map(({ family }): Choice => ({ label: family, description: FAMILIES[family], family })),
+    ...shellTexts().WHOLE_SHELLS.map(({ family }): Choice => ({ label: family, description: FAMILIES[family], family })),
     { label: 'From what you have', kind: QuickPickItemKind.Separator },
     {
       label: '$(selection) The selected text…',
@@ -105,7 +102,7 @@ async function askForLog(): Promise<Uri | undefined> {
 async function textOf(uri: Uri): Promise<string> {
   const known = workspace.textDocuments.find((document) => document.uri.toString() === uri.toString());
   if (known) return known.getText();
-  const { MAX_LOG } = await import('../shell/chat-log.js');
+  const { MAX_LOG } = shellTexts();
   try {
     const { size } = await workspace.fs.stat(uri);
     if (size > MAX_LOG) throw new InputError(`${basename(uri.path)} has ${size} bytes; a chat log of at most ${MAX_LOG} is read.`);
@@ -171,7 +168,7 @@ async function told<T>(make: () => Promise<T> | T): Promise<T | undefined> {
   try {
     return await make();
   } catch (error) {
-    if (!(error instanceof InputError)) throw error;
+    if (!isInputError(error)) throw error;
     void window.showErrorMessage(error.message);
     return undefined;
   }

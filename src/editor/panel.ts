@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   commands,
   env,
@@ -64,7 +63,7 @@ class Panel {
       scriptUri: uri('webview.js'),
       controlsUri: uri('webview-controls.js'),
       styleUri: uri('webview.css'),
-      nonce: randomBytes(16).toString('hex'),
+      nonce: Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('hex'),
       cspSource: webview.cspSource,
     });
   }

@@ -3,6 +3,7 @@ import { window, workspace, type TextDocument } from 'vscode';
 import { longestSelection, splitSelection } from './selection.js';
 import { languageId } from './selector.js';
 import { settings } from './settings.js';
+import { shellTexts } from './shell-texts.js';
 import { mayRun } from './trust.js';
 
 /** Makes an untitled shell of the selected text and runs it. The shell stays open, to be read, edited and saved. */
@@ -26,10 +27,9 @@ export async function probeSelection<T>(run: (document: TextDocument) => Promise
     );
     return undefined;
   }
-  const { probeShell } = await import('../shell/probe.js');
   const document = await workspace.openTextDocument({
     language: languageId,
-    content: probeShell({ ...probe, title: `A selection of ${basename(editor.document.uri.path)}` }),
+    content: shellTexts().probeShell({ ...probe, title: `A selection of ${basename(editor.document.uri.path)}` }),
   });
   await window.showTextDocument(document);
   return run(document);

@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto';
+import type * as crypto from 'node:crypto';
+import { createRequire } from 'node:module';
 
 /** A model as it lay on the disk when something was run on it. */
 export interface ModelPrint {
@@ -26,7 +27,11 @@ export interface Fingerprint {
   program: string;
 }
 
-export const sha256 = (text: string): string => createHash('sha256').update(text, 'utf8').digest('hex');
+/** Loaded when something is first hashed: by itself it takes longer than the rest of what activation asks of Node. */
+const node = createRequire(import.meta.url);
+
+export const sha256 = (text: string): string =>
+  (node('node:crypto') as typeof crypto).createHash('sha256').update(text, 'utf8').digest('hex');
 
 /** Hash of a model's files by their roles, names and SHA-256, in any order of the files. */
 export function contentOf(files: readonly { role: string; name: string; sha256: string }[]): string {
