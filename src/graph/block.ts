@@ -1,9 +1,10 @@
-import { attend, nothing } from './attention.js';
+import { attend } from './attention.js';
 import { GraphBuilder } from './builder.js';
 import type { Graph, Value } from './builder.js';
 import { blockTaps } from './hooks.js';
 import { activate, headNorm, linear, norm, pairsToHalves } from './layers.js';
 import type { Source } from './layers.js';
+import type { ModelSpec } from '../model/spec.js';
 import { DataType } from './onnx-proto.js';
 
 /**
@@ -15,16 +16,12 @@ import { DataType } from './onnx-proto.js';
  *   mask [B|1, H|1, R, S] added to the scores (causal, knockouts) · apart, stretched, stretches, keep, merge: see attention.ts ·
  *   value_scale [B|1, H|1, R|1, S|1] times the pattern after the softmax; hook_pattern stays as it was ·
  *   z_mul, z_add [B|1, R|1, H|1, d_head|1] · attn_mul, attn_add, mlp_mul, mlp_add [B|1, R|1, d_model|1] ·
- *   rows [R] int64 (last block only): the tokens to compute; nothing reads what the others would become ·
- *   known [] bool, z_known [B, R, head, d_head]: where true, what the heads give is this and is not computed
+ *   rows [R] int64 (last block only): the tokens to compute; nothing reads what the others would become
  *
  * Outputs: each hook point of the block under its own name (of the tokens asked for, but ln1, k and v of all; mlp.hook_post as [B · R, d_mlp]), and present_k, present_v [B, kv_head, S or Q + T, d_head].
  */
 export const BLOCK_EDITS = ['value_scale', 'z_mul', 'z_add', 'attn_mul', 'attn_add', 'mlp_mul', 'mlp_add'] as const;
 export type BlockEdit = (typeof BLOCK_EDITS)[number];
-
-/** Hook points that lie before z. */
-const OF_ATTENTION = /^ln1\.|^attn\.hook_(?!z$)/;
 
 /** The ONNX file of one block. `taps` false leaves out every hook point but resid_post (what a plain forward pass costs). */
 export function buildBlock(from: Source, layer: number, taps = true): Graph {
@@ -32,47 +29,55 @@ export function buildBlock(from: Source, layer: number, taps = true): Graph {
   const name = `blocks.${layer}`;
   const g = new GraphBuilder(name);
   const out = new Map<string, Value>();
-  const x = g.input('resid_pre', DataType.FLOAT, ['B', 'T', spec.dModel]);
-  const edit = (which: BlockEdit): Value => {
-    const rank = which.startsWith('attn') || which.startsWith('mlp') ? 3 : 4;
-    return g.input(
-      which,
-      DataType.FLOAT,
-      Array.from({ length: rank }, (_, i) => `${which}_${i}`),
-    );
-  };
-  const edited = (value: Value, at: 'z' | 'attn' | 'mlp'): Value => g.add(g.mul(value, edit(`${at}_mul`)), edit(`${at}_add`));
-  const rows = (value: Value, width: number): Value => g.reshape(value, [-1, width]);
+  const x = streamInput(g, spec);
   const picked = layer === spec.nLayers - 1 ? g.input('rows', DataType.INT64, ['R']) : null;
   const pick = (value: Value): Value => (picked === null ? value : g.op('Gather', [value, picked], { axis: 1 }));
-  const asked = pick(x);
+  const valueScale = editInput(g, 'value_scale');
+  const ln1 = norm(g, from, x, `${name}.ln1`);
+  out.set('ln1.hook_scale', ln1.scale).set('ln1.hook_normalized', ln1.normalized);
+  const z = attention(g, from, name, ln1.out, pick, valueScale, out);
+  behindHeads(g, from, name, pick(x), z, out);
+  for (const tap of taps ? blockTaps(spec) : ['hook_resid_post']) g.output(tap, out.get(tap)!, tapDims(tap));
+  for (const present of ['present_k', 'present_v']) g.output(present, out.get(present)!, ['B', spec.nKvHeads, 'S', spec.dHead]);
+  return g.finish();
+}
+
+/**
+ * The ONNX file of what lies behind one block's heads: of its inputs those of the stream, z, attention's output and the MLP, with resid_pre
+ * of the tokens asked for alone, and z [B, R, head, d_head], what the heads are known to give. Its outputs are the block's from z on.
+ */
+export function buildBehindHeads(from: Source, layer: number): Graph {
+  const { spec } = from;
+  const name = `blocks.${layer}`;
+  const g = new GraphBuilder(`${name} behind its heads`);
+  const out = new Map<string, Value>();
+  const x = streamInput(g, spec);
+  behindHeads(g, from, name, x, g.input('z', DataType.FLOAT, ['B', 'T', spec.nHeads, spec.dHead]), out);
+  for (const [tap, value] of out) g.output(tap, value, tapDims(tap));
+  return g.finish();
+}
+
+const streamInput = (g: GraphBuilder, { dModel }: ModelSpec): Value => g.input('resid_pre', DataType.FLOAT, ['B', 'T', dModel]);
+
+function editInput(g: GraphBuilder, which: BlockEdit): Value {
+  const rank = which.startsWith('attn') || which.startsWith('mlp') ? 3 : 4;
+  return g.input(
+    which,
+    DataType.FLOAT,
+    Array.from({ length: rank }, (_, i) => `${which}_${i}`),
+  );
+}
+
+/** A block from what its heads give, z [B, R, head, d_head], and the stream `asked` [B, R, d_model] on; its hook points go to `out`. */
+function behindHeads(g: GraphBuilder, from: Source, name: string, asked: Value, heads: Value, out: Map<string, Value>): void {
+  const { spec } = from;
+  const edited = (value: Value, at: 'z' | 'attn' | 'mlp'): Value =>
+    g.add(g.mul(value, editInput(g, `${at}_mul`)), editInput(g, `${at}_add`));
+  const rows = (value: Value, width: number): Value => g.reshape(value, [-1, width]);
   const batchTime = g.shapeOf(asked, 0, 2);
   const tokens = (value: Value): Value => g.reshape(value, [batchTime, spec.dModel]);
 
-  const valueScale = edit('value_scale');
-  const known = {
-    flag: g.input('known', DataType.BOOL, []),
-    z: g.input('z_known', DataType.FLOAT, ['known_B', 'known_R', 'known_H', 'known_D']),
-  };
-  const wanted = ['attn.hook_z', 'present_k', 'present_v', ...(taps ? blockTaps(spec).filter((tap) => OF_ATTENTION.test(tap)) : [])];
-  const made = g.either(
-    known.flag,
-    {
-      then: () => wanted.map((name) => (name === 'attn.hook_z' ? g.op('Identity', [known.z]) : nothing(g))),
-      else: () => {
-        const ln1 = norm(g, from, x, `${name}.ln1`);
-        const own = new Map([
-          ['ln1.hook_scale', ln1.scale],
-          ['ln1.hook_normalized', ln1.normalized],
-        ]);
-        own.set('attn.hook_z', attention(g, from, name, ln1.out, pick, valueScale, own));
-        return wanted.map((name) => own.get(name)!);
-      },
-    },
-    wanted.length,
-  );
-  wanted.forEach((name, i) => out.set(name, made[i]!));
-  const z = edited(out.get('attn.hook_z')!, 'z');
+  const z = edited(heads, 'z');
   out.set('attn.hook_z', z);
   const attnOut = edited(tokens(linear(g, from, rows(z, spec.nHeads * spec.dHead), `${name}.attn.W_O`, `${name}.attn.b_O`)), 'attn');
   out.set('hook_attn_out', attnOut);
@@ -86,10 +91,6 @@ export function buildBlock(from: Source, layer: number, taps = true): Graph {
   out.set('mlp.hook_post', post);
   const mlpOut = edited(tokens(linear(g, from, post, `${name}.mlp.W_out`, `${name}.mlp.b_out`)), 'mlp');
   out.set('hook_mlp_out', mlpOut).set('hook_resid_post', g.add(residMid, mlpOut));
-
-  for (const tap of taps ? blockTaps(spec) : ['hook_resid_post']) g.output(tap, out.get(tap)!, tapDims(tap));
-  for (const present of ['present_k', 'present_v']) g.output(present, out.get(present)!, ['B', spec.nKvHeads, 'S', spec.dHead]);
-  return g.finish();
 }
 
 const tapDims = (tap: string): string[] => Array.from({ length: /_(q|k|v|z|scores|pattern)$/.test(tap) ? 4 : 3 }, (_, i) => `${tap}_${i}`);

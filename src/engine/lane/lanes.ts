@@ -1,24 +1,22 @@
 import { Worker } from 'node:worker_threads';
 import { CancelledError, InputError } from '../../errors.js';
-import type { Base, Passed } from '../local/pass.js';
+import type { Base, Passed, PassPart } from '../local/pass.js';
 import type { Edit } from '../api.js';
 import type { Placed } from '../local/placing.js';
 import { giveBack } from '../local/memory.js';
+import { isSmall } from '../small.js';
 import { floatsOf } from '../local/sessions.js';
 import { Claims, type FromLane, type LaneError, type LaneSetup, type SentBase, type ToLane } from './protocol.js';
 
 /** Lanes beside the engine's own thread, at most. */
 const MOST_LANES = 3;
-/** Parameters of the largest model that has lanes, each with weights of its own: a larger one's matrix products keep all threads busy. */
-const MOST_PARAMETERS = 2 ** 23;
 /** Multiply-adds that are worth being shared out. */
 const LEAST_WORK = 2e8;
 /** Bytes of variants that are sent at once. */
 const WINDOW_BYTES = 2 ** 25;
 
 /** How many lanes a model gets; 0: it is run by the engine's own thread alone, with all threads for each product. */
-export const lanesFor = (parameters: number, threads: number): number =>
-  parameters > MOST_PARAMETERS ? 0 : Math.min(MOST_LANES, threads - 1);
+export const lanesFor = (parameters: number, threads: number): number => (isSmall(parameters) ? Math.min(MOST_LANES, threads - 1) : 0);
 
 /** Those of this process that are not closed. */
 const open = new Set<Lanes>();
@@ -65,8 +63,8 @@ class Lane {
     });
   }
 
-  give(layer: number, bytes: Uint8Array): void {
-    this.post({ type: 'part', layer, bytes });
+  give(part: PassPart, bytes: Uint8Array): void {
+    this.post({ type: 'part', part, bytes });
   }
 
   /** Resolves when there is nothing left to take, or the lane is gone. */
@@ -114,9 +112,9 @@ export class Lanes {
     open.add(this);
   }
 
-  /** Gives every lane a block. */
-  give(layer: number, bytes: Uint8Array): void {
-    for (const lane of this.all) lane.give(layer, bytes);
+  /** Gives every lane a part. */
+  give(part: PassPart, bytes: Uint8Array): void {
+    for (const lane of this.all) lane.give(part, bytes);
   }
 
   /**

@@ -1,7 +1,7 @@
 /** What crosses between the engine's thread and a lane, a thread beside it that runs passes of variants. */
 import type { ModelSpec } from '../../model/spec.js';
 import type { Place } from '../../errors.js';
-import type { Base, Passed } from '../local/pass.js';
+import type { Base, Passed, PassPart } from '../local/pass.js';
 import type { Placed } from '../local/placing.js';
 
 /** What a lane is started with. */
@@ -30,7 +30,7 @@ export interface Work {
   claims: SharedArrayBuffer;
 }
 
-export type ToLane = { type: 'part'; layer: number; bytes: Uint8Array } | ({ type: 'work' } & Work) | { type: 'close' };
+export type ToLane = { type: 'part'; part: PassPart; bytes: Uint8Array } | ({ type: 'work' } & Work) | { type: 'close' };
 
 /** `input`: a user's mistake, `stopped`: by `Claims.stop`, else a fault of the program. */
 export interface LaneError {

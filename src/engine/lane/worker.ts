@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { CancelledError, InputError } from '../../errors.js';
 import { LocalCache, Segment } from '../local/cache.js';
 import { giveBack } from '../local/memory.js';
-import { pass, type Base, type Ground } from '../local/pass.js';
+import { partName, pass, type Base, type Ground, type PassPart } from '../local/pass.js';
 import { floatTensor, Sessions } from '../local/sessions.js';
 import type { Part, Tensor } from '../local/sessions.js';
 import { Claims, type FromLane, type LaneError, type LaneSetup, type SentBase, type ToLane, type Work } from './protocol.js';
@@ -13,8 +13,9 @@ const port = parentPort!;
 const say = (message: FromLane): void => port.postMessage(message);
 const sessions = new Sessions(folder, 1, 'cpu');
 /** Their weights have been looked through by the engine, which runs each part before a lane does. */
-const parts = new Map<number, Promise<Part>>();
-const ground: Ground = { spec, path, memoryBudget, block: (layer) => parts.get(layer)! };
+const parts = new Map<string, Promise<Part>>();
+const given = (kind: PassPart['kind']) => (layer: number) => parts.get(partName({ kind, layer }))!;
+const ground: Ground = { spec, path, memoryBudget, block: given('block'), behindHeads: given('behind heads') };
 
 function received({ keys, values, residuals, ...base }: SentBase): Base {
   const tensors = (all: readonly (Float32Array | null)[]): Tensor[] =>
@@ -53,7 +54,7 @@ port.on('message', (message: ToLane) => {
     const part = sessions.create(message.bytes);
     // Told by the work that wants it.
     part.catch(() => undefined);
-    parts.set(message.layer, part);
+    parts.set(partName(message.part), part);
   } else if (message.type === 'work') before = before.then(async () => say({ type: 'ended', id: message.id, error: await work(message) }));
   else {
     // A thread that is ended from outside while onnxruntime is at work takes the process with it: it ends by itself.

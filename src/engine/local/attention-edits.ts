@@ -2,7 +2,6 @@ import { InputError } from '../../errors.js';
 import type { ModelSpec } from '../../model/spec.js';
 import type { Edit } from '../api.js';
 import { STRETCHES } from '../../graph/attention.js';
-import { noTokens } from './cache.js';
 import { layersOf, rowsOf, tokensOf } from './edits.js';
 import type { Extent } from './edits.js';
 import { boolTensor, floatTensor, intTensor } from './sessions.js';
@@ -14,27 +13,6 @@ type AttentionEdit = Knockout | ScaleValues;
 
 /** One number [1, 1, 1, 1] that changes nothing. */
 export const neutral = (value: 0 | 1, rank: number): Tensor => floatTensor(Float32Array.of(value), new Array<number>(rank).fill(1));
-
-/** What a block is fed whose heads are to give what they are made to by its input, and not what is known already. */
-export const HEADS_RUN: Readonly<Feeds> = { known: boolTensor(false), z_known: neutral(0, 4) };
-
-/**
- * What a block is fed in place of its attention, so that it begins with what its heads are known to give.
- * @param z [B, R, head, d_head]
- */
-export function headsKnown(spec: ModelSpec, z: Tensor): Feeds {
-  const none = noTokens(spec, 1);
-  const no = boolTensor(false);
-  return {
-    ...Object.fromEntries(['past_k', 'past_v', 'recent_k', 'recent_v'].map((name) => [name, none])),
-    ...Object.fromEntries(['apart', 'stretched', 'keep', 'merge'].map((name) => [name, no])),
-    mask: neutral(0, 4),
-    value_scale: neutral(1, 4),
-    stretches: intTensor(new Array<number>(2 * STRETCHES).fill(0)),
-    known: boolTensor(true),
-    z_known: z,
-  };
-}
 
 /** Fewest queries that are worth being worked on in stretches. */
 const LEAST_STRETCHED = 192;
@@ -90,7 +68,6 @@ export class AttentionFeeds {
     const apart = prefix > 0 && tokens * nHeads <= 2 * nKvHeads * dHead;
     const stretched = !whole && tokens >= LEAST_STRETCHED && !this.scales.some((s) => s.layers.has(layer));
     return {
-      ...HEADS_RUN,
       mask: this.mask(layer),
       value_scale: this.valueScale(layer),
       apart: this.flag(apart),

@@ -41,7 +41,7 @@ export async function openLocal(loaded: LoadedModel, options: LocalOptions = {})
   const { provider: asked = 'cpu', taps = true, lane } = options;
   const count = lane === undefined || asked !== 'cpu' ? 0 : lanesFor(loaded.weights.parameters, threads);
   let lanes: Lanes | null = null;
-  const parts = new Parts(loaded, threads, asked, taps, (layer, bytes) => lanes?.give(layer, bytes));
+  const parts = new Parts(loaded, threads, asked, taps, (part, bytes) => lanes?.give(part, bytes));
   if (lane !== undefined && count > 0)
     lanes = new Lanes(lane, { spec: loaded.spec, path: loaded.path, folder: parts.folder, memoryBudget }, count);
   try {

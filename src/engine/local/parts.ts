@@ -1,5 +1,5 @@
 import { InputError, throwIfAborted } from '../../errors.js';
-import { buildBlock } from '../../graph/block.js';
+import { buildBehindHeads, buildBlock } from '../../graph/block.js';
 import { buildFinalNorm, buildGram, buildHead, buildStatistics } from '../../graph/head.js';
 import type { Graph } from '../../graph/builder.js';
 import { Initializers } from '../../graph/initializers.js';
@@ -8,6 +8,7 @@ import { checkFinite, nonFiniteError } from '../../model/finite.js';
 import type { LoadedModel } from '../../model/types.js';
 import type { StoredTensor } from '../../model/weights.js';
 import type { OpenOptions } from '../api.js';
+import { partName, type PassPart } from './pass.js';
 import { Sessions } from './sessions.js';
 import type { Part } from './sessions.js';
 
@@ -26,8 +27,8 @@ export class Parts {
     provider: string,
     /** False leaves the hook points out of the blocks' graphs. */
     private readonly taps: boolean,
-    /** Called with each block's graph. */
-    private readonly onBlock?: (layer: number, bytes: Uint8Array) => void,
+    /** Called with each graph that passes of variants run. */
+    private readonly onPart?: (part: PassPart, bytes: Uint8Array) => void,
   ) {
     const initializers = new Initializers(loaded.weights);
     this.source = { spec: loaded.spec, weights: loaded.weights, initializers };
@@ -51,11 +52,12 @@ export class Parts {
   }
 
   block(layer: number): Promise<Part> {
-    return this.part(`block ${layer}`, () => {
-      const graph = buildBlock(this.source, layer, this.taps);
-      this.onBlock?.(layer, graph.bytes);
-      return graph;
-    });
+    return this.passPart({ kind: 'block', layer });
+  }
+
+  /** What lies behind a block's heads. Has weights of its own: for small models. */
+  behindHeads(layer: number): Promise<Part> {
+    return this.passPart({ kind: 'behind heads', layer });
   }
 
   head(): Promise<Part> {
@@ -83,6 +85,15 @@ export class Parts {
     this.closed = true;
     for (const part of this.made.values()) await (await part.catch(() => null))?.release();
     this.made.clear();
+  }
+
+  private passPart(part: PassPart): Promise<Part> {
+    const { kind, layer } = part;
+    return this.part(partName(part), () => {
+      const graph = kind === 'block' ? buildBlock(this.source, layer, this.taps) : buildBehindHeads(this.source, layer);
+      this.onPart?.(part, graph.bytes);
+      return graph;
+    });
   }
 
   private part(name: string, build: () => Graph): Promise<Part> {

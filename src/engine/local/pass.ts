@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { ModelSpec } from '../../model/spec.js';
 import type { Edit } from '../api.js';
-import { AttentionFeeds, headsKnown } from './attention-edits.js';
+import { AttentionFeeds } from './attention-edits.js';
 import { checkBudget, editNumbers } from './budget.js';
 import { noTokens, type LocalCache } from './cache.js';
 import type { Extent } from './edits.js';
@@ -16,6 +16,14 @@ import { editResidual, outputFeeds } from './stream-edits.js';
 /** The last positions are passed over together: each alone would give the matrix products too few rows to be worth their start. */
 export const TAIL = 4;
 
+/** A part that passes of variants run. */
+export interface PassPart {
+  kind: 'block' | 'behind heads';
+  layer: number;
+}
+
+export const partName = ({ kind, layer }: PassPart): string => `${kind} ${layer}`;
+
 /** The model that a pass goes through. */
 export interface Ground {
   spec: ModelSpec;
@@ -23,6 +31,8 @@ export interface Ground {
   path: string;
   memoryBudget: number;
   block(layer: number): Promise<Part>;
+  /** What lies behind a block's heads. */
+  behindHeads(layer: number): Promise<Part>;
 }
 
 /** The unchanged run of which variants are made. */
@@ -81,10 +91,9 @@ export async function pass(ground: Ground, base: Base, members: readonly Placed[
     residual = own;
     entered += arrivals.length;
   };
-  /** Runs a block on some of the members, from row `first` on; gives what leaves it. */
-  const through = async (layer: number, first: number, count: number, feeds: Feeds): Promise<Float32Array> => {
+  /** Runs a block, or what lies behind its heads, on some of the members, from row `first` on; gives what leaves it. */
+  const through = async (part: Part, layer: number, first: number, count: number, feeds: Feeds): Promise<Float32Array> => {
     const wanted = base.wanted[layer] ?? [];
-    const part = await ground.block(layer);
     const given = await part.run(feeds, ['hook_resid_post', ...wanted]);
     for (const local of wanted) {
       const { data, dims } = given[local]!;
@@ -112,7 +121,7 @@ export async function pass(ground: Ground, base: Base, members: readonly Placed[
       const own = edits.filter((e) => e.row < entered && concerns(e, layer));
       editResidual(spec, own, layer, { ...full, batch: entered }, residual, true);
       const extent = extentOf(entered);
-      residual = await through(layer, 0, entered, {
+      residual = await through(await ground.block(layer), layer, 0, entered, {
         ...rope,
         ...attentionFeeds(own, layer, extent),
         ...outputFeeds(spec, own, layer, extent),
@@ -134,12 +143,10 @@ export async function pass(ground: Ground, base: Base, members: readonly Placed[
       .map((e) => ({ ...e, row: e.row - first }));
     const rows = (data: Float32Array): Float32Array => repeated(data.subarray(data.length - (data.length / base.length) * asked), late);
     const z = floatTensor(rows(base.heads.get(layer)!), [late, asked, spec.nHeads, spec.dHead]);
-    const post = await through(layer, first, late, {
-      ...rope,
-      ...headsKnown(spec, z),
+    const post = await through(await ground.behindHeads(layer), layer, first, late, {
       ...outputFeeds(spec, own, layer, extentOf(late)),
       resid_pre: floatTensor(rows(base.residuals[layer]!), [late, asked, width]),
-      ...(layer === nLayers - 1 ? { rows: intTensor([0]) } : {}),
+      z,
     });
     giveBack([floatsOf(z)]);
     residual = joined(residual, post);

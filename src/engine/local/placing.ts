@@ -26,13 +26,23 @@ export interface Added {
   vectors: Float32Array;
 }
 
-/** Where a variant of a run parts from it. Its edits have been checked; those that cannot reach the last position are left out. */
-export function place(spec: ModelSpec, run: RunResult, edits: readonly Edit[], index: number, extent: Extent): Placed {
+/**
+ * Where a variant of a run parts from it. Its edits have been checked; those that cannot reach the last position are left out.
+ * @param inside Whether it may begin inside a block.
+ */
+export function place(spec: ModelSpec, run: RunResult, edits: readonly Edit[], index: number, extent: Extent, inside: boolean): Placed {
   const ordered = inOrder(edits).flatMap((edit) => reduced(spec, edit, extent.tokens - 1));
   const written = writesOnly(spec, run, ordered);
   const start = startOf(ordered, spec.nLayers, extent.tokens);
   if (written === null)
-    return { index, edited: edits.length > 0, edits: ordered, added: null, ...start, afterHeads: leavesHeads(run, ordered, start.layer) };
+    return {
+      index,
+      edited: edits.length > 0,
+      edits: ordered,
+      added: null,
+      ...start,
+      afterHeads: inside && leavesHeads(run, ordered, start.layer),
+    };
   const added = difference(spec, run, ordered, written, extent);
   return { index, edited: edits.length > 0, edits: [], added, ...start, layer: start.layer + 1, afterHeads: false };
 }

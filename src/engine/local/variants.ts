@@ -11,7 +11,8 @@ import { pass, TAIL, type Base, type Ground, type Passed } from './pass.js';
 import { place } from './placing.js';
 import type { Placed } from './placing.js';
 import { resolvePositions } from './positions.js';
-import { floatTensor, floatsOf } from './sessions.js';
+import { floatTensor, floatsOf, type Part } from './sessions.js';
+import { isSmall } from '../small.js';
 import { checkIndex } from './validate.js';
 
 /** Tokens of one pass over the layers, and numbers of its attention scores, at most. Fixed, so that results do not depend on the machine. */
@@ -32,20 +33,24 @@ export async function variantLogits(
   variants: readonly (readonly Edit[])[],
   { tokens, hooks = [], positions: ids, signal, onProgress }: VariantOptions,
 ): Promise<VariantOutputs> {
-  const { spec, path } = engine.loaded;
+  const { spec, path, weights } = engine.loaded;
   const cache = cacheOf(engine, run);
   tokens.forEach((id) => checkIndex(id, 0, spec.vocabSize - 1, 'token', 'tokens'));
   const positions = resolvePositions(spec, ids, 1, run.length, 0);
   const whole: Extent = { batch: 1, tokens: run.length, past: 0, origin: 0, lenient: false };
   const placed = variants.map((edits, index): Placed => {
     checkEdits(spec, edits, whole);
-    return place(spec, run, edits, index, whole);
+    return place(spec, run, edits, index, whole, isSmall(weights.parameters));
   });
   const last = new LastValues(spec, run, hooks, variants.length);
   placed.forEach((one) => last.unchanged(one));
   const base: Base = { ...unchanged(spec, run, placed, last), cache, ids: positions.rows[0]! };
   const batches = passes(placed, run.length, spec.nHeads);
-  const ground: Ground = { spec, path, memoryBudget: engine.memoryBudget, block: (layer) => engine.parts.block(layer) };
+  const { parts, memoryBudget } = engine;
+  const behindHeads = (layer: number): Promise<Part> => parts.behindHeads(layer);
+  const ground: Ground = { spec, path, memoryBudget, block: (layer) => parts.block(layer), behindHeads };
+  // Before lanes are to run them.
+  await Promise.all([...base.heads.keys()].map(behindHeads));
   const own = (members: readonly Placed[]): Promise<Passed> => pass(ground, base, members, () => throwIfAborted(signal));
   let done = 0;
   const tell = (members: readonly Placed[]): void => onProgress?.((done += members.length), variants.length);
