@@ -4,7 +4,7 @@ import type { ProgressOptions } from '../engine/client.js';
 import type { ProbeParams, RunShellParams } from '../engine/protocol.js';
 import type { Residue } from '../residue/types.js';
 import { decodeShell } from '../shell/check.js';
-import { chosenCommands } from '../shell/chosen.js';
+import { chosenCommands, chosenDoses } from '../shell/chosen.js';
 import { placeInside, savePlace } from './places.js';
 import { sectionsOf, type Sections } from './sections.js';
 import { summarize, type Summary } from './summary.js';
@@ -29,6 +29,7 @@ export interface RunShellInput extends Made {
   path?: string;
   text?: string;
   commands?: readonly string[];
+  vary?: readonly string[];
   verify?: boolean | 'full';
 }
 
@@ -90,6 +91,7 @@ export async function runShell(host: AgentHost, input: RunShellInput, options: P
     throw new InputError(lines.slice(0, 20).join('\n'));
   }
   const commands = input.commands && chosenCommands(shell, input.commands);
+  const vary = input.vary && chosenDoses(shell, input.vary);
   const residue = await host.runShell(
     {
       text,
@@ -99,6 +101,7 @@ export async function runShell(host: AgentHost, input: RunShellInput, options: P
       seed: input.seed,
       verify: input.verify,
       ...(commands ? { commands } : {}),
+      ...(vary ? { vary } : {}),
     },
     options,
   );

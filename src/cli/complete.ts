@@ -12,6 +12,8 @@ export interface Completion {
 export interface Choices {
   models(): readonly string[];
   commands(): readonly string[];
+  /** `name=value` of the shells among the arguments given so far. */
+  doses(files: readonly string[]): readonly string[];
 }
 
 const SHELL_FILES = ['yaml', 'yml'];
@@ -23,7 +25,7 @@ const words = (values: readonly string[], description = ''): Completion => ({
 const filesOf = (...extensions: string[]): Completion => ({ ...nothing, files: extensions });
 
 /** What an option's value is, by its place-holder: `<path|id>`, `<dir>`, `<a,b,…>`, … */
-function valueOf(option: Option, choices: Choices): Completion {
+function valueOf(option: Option, choices: Choices, given: readonly string[]): Completion {
   const [, holder = ''] = /[<[]([^\]>]+)[\]>]/.exec(option.flags) ?? [];
   switch (holder) {
     case 'path|id':
@@ -39,6 +41,8 @@ function valueOf(option: Option, choices: Choices): Completion {
     case 'file':
     case 'file|dir':
       return filesOf();
+    case 'name=value':
+      return words(choices.doses(given));
     case 'full':
       return words(['full']);
     case 'name':
@@ -98,7 +102,7 @@ export function complete(program: Command, typed: readonly string[], choices: Ch
   let command = program;
   let open: Option | undefined;
   let variadic: Option | undefined;
-  let given = 0;
+  const given: string[] = [];
   let onlyArguments = false;
   const used = new Set<Option>();
   const find = (flag: string): Option | undefined => command.options.find(({ long, short }) => long === flag || short === flag);
@@ -121,18 +125,18 @@ export function complete(program: Command, typed: readonly string[], choices: Ch
       continue;
     }
     if (variadic) continue;
-    const next = given === 0 ? command.commands.find((one) => one.name() === word || one.aliases().includes(word)) : undefined;
+    const next = given.length === 0 ? command.commands.find((one) => one.name() === word || one.aliases().includes(word)) : undefined;
     if (next) command = next;
-    else given += 1;
+    else given.push(word);
   }
   const last = typed.at(-1) ?? '';
   const list = (option: Option): boolean => /[<[][aA],/.test(option.flags);
-  if (open) return narrowed(valueOf(open, choices), last, list(open));
+  if (open) return narrowed(valueOf(open, choices, given), last, list(open));
   const equals = /^(--[\w-]+)=(.*)$/s.exec(last);
   if (equals && !onlyArguments) {
     const option = find(equals[1]!);
     if (!option) return nothing;
-    const { candidates } = narrowed(valueOf(option, choices), equals[2]!, list(option));
+    const { candidates } = narrowed(valueOf(option, choices, given), equals[2]!, list(option));
     return { ...nothing, candidates: candidates.map((one) => ({ ...one, value: `${equals[1]}=${one.value}` })) };
   }
   if (last.startsWith('-') && !onlyArguments) {
@@ -147,14 +151,14 @@ export function complete(program: Command, typed: readonly string[], choices: Ch
     );
   }
   const children = shown(command);
-  if (given === 0 && children.length > 0) {
+  if (given.length === 0 && children.length > 0) {
     const names = namesOf(command);
     if (command === program) names.push({ value: 'help', description: 'print help of a command' });
     const own = command.registeredArguments[0];
     return narrowed({ ...(own ? argumentOf(command, own, choices) : nothing), candidates: names }, last, false);
   }
   const { registeredArguments } = command;
-  const at = registeredArguments[given] ?? (registeredArguments.at(-1)?.variadic ? registeredArguments.at(-1) : undefined);
+  const at = registeredArguments[given.length] ?? (registeredArguments.at(-1)?.variadic ? registeredArguments.at(-1) : undefined);
   return at ? narrowed(argumentOf(command, at, choices), last, false) : nothing;
 }
 

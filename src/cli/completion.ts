@@ -113,11 +113,23 @@ export interface CompleteOptions {
 
 /** `residue complete`: what the scripts ask for. Says nothing and ends well whatever it is given. */
 export async function completeCommand(residue: Command, typed: readonly string[], options: CompleteOptions): Promise<number> {
-  const [{ shelf }, { plantedIds }, { COMMANDS }] = await Promise.all([
+  const [{ shelf }, { plantedIds }, { COMMANDS }, { expandFiles, readShell }, { parseShell }] = await Promise.all([
     import('../hub/shelf.js'),
     import('../planted/catalog.js'),
     import('../commands/table.js'),
+    import('./files.js'),
+    import('../shell/parse.js'),
   ]);
+  const dosesOf = (argument: string): string[] => {
+    try {
+      const shells = expandFiles([argument])
+        .slice(0, 20)
+        .map((file) => parseShell(readShell(file)).shell);
+      return shells.flatMap((shell) => (shell?.vary ?? []).flatMap(({ name, values }) => values.map(({ label }) => `${name}=${label}`)));
+    } catch {
+      return [];
+    }
+  };
   const { line, dotted, breaks = '' } = options;
   const given = dotted ? [...typed.slice(0, -1), (typed.at(-1) ?? '.').slice(1)] : typed;
   const words = line === undefined ? given : wordsOf(line).slice(1);
@@ -130,6 +142,7 @@ export async function completeCommand(residue: Command, typed: readonly string[]
       }
     },
     commands: () => COMMANDS.map(({ name }) => name),
+    doses: (files) => [...new Set(files.flatMap(dosesOf))],
   });
   const last = words.at(-1) ?? '';
   const kept = Math.max(...[':', '='].filter((c) => breaks.includes(c)).map((c) => last.lastIndexOf(c)), -1) + 1;

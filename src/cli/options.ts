@@ -32,6 +32,12 @@ export function commandNames(value: string, former: string[] = []): string[] {
   return [...new Set([...former, ...more])];
 }
 
+/** `walk=30` or `walk=30,colour=red`, and each further one. */
+export function doses(value: string, former: string[] = []): string[] {
+  if (!/^[^=]+=/.test(value)) throw new InvalidArgumentError('It must be a name of vary, = and one of its values: walk=30.');
+  return [...new Set([...former, value])];
+}
+
 /** A share from 0 to 1, or commander's own sentence about it. */
 export function fraction(text: string): number {
   const value = text.trim() === '' ? NaN : Number(text);

@@ -10,6 +10,7 @@ import { reportCommand, type ReportCommandOptions } from './report.js';
 import { probeCommand, runCommand, type ProbeCommandOptions, type RunCommandOptions } from './run.js';
 import {
   commandNames,
+  doses,
   examples,
   exitStatus,
   fraction,
@@ -48,6 +49,11 @@ export function program(end: (code: number) => void): Command {
     )
     .option('--no-verify', 'leave the interventions that test causes out')
     .addOption(new Option('--commands <A,B,…>', "run only these of the shells' commands, by name").argParser(commandNames))
+    .addOption(
+      new Option('--vary <name=value>', "run only this of the shells' values of vary, each with its control; may be given again").argParser(
+        doses,
+      ),
+    )
     .addOption(new Option('--junit <file>', 'write the expectations as JUnit test cases there').argParser(text('file')))
     .addOption(
       new Option('--sarif <file>', 'write failed expectations, wrong files and patterns as SARIF 2.1.0 there').argParser(text('file')),
@@ -66,6 +72,7 @@ export function program(end: (code: number) => void): Command {
         'residue run shells/v1-memtrace.shell.yaml',
         'residue run shells/ --junit results.xml --out residues/',
         'residue run my.shell.yaml --model ~/models/SmolLM2-135M-Instruct --json > my.residue.json',
+        'residue run shells/v1-memtrace.shell.yaml --vary walk=60 --vary walk=75',
         'residue run shells/ --models pocket,~/models/gpt2 --out sweep/ --table map.md --table map.csv',
         'residue run shells/ --models pocket,~/models/gpt2 --out sweep/ --shard 2/5',
         'residue run my.shell.yaml --npz arrays/   # python: numpy.load("arrays/probe.npz")',

@@ -11,7 +11,7 @@ import { formatSarif, type SarifEntry } from '../residue/sarif.js';
 import type { Residue } from '../residue/types.js';
 import { serializeResidue, writeFailure, writeFileAtomic, writeResidue } from '../residue/write.js';
 import { placeOf } from '../run/place.js';
-import { chosenCommands } from '../shell/chosen.js';
+import { chosenCommands, chosenDoses } from '../shell/chosen.js';
 import type { Range, Shell } from '../shell/types.js';
 import { diagnose } from './check.js';
 import { expandFiles, outputNames, readShell } from './files.js';
@@ -23,6 +23,8 @@ export interface RunCommandOptions extends ModelOptions {
   sarif?: string;
   /** Only these of the shells' commands, by their names. */
   commands?: string[];
+  /** Only these of the shells' values of vary, `walk=30`. */
+  vary?: string[];
   /** Causal verification, as `RunShellOptions.verify`. */
   verify?: boolean | 'full';
   npz?: string;
@@ -143,6 +145,7 @@ export function runCommand(args: readonly string[], options: RunCommandOptions):
       if (text === null || shell === null || broken) continue;
       try {
         const commands = options.commands && chosenCommands(shell, options.commands);
+        const vary = options.vary && chosenDoses(shell, options.vary);
         const label = files.length > 1 ? basename(file) : '';
         const residue = await withArrays(session, options.npz, files.length > 1 ? (names[i] ?? null) : null, async (npz) =>
           completed(
@@ -156,6 +159,7 @@ export function runCommand(args: readonly string[], options: RunCommandOptions):
                 seed: options.seed,
                 verify: options.verify,
                 ...(commands ? { commands } : {}),
+                ...(vary ? { vary } : {}),
                 npz,
               },
               { signal: session.signal, onProgress: (event) => terminal.progress.update(event, label) },

@@ -31,6 +31,7 @@ export interface SweepOptions extends ModelOptions {
   junit?: string;
   sarif?: string;
   commands?: string[];
+  vary?: string[];
   npz?: string;
 }
 
@@ -40,7 +41,7 @@ export function sweepCommand(args: readonly string[], options: SweepOptions): Pr
     const { terminal } = session;
     if (!options.models) throw new InputError('--table, --shard and --resume are for a sweep: name its models with --models m1,m2.');
     if (options.model !== undefined) throw new InputError('--model and --models exclude each other.');
-    for (const flag of ['json', 'junit', 'sarif', 'commands', 'npz'] as const)
+    for (const flag of ['json', 'junit', 'sarif', 'commands', 'vary', 'npz'] as const)
       if (options[flag] !== undefined) throw new InputError(`--${flag} is for a run on one model; a sweep writes --out and --table.`);
     const shard = options.shard === undefined ? null : parseShard(options.shard);
     if ((shard || options.resume) && options.out === undefined)

@@ -1,5 +1,6 @@
 import type { EncodedToken, ModelFile } from '../model/types.js';
 import type { ModelSpec } from '../model/spec.js';
+import type { Dose } from '../shell/chosen.js';
 import type { Edit, EngineInfo, GenerateResult, LensRequest, LensResult, NdArray } from './api.js';
 
 /**
@@ -111,6 +112,8 @@ export interface RunShellParams extends ShellSource {
   seed?: number;
   /** Indexes into the shell's `run`; default all. */
   commands?: readonly number[];
+  /** Doses of `vary` that are run, labels by name; default all. See RunShellOptions. */
+  vary?: readonly Dose[];
   /** Make the attribution graph of the headline's run; thresholds and caps where they are not the defaults. */
   graph?: { node?: number; edge?: number; maxNodes?: number; maxEdges?: number };
   /** Causal verification; default: as the shell says. See RunShellOptions. */

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { MAX_COMBINATIONS, MAX_FILLED } from '../shell/template.js';
 import type { Edit, LensRequest } from './api.js';
 import type {
   AxisSlice,
@@ -23,6 +24,9 @@ import type {
 const MAX_LIST = 1 << 22;
 /** Longest text: a shell file may have 1 MiB, a text to encode more. */
 const MAX_TEXT = 1 << 26;
+
+/** Longest name or label of a value of `vary`: a label is at most the text it stands for. */
+const MAX_LABEL = MAX_FILLED;
 
 const index = z.int().nonnegative().max(0x7fffffff);
 const indexes = z.array(index).max(MAX_LIST);
@@ -116,6 +120,11 @@ const runShell = z.strictObject({
   settings: settings.optional(),
   seed: z.int().optional(),
   commands: indexes.optional(),
+  vary: z
+    .array(z.record(z.string().max(MAX_LABEL), z.string().max(MAX_LABEL)))
+    .min(1)
+    .max(MAX_COMBINATIONS)
+    .optional(),
   graph: graph.optional(),
   verify: z.union([z.boolean(), z.literal('full')]).optional(),
   npz: path.optional(),

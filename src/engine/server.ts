@@ -43,7 +43,7 @@ const CHUNK = 1 << 18;
 
 type ShellSettings = Pick<
   RunShellParams,
-  'model' | 'defaultModel' | 'settings' | 'seed' | 'commands' | 'graph' | 'verify' | 'npz' | 'partials'
+  'model' | 'defaultModel' | 'settings' | 'seed' | 'commands' | 'vary' | 'graph' | 'verify' | 'npz' | 'partials'
 >;
 
 /** Milliseconds between two partial residues of a run: more often than a reader can follow, it only takes time from the run. */
@@ -199,7 +199,7 @@ export class Server {
     const fallback = params.defaultModel ?? DEFAULT_MODEL;
     const named = params.model === undefined ? this.modelOf(shell, source) : null;
     const place = named ?? this.backend.resolve(params.model ?? fallback, process.cwd());
-    const { npz, seed, commands, graph, verify, settings, partials } = params;
+    const { npz, seed, commands, vary, graph, verify, settings, partials } = params;
     const residue = await this.useAt(place, settings, call, (open) =>
       this.backend.runShell(
         open,
@@ -208,6 +208,7 @@ export class Server {
         {
           seed,
           commands,
+          vary,
           graph,
           verify,
           signal: call.signal,

@@ -44,6 +44,12 @@ export const runShellInput = {
     .describe('The YAML of a shell (format 1). Give this or `path`.'),
   ...made,
   commands: z.array(z.string().max(40)).max(64).optional().describe("Run only these of the shell's commands, by name; default all."),
+  vary: z
+    .array(z.string().max(4096))
+    .min(1)
+    .max(64)
+    .optional()
+    .describe("Run only these of the shell's values of `vary`, each `name=value`; default all. What takes all of them is then not judged."),
   verify: z
     .union([z.boolean(), z.literal('full')])
     .optional()

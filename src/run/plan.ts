@@ -1,6 +1,7 @@
 import type { Model } from '../engine/api.js';
 import { InputError } from '../errors.js';
 import { prepare, type PromptParts } from '../shell/tokenize.js';
+import { partOf, type Dose, type Part } from '../shell/chosen.js';
 import { expandVary } from '../shell/template.js';
 import type { VaryCombination } from '../shell/template.js';
 import type { AnswerSpec, Shell } from '../shell/types.js';
@@ -22,11 +23,16 @@ export interface Plan {
   runs: PlannedRun[];
   /** One per distinct control. `control`, or `control.walk=40` where the controls differ. */
   controls: { name: string; prompt: PreparedPrompt; combination: VaryCombination }[];
+  /** Which of the shell's runs these are; null: all. */
+  part: Part | null;
   notes: string[];
 }
 
-/** Fills in and tokenises every prompt of a shell before anything is run. Throws InputError for the first that does not fit. */
-export function makePlan(shell: Shell, model: Model, source: ShellText): Plan {
+/**
+ * Fills in and tokenises every prompt of a shell, or of the runs that have one of the doses, before anything is run. Throws InputError for
+ * the first that does not fit.
+ */
+export function makePlan(shell: Shell, model: Model, source: ShellText, doses?: readonly Dose[]): Plan {
   const { tokenizer, spec } = model;
   const notes = new Set<string>();
   const get = (parts: PromptParts, label: PreparedPrompt['label'], { values, vary }: VaryCombination, field: string): PreparedPrompt => {
@@ -42,7 +48,8 @@ export function makePlan(shell: Shell, model: Model, source: ShellText): Plan {
   const { answer, rivals } = shell;
   const controls: Plan['controls'] = [];
   const known = new Map<string, number>();
-  const runs = expandVary(shell).map((combination): PlannedRun => {
+  const part = doses ? partOf(shell, doses) : null;
+  const runs = (part?.combinations ?? expandVary(shell)).map((combination): PlannedRun => {
     const probe = get({ prompt: shell.prompt, answer, rivals }, 'probe', combination, 'prompt');
     let control: number | null = null;
     if (shell.control) {
@@ -68,7 +75,7 @@ export function makePlan(shell: Shell, model: Model, source: ShellText): Plan {
     return { combination, name: `probe${suffix}`, probe, control, paraphrases };
   });
   if (controls.length > 1) for (const control of controls) control.name = `control.${control.combination.label}`;
-  return { runs, controls, notes: [...notes] };
+  return { runs, controls, part, notes: [...notes] };
 }
 
 /** The shell's rivals, without the one that a paraphrase has for its own answer. */

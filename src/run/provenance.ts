@@ -28,6 +28,7 @@ export async function provenanceOf(
   probe: PreparedPrompt,
   seed: number,
   settings: Provenance['settings'],
+  doses: readonly string[],
   signal?: AbortSignal,
 ): Promise<Provenance> {
   const { loaded, spec } = model;
@@ -57,7 +58,7 @@ export async function provenanceOf(
     versions: { symbolicResidue: packageVersion(), format: 1 },
     seed,
     settings,
-    command: commandOf(probe, source, loaded.id, seed, settings),
+    command: commandOf(probe, source, loaded.id, seed, settings, doses),
   };
 }
 
@@ -67,9 +68,10 @@ function commandOf(
   model: string,
   seed: number,
   { verify, commands }: Provenance['settings'],
+  doses: readonly string[],
 ): string {
   const chosen = typeof commands === 'string' && commands !== '' ? ` --commands ${[...new Set(commands.split(', '))].join(',')}` : '';
-  const options = `--model ${word(model)} --seed ${seed}${chosen}`;
+  const options = `--model ${word(model)} --seed ${seed}${chosen}${doses.map((dose) => ` --vary ${word(dose)}`).join('')}`;
   const flag = verify === undefined ? '' : verify === false ? ' --no-verify' : verify === 'full' ? ' --verify=full' : ' --verify';
   if (source.file !== null) return `residue run ${word(basename(source.file))} ${options}${flag}`;
   const named = rivals.map((rival) => word(rival.text)).join(' ');

@@ -33,7 +33,7 @@ import { Workload } from './workload.js';
  */
 export const runShell: RunShell = async (model, shell, source, options = {}) => {
   throwIfAborted(options.signal);
-  const run = new ShellRun(model, shell, source, options, makePlan(shell, model, source));
+  const run = new ShellRun(model, shell, source, options, makePlan(shell, model, source, options.vary));
   await run.prepare();
   try {
     await run.measure();
@@ -99,6 +99,7 @@ class ShellRun {
       'generate.temperature': generation?.temperature ?? null,
       ...(this.options.verify === undefined ? {} : { verify: this.options.verify }),
       ...(this.options.commands ? { commands: calls.map(({ name }) => name).join(', ') } : {}),
+      ...(plan.part ? { vary: plan.part.doses.join(' or ') } : {}),
     };
     this.residue = {
       $schema: RESIDUE_SCHEMA_ID,
@@ -106,7 +107,7 @@ class ShellRun {
       status: 'running',
       created: new Date().toISOString(),
       shell: shellInfo(shell, this.source),
-      provenance: await provenanceOf(this.model, this.source, probe, this.seed, settings, this.options.signal),
+      provenance: await provenanceOf(this.model, this.source, probe, this.seed, settings, plan.part?.doses ?? [], this.options.signal),
       runs: plan.runs.map(({ name, probe, combination }) => emptyTrace(name, probe, combination.x)),
       primary: 0,
       control: plan.controls[0] ? emptyTrace(plan.controls[0].name, plan.controls[0].prompt, null) : null,
@@ -129,8 +130,9 @@ class ShellRun {
     await this.measureFurther();
     const { headline, control } = this;
     const { shell, source, residue } = this;
-    const note = conclude({ shell, source, residue, headline, control, layers: this.model.spec.nLayers });
-    if (note) this.notes.add(note);
+    const { part } = this.plan;
+    const notes = conclude({ shell, source, residue, headline, control, part, layers: this.model.spec.nLayers });
+    notes.forEach((note) => this.notes.add(note));
     residue.notes = [...this.notes];
     residue.status = 'complete';
     this.progress.finish();

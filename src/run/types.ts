@@ -1,6 +1,7 @@
 import type { Model, NdArray, RunResult } from '../engine/api.js';
 import type { EncodedToken } from '../model/types.js';
 import type { Residue, RunTrace } from '../residue/types.js';
+import type { Dose } from '../shell/chosen.js';
 import type { Shell } from '../shell/types.js';
 import type { GraphSettings } from './graph/section.js';
 
@@ -46,6 +47,8 @@ export interface RunShellOptions {
   sections?: readonly (keyof RunTrace)[];
   /** Run only these commands (indexes into shell.run); default all. */
   commands?: readonly number[];
+  /** Run only what has one of these doses of `vary`, each with its control; default all. What takes all doses is then not judged. */
+  vary?: readonly Dose[];
   /** Make the attribution graph of the headline's run; thresholds and caps where they are not the defaults. */
   graph?: Partial<GraphSettings>;
   /** Keep traced arrays and hand them over one run at a time (for `--npz`). `name` is `probe`, `control` or `probe.walk=40`. They are let go when the run ends: copy what is to be kept. */

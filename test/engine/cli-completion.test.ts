@@ -11,7 +11,11 @@ import { cli } from '../helpers/cli.js';
 import { powershellProblems } from '../helpers/powershell.js';
 import { temporaryFolder } from '../helpers/reference.js';
 
-const choices: Choices = { models: () => ['pocket', 'pocket-small', 'planted:conflict'], commands: () => ['ANCHOR', 'RECALL', 'INHIBIT'] };
+const choices: Choices = {
+  models: () => ['pocket', 'pocket-small', 'planted:conflict'],
+  commands: () => ['ANCHOR', 'RECALL', 'INHIBIT'],
+  doses: (files) => files.map((file) => `${file}=1`),
+};
 const at = (...typed: string[]) =>
   complete(
     program(() => undefined),
@@ -31,6 +35,8 @@ describe('what may stand at the cursor', () => {
     expect(values('run', '--model=pl')).toEqual(['--model=planted:conflict']);
     expect(values('run', '--models', 'pocket,po')).toEqual(['pocket,pocket-small']);
     expect(values('run', 'a.shell.yaml', '--commands', 'ANCHOR,')).toEqual(['ANCHOR,RECALL', 'ANCHOR,INHIBIT']);
+    expect(values('run', 'a', 'b', '--vary', '')).toEqual(['a=1', 'b=1']);
+    expect(values('run', 'a', '--vary', 'a=1', '--va')).toEqual(['--vary']);
     expect(values('models', 'ver')).toEqual(['verify']);
     expect(values('models', 'remove', 'pocket-')).toEqual(['pocket-small']);
     expect(values('completion', '')).toEqual(['bash', 'zsh', 'fish', 'powershell']);

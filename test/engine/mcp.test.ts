@@ -143,6 +143,8 @@ describe('residue mcp', () => {
       sections: { lens: residue.runs[1]!.lens },
       omitted: [{ section: 'nothing' }],
     });
+    const dose = answerOf(await server.client.callTool({ name: 'run_shell', arguments: { text: SHELL, commands: [], vary: ['walk=4'] } }));
+    expect(dose.summary.margins.map(({ run }) => run)).toEqual(['probe.walk=4']);
     const before = readFileSync(path, 'utf8');
     expect(errorOf(await server.client.callTool({ name: 'run_shell', arguments: arguments_ }))).toMatch(/already a file/);
     expect(readFileSync(path, 'utf8')).toBe(before);

@@ -40,7 +40,20 @@ const good: [string, unknown][] = [
   ['lens', { handle: 1, request: { layers: 'all', positions: [0], topK: 5, tokens: [1], full: true, norm: 'frozen' } }],
   ['unembed', { model: 'm', vectors: new Float32Array(4), n: 1 }],
   ['generate', { model: 'm', tokens: [1], options: { maxTokens: 4, temperature: 0.7, topP: 0.9, topK: 40, seed: 1, stopIds: [2] } }],
-  ['runShell', { text: 'format: 1', file: null, baseFolder: '.', model: 'm', defaultModel: 'n', seed: 0, commands: [0], npz: 'out' }],
+  [
+    'runShell',
+    {
+      text: 'format: 1',
+      file: null,
+      baseFolder: '.',
+      model: 'm',
+      defaultModel: 'n',
+      seed: 0,
+      commands: [0],
+      vary: [{ walk: '2' }],
+      npz: 'out',
+    },
+  ],
   ['probe', { text: 'Tom has', answer: ' red', rivals: [' blue'] }],
 ];
 
