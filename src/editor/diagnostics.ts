@@ -1,5 +1,5 @@
 import { Diagnostic, DiagnosticSeverity, languages, Range, workspace, type Disposable, type TextDocument, type Uri } from 'vscode';
-import type { Residue } from '../residue/types.js';
+import type { RunSummary } from './results/summary.js';
 import type { RunFailure, Runs } from './runs.js';
 
 const source = 'Symbolic Residue';
@@ -19,6 +19,8 @@ export function diagnostics(runs: Runs): Disposable {
     }),
     workspace.onDidCloseTextDocument(({ uri }) => ran.delete(uri)),
     runs.onDidChange((event) => {
+      // What a run of all values has found still holds beside one of some.
+      if (event.aside && event.type !== 'failed') return;
       if (event.type === 'started') ran.delete(event.uri);
       else if (event.type === 'failed') {
         // What the language server has marked already is not marked twice.
@@ -27,7 +29,7 @@ export function diagnostics(runs: Runs): Disposable {
           event.uri,
           failure(event.uri, event.failure).filter(({ message }) => !marked.has(message)),
         );
-      } else if (event.type === 'residue' || event.type === 'cached') ran.set(event.uri, unmet(event.uri, event.residue));
+      } else if (event.type === 'residue' || event.type === 'cached') ran.set(event.uri, unmet(event.uri, event.summary));
     }),
   ];
   return { dispose: () => [ran, ...listeners].forEach((d) => d.dispose()) };
@@ -49,17 +51,15 @@ function failure(uri: Uri, { message, place }: RunFailure): Diagnostic[] {
 }
 
 /** Expectations of the shell that did not hold, each at its line. */
-function unmet(uri: Uri, residue: Residue): Diagnostic[] {
+function unmet(uri: Uri, { expectations }: RunSummary): Diagnostic[] {
   const document = open(uri);
-  return residue.expectations
-    .filter(({ passed }) => !passed)
-    .map(({ line, message }) => {
-      const text = document && line >= 1 && line <= document.lineCount ? document.lineAt(line - 1) : undefined;
-      const range = text
-        ? new Range(text.lineNumber, text.firstNonWhitespaceCharacterIndex, text.lineNumber, text.text.trimEnd().length)
-        : new Range(Math.max(0, line - 1), 0, Math.max(0, line - 1), 0);
-      return diagnostic(range, message);
-    });
+  return expectations.failed.map(({ line, message }) => {
+    const text = document && line >= 1 && line <= document.lineCount ? document.lineAt(line - 1) : undefined;
+    const range = text
+      ? new Range(text.lineNumber, text.firstNonWhitespaceCharacterIndex, text.lineNumber, text.text.trimEnd().length)
+      : new Range(Math.max(0, line - 1), 0, Math.max(0, line - 1), 0);
+    return diagnostic(range, message);
+  });
 }
 
 function open(uri: Uri): TextDocument | undefined {

@@ -2,8 +2,8 @@ import { dirname } from 'node:path';
 import { workspace, type Disposable, type LogOutputChannel } from 'vscode';
 import type { EngineClient } from '../engine/client.js';
 import type { ComparedText } from '../engine/protocol.js';
-import type { Residue } from '../residue/types.js';
 import type { RunProgress } from '../run/types.js';
+import type { Dose } from '../shell/chosen.js';
 import { PatternReader } from './patterns.js';
 import type { Settings } from './settings.js';
 
@@ -14,6 +14,8 @@ const idle = 5 * 60_000;
 export interface RunAsk {
   /** Indexes into the shell's `run`; undefined: all. */
   commands?: readonly number[];
+  /** Only the runs that have one of these values of `vary`; undefined: all. */
+  vary?: readonly Dose[];
   /** Causes are tested whether or not the prompt failed; `full`: each position on its own. */
   verify?: true | 'full';
   /** Make the attribution graph of the headline's run. */
@@ -29,7 +31,7 @@ export interface ShellRequest extends RunAsk, Pick<Settings, 'model' | 'threads'
 export interface ShellListeners {
   signal: AbortSignal;
   onProgress: (progress: RunProgress) => void;
-  /** The residue so far, as JSON text, and in the end the whole of it. */
+  /** The residue so far, as JSON text. */
   onJson: (json: string) => void;
 }
 
@@ -41,14 +43,14 @@ export class Engine implements Disposable {
 
   constructor(private readonly log: LogOutputChannel) {}
 
-  /** Runs a shell. Rejects with InputError, CancelledError or EngineError, each one sentence. */
-  async run(request: ShellRequest, on: ShellListeners): Promise<Residue> {
-    const { text, file, model, threads, provider, memoryBudget, seed, commands, verify, graph } = request;
+  /** Runs a shell and gives the text of its residue. Rejects with InputError, CancelledError or EngineError, each one sentence. */
+  async run(request: ShellRequest, on: ShellListeners): Promise<string> {
+    const { text, file, model, threads, provider, memoryBudget, seed, commands, vary, verify, graph } = request;
     const client = await this.#get();
     const baseFolder = file ? dirname(file) : workspace.workspaceFolders?.[0]?.uri.fsPath;
     const settings = { provider, threads, memoryBudget };
-    return client.runShell(
-      { text, file, baseFolder, defaultModel: model, settings, seed, commands, verify, ...(graph ? { graph: {} } : {}) },
+    return client.runShellText(
+      { text, file, baseFolder, defaultModel: model, settings, seed, commands, vary, verify, ...(graph ? { graph: {} } : {}) },
       on,
     );
   }

@@ -56,11 +56,11 @@ export function runHistory(results: Results, panels: Panels): Disposable {
 }
 
 async function shellItem({ shell, entries }: Extract<HistoryItem, { entries: readonly RunEntry[] }>): Promise<TreeItem> {
-  const { marginText, outcomeText, sparkline } = await import('./results/words.js');
+  const { marginsOf, marginText, outcomeText, sparkline } = await import('./results/words.js');
   const name = shell.path.split('/').at(-1) ?? '';
   const item = new TreeItem(name, TreeItemCollapsibleState.Expanded);
   const last = entries.at(-1);
-  const trend = sparkline(entries.slice(-20).map(({ summary }) => summary.margin));
+  const trend = sparkline(marginsOf(entries).slice(-20));
   item.id = shell.toString();
   item.description = [trend, last && marginText(last.summary)].filter(Boolean).join(' ');
   item.tooltip = new MarkdownString(
@@ -149,10 +149,10 @@ export async function compareRun({ shell, entry }: HistoryRun, results: Results,
 export async function pickRun(shell: Uri, results: Results, panels: Panels): Promise<void> {
   const entries = [...(await results.store.history(shell.toString()))].reverse();
   if (entries.length === 0) return void window.showInformationMessage('This shell has no history yet: run it first.');
-  const { clock, duration, marginText, outcomeText, sparkline } = await import('./results/words.js');
+  const { clock, duration, marginsOf, marginText, outcomeText, sparkline } = await import('./results/words.js');
   const compare = { iconPath: new ThemeIcon('git-compare'), tooltip: 'Compare with the one shown' };
   const pick = window.createQuickPick<{ label: string; description: string; entry: RunEntry; buttons: (typeof compare)[] }>();
-  const trend = sparkline([...entries].reverse().map(({ summary }) => summary.margin));
+  const trend = sparkline(marginsOf([...entries].reverse()));
   pick.title = `Runs of ${shell.path.split('/').at(-1) ?? ''}${trend ? `   margin ${trend}` : ''}`;
   pick.placeholder = 'Enter opens the residue of a run; the button beside it compares it with the one shown';
   pick.matchOnDescription = true;

@@ -75,6 +75,8 @@ class Panel {
 
   /** Passes on what happens to the shell's run. */
   follow(event: RunEvent): void {
+    // Of a run aside what is shown stays; how far it is, and why it failed, is told.
+    if (event.aside && ['partial', 'residue', 'cached'].includes(event.type)) return;
     switch (event.type) {
       case 'started':
         this.#failure = undefined;
@@ -120,7 +122,7 @@ class Panel {
     const json = await this.parts.results.store.text(shown.entry.key);
     if (json !== undefined && json !== this.#sent) this.#sendResidue(json);
     const runs = await this.parts.results.store.history(this.shell.toString());
-    const trend = runs.slice(-20).map(({ summary }) => summary.margin);
+    const trend = (await import('./results/words.js')).marginsOf(runs).slice(-20);
     this.#send({ type: 'standing', standing: { at, cached, stale: changes.length > 0 ? changeWords(changes) : null, trend } });
   }
 

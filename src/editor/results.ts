@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { EventEmitter, workspace, type Disposable, type LogOutputChannel, type Uri } from 'vscode';
-import type { Residue } from '../residue/types.js';
 import type { RunAsk } from './engine.js';
 import { namedModel } from './named-model.js';
+import type { RunFacts } from './residues/protocol.js';
 import { residues } from './residues/thread.js';
 import type { Change, Fingerprint } from './results/fingerprint.js';
 import { ResultStore, type RunEntry } from './results/store.js';
@@ -13,11 +13,9 @@ import { section, settings } from './settings.js';
 import { ModelWatch } from './results/model-watch.js';
 
 /** A run that left something, as `Runs` tells it. */
-export interface Finished {
+export interface Finished extends RunFacts {
   uri: Uri;
-  residue: Residue;
   json: string;
-  ask: RunAsk;
   seconds: number;
   /** What it was made from; undefined where that could not be told. */
   print: Fingerprint | undefined;
@@ -96,6 +94,14 @@ export class Results implements Disposable {
     }
   }
 
+  /** Whether the residue of the whole shell with this text is kept, as a run that asks for nothing else would leave it. */
+  async keeps(uri: Uri, text: string): Promise<boolean> {
+    const { keyOf } = await import('./results/fingerprint.js');
+    const print = await this.fingerprint(uri, text);
+    const key = print ? keyOf(print) : null;
+    return key !== null && room() > 0 && (await this.store.has(key));
+  }
+
   /** The kept residue that a run with this fingerprint would leave again; the shell's history then has it. */
   async cached(uri: Uri, print: Fingerprint): Promise<{ json: string; entry: RunEntry } | undefined> {
     const { keyOf } = await import('./results/fingerprint.js');
@@ -112,24 +118,19 @@ export class Results implements Disposable {
   }
 
   /** Keeps what a run has left. */
-  async record({ uri, residue, json, ask, seconds, print }: Finished): Promise<void> {
-    const [{ contentOf, keyOf, sha256 }, { summarise }] = await Promise.all([
-      import('./results/fingerprint.js'),
-      import('./results/summary.js'),
-    ]);
+  async record({ uri, json, at, summary, content, seconds, print }: Finished): Promise<void> {
+    const { keyOf, sha256 } = await import('./results/fingerprint.js');
     this.#errors.delete(uri.toString());
     if (!print) return this.log.warn(`${basename(uri.path)}: its result is not kept, because what it was made from could not be told.`);
-    const { model } = residue.provenance;
-    let content: string | null = null;
+    let known: string | null = null;
     // Files that were written during the run, or a model that is named in a way that only the engine understands, tell nothing.
-    if (residue.status === 'complete' && model.id === print.model.id && (await this.#unchanged(uri, print))) {
-      content = contentOf(model.files);
+    if (summary.status === 'complete' && summary.model === print.model.id && (await this.#unchanged(uri, print))) {
+      known = content;
       await this.store.learn(print.model.path, print.model.stamp, content);
     }
-    const known: Fingerprint = { ...print, model: { ...print.model, content } };
-    const key = keyOf(known) ?? `part-${sha256(json).slice(0, 32)}`;
-    const entry: RunEntry = { at: residue.created, seconds, key, print: known, summary: summarise(residue, ask.commands) };
-    this.#computed.add(name(uri, entry.at));
+    const of: Fingerprint = { ...print, model: { ...print.model, content: known } };
+    const entry: RunEntry = { at, seconds, key: keyOf(of) ?? `part-${sha256(json).slice(0, 32)}`, print: of, summary };
+    this.#computed.add(name(uri, at));
     const written = this.store.record(uri.toString(), entry, json);
     this.#changes.fire(uri);
     await written;
@@ -148,19 +149,25 @@ export class Results implements Disposable {
   }
 
   /**
-   * What is shown of a shell: the latest run that still holds, else the latest. Of a shell that is not open the file's text is
-   * taken; undefined where the shell was never run.
+   * What is shown of a shell: the latest run that still holds, else the latest; one of all values of `vary` before one of some. Of a
+   * shell that is not open the file's text is taken; undefined where the shell was never run.
    */
   async shown(uri: Uri, text?: string): Promise<Shown | undefined> {
     const entries = await this.store.history(uri.toString());
-    const last = entries.at(-1);
+    const last = latest(entries);
     if (!last) return undefined;
     const now = await this.#now(uri, text);
     if (!now) return { entry: last, standing: this.#standing(uri, last, []) };
     const { changesSince } = await import('./results/fingerprint.js');
-    const current = entries.findLast((entry) => changesSince(entry.print, now).length === 0);
+    const current = latest(entries.filter((entry) => changesSince(entry.print, now).length === 0));
     const entry = current ?? last;
     return { entry, standing: this.#standing(uri, entry, current ? [] : changesSince(last.print, now)) };
+  }
+
+  /** Whether a run of all values of `vary` holds for the shell with this text. */
+  async holdsWhole(uri: Uri, text: string): Promise<boolean> {
+    const shown = await this.shown(uri, text);
+    return shown !== undefined && shown.entry.summary.doses === undefined && shown.standing.changes.length === 0;
   }
 
   /** Whether the run of a time no longer holds for the shell as it stands. One that is not known has nothing to be said about. */
@@ -185,8 +192,8 @@ export class Results implements Disposable {
     for (const [index, command] of names.entries()) {
       const has = (entry: RunEntry): boolean => entry.summary.commands.some((one) => one.index === index && one.name === command);
       const all = entries.filter(has);
-      const current = now && all.findLast((entry) => changesSince(entry.print, now).length === 0);
-      const entry = current ?? all.at(-1);
+      const current = now && latest(all.filter((entry) => changesSince(entry.print, now).length === 0));
+      const entry = current ?? latest(all);
       if (entry) found.set(index, { entry, changes: current || !now ? [] : changesSince(entry.print, now) });
     }
     return found;
@@ -217,7 +224,8 @@ export class Results implements Disposable {
   /** A result that is kept from another shell with the same text and name. */
   async #adopt(uri: Uri, key: string, json: string, print: Fingerprint): Promise<RunEntry> {
     const { commands } = JSON.parse(print.ask) as { commands: number[] | null };
-    const entry: RunEntry = { seconds: null, key, print, ...(await residues.ask('summary', { json, commands })) };
+    const { at, summary } = await residues.ask('summary', { json, commands });
+    const entry: RunEntry = { at, seconds: null, key, print, summary };
     await this.store.record(uri.toString(), entry);
     return entry;
   }
@@ -270,6 +278,10 @@ export class Results implements Disposable {
     );
   }
 }
+
+/** The latest run of all values of `vary`, else the latest. */
+const latest = (entries: readonly RunEntry[]): RunEntry | undefined =>
+  entries.findLast(({ summary }) => summary.doses === undefined) ?? entries.at(-1);
 
 const name = (uri: Uri, at: string): string => `${uri.toString()}|${at}`;
 

@@ -11,12 +11,13 @@ import {
   type Uri,
 } from 'vscode';
 import { CancelledError, InputError, type Place } from '../errors.js';
-import type { Residue } from '../residue/types.js';
 import type { RunProgress } from '../run/types.js';
 import type { Engine, RunAsk, ShellRequest } from './engine.js';
 import { revealInShell } from './navigate.js';
+import { residues } from './residues/thread.js';
 import type { Results } from './results.js';
 import type { RunEntry } from './results/store.js';
+import type { RunSummary } from './results/summary.js';
 import { settings } from './settings.js';
 import { mayRun } from './trust.js';
 
@@ -27,14 +28,25 @@ export interface RunFailure {
   place: Place | null;
 }
 
-/** What happens to the run of a shell. `json` is what has arrived so far; it is made objects of only once, at the end. */
-export type RunEvent = { uri: Uri } & (
+/** What a run has left: the residue as text, which the host makes no objects of, and what is to be told of it. */
+export interface RunLeft {
+  json: string;
+  /** When it was made, ISO 8601. */
+  at: string;
+  summary: RunSummary;
+}
+
+/**
+ * What happens to the run of a shell. `json` is what has arrived so far. A run is `aside` where it is of some values of `vary` alone, and
+ * a run of all of them still holds: that one goes on being shown.
+ */
+export type RunEvent = { uri: Uri; aside: boolean } & (
   | { type: 'started' }
   | { type: 'progress'; progress: RunProgress }
   | { type: 'partial'; json: string }
-  | { type: 'residue'; residue: Residue; json: string; seconds: number }
+  | ({ type: 'residue'; seconds: number } & RunLeft)
   /** Nothing was computed: this is what an earlier run left. */
-  | { type: 'cached'; residue: Residue; json: string; at: string }
+  | ({ type: 'cached' } & RunLeft)
   | { type: 'failed'; failure: RunFailure }
   | { type: 'ended' }
 );
@@ -51,7 +63,8 @@ export interface RunWay {
 
 interface Running {
   controller: AbortController;
-  done: Promise<Residue | undefined>;
+  done: Promise<RunLeft | undefined>;
+  aside: boolean;
   progress?: RunProgress;
   /** What has arrived so far, as JSON text. */
   json?: string;
@@ -79,17 +92,18 @@ export class Runs implements Disposable {
     return running && (running.progress ?? { stage: 'Starting', done: 0, total: 0 });
   }
 
-  /** What has arrived of the run under way. */
+  /** What has arrived of the run under way, and is shown. */
   latest(uri: Uri): string | undefined {
-    return this.#running.get(uri.toString())?.json;
+    const running = this.#running.get(uri.toString());
+    return running?.aside ? undefined : running?.json;
   }
 
   /**
    * Runs a shell as it stands in its editor, saved or not. A run of the same shell that is under way is cancelled first. Where
    * nothing has changed since an earlier run, that one's residue is opened in its place, unless a `fresh` one is asked for.
-   * Resolves with the residue, also of a cancelled run when there is one; undefined when it failed (shown and told to listeners).
+   * Resolves with what it left, also a cancelled run when there is something; undefined when it failed (shown and told to listeners).
    */
-  async run(document: TextDocument, ask: RunAsk = {}, way: RunWay = {}): Promise<Residue | undefined> {
+  async run(document: TextDocument, ask: RunAsk = {}, way: RunWay = {}): Promise<RunLeft | undefined> {
     if (!mayRun()) return undefined;
     const key = document.uri.toString();
     const former = this.#running.get(key);
@@ -101,12 +115,12 @@ export class Runs implements Disposable {
     const controller = new AbortController();
     if (way.signal?.aborted) return undefined;
     way.signal?.addEventListener('abort', () => controller.abort(), { once: true });
-    const running: Running = { controller, done: Promise.resolve(undefined) };
+    const running: Running = { controller, aside: false, done: Promise.resolve(undefined) };
     this.#running.set(key, running);
     running.done = this.#run(document, ask, way, running).finally(() => {
       this.#running.delete(key);
       this.#tell();
-      this.#changes.fire({ uri: document.uri, type: 'ended' });
+      this.#changes.fire({ uri: document.uri, aside: running.aside, type: 'ended' });
     });
     this.#tell();
     return running.done;
@@ -129,52 +143,52 @@ export class Runs implements Disposable {
     void commands.executeCommand('setContext', 'symbolicResidue.running', this.#running.size > 0);
   }
 
-  async #run(document: TextDocument, ask: RunAsk, way: RunWay, running: Running): Promise<Residue | undefined> {
+  async #run(document: TextDocument, ask: RunAsk, way: RunWay, running: Running): Promise<RunLeft | undefined> {
     const { controller } = running;
     const { uri } = document;
     const text = document.getText();
     const chosen = settings(uri);
     const print = await this.results.fingerprint(uri, text, ask);
+    running.aside = ask.vary !== undefined && (await this.results.holdsWhole(uri, text));
+    const { aside } = running;
     if (!way.fresh && print) {
       const kept = await this.results.cached(uri, print);
-      if (kept) return this.#open(uri, kept, way);
+      if (kept) return this.#open(uri, kept, way, aside);
     }
-    this.#changes.fire({ uri, type: 'started' });
+    this.#changes.fire({ uri, aside, type: 'started' });
     const began = performance.now();
-    const finish = async (residue: Residue, json: string): Promise<Residue> => {
+    const finish = async (json: string): Promise<RunLeft> => {
       const seconds = (performance.now() - began) / 1000;
+      const { content, ...facts } = await residues.ask('summary', { json, commands: ask.commands ?? null });
+      const { status, sentence } = facts.summary;
+      this.log.info(`${basename(uri.path)}: ${status}${sentence === null ? '' : `, ${sentence}`}`);
       // Kept in memory before listeners hear of it; on the disk a little later.
-      const kept = this.results.record({ uri, residue, json, ask, seconds, print });
+      const kept = this.results.record({ uri, json, ...facts, content, seconds, print });
       // A turn of the event loop between what is large lets other extensions in.
       await nextTurn();
-      this.#changes.fire({ uri, type: 'residue', residue, json, seconds });
+      this.#changes.fire({ uri, aside, type: 'residue', json, seconds, ...facts });
       await kept;
-      return residue;
+      return { json, ...facts };
     };
     try {
       const request = { text, file: uri.scheme === 'file' ? uri.fsPath : null, ...chosen, ...ask };
-      const residue = await this.#compute(uri, request, way, running);
-      await nextTurn();
-      this.log.info(`${basename(uri.path)}: ${residue.status}${residue.verdict ? `, ${residue.verdict.sentence}` : ''}`);
-      return await finish(residue, running.json ?? JSON.stringify(residue));
+      return await finish(await this.#compute(uri, request, way, running));
     } catch (error) {
       // Whatever ends a run that the user has stopped (its engine being closed, say), it was stopped.
       if (error instanceof CancelledError || controller.signal.aborted) {
         this.log.info(`${basename(uri.path)}: cancelled.`);
         if (!running.json) return undefined;
         // The engine was too busy to end its residue: what had arrived is kept and says where it stopped.
-        const arrived = JSON.parse(running.json) as Residue;
-        const residue: Residue = { ...arrived, status: 'cancelled', cancelledAt: running.progress?.stage ?? 'the start' };
-        return finish(residue, JSON.stringify(residue));
+        return finish(await residues.ask('stopped', { json: running.json, at: running.progress?.stage ?? 'the start' }));
       }
-      this.#fail(document, text, ask, way, error);
+      this.#fail(document, text, ask, way, running, error);
       return undefined;
     }
   }
 
   /** Shows how far the run is, in a notification (in the status bar for a quiet one) that can cancel it. */
-  #compute(uri: Uri, request: ShellRequest, { quiet }: RunWay, running: Running): Thenable<Residue> {
-    const { controller } = running;
+  #compute(uri: Uri, request: ShellRequest, { quiet }: RunWay, running: Running): Thenable<string> {
+    const { controller, aside } = running;
     const location = quiet ? ProgressLocation.Window : ProgressLocation.Notification;
     const options = { location, title: `Running ${basename(uri.path)}`, cancellable: true };
     return window.withProgress(options, async (notification, token) => {
@@ -188,11 +202,11 @@ export class Runs implements Disposable {
             notification.report({ message: progress.stage, increment: Math.max(0, share - shown) });
             shown = Math.max(shown, share);
             running.progress = progress;
-            this.#changes.fire({ uri, type: 'progress', progress });
+            this.#changes.fire({ uri, aside, type: 'progress', progress });
           },
           onJson: (json) => {
             running.json = json;
-            this.#changes.fire({ uri, type: 'partial', json });
+            this.#changes.fire({ uri, aside, type: 'partial', json });
           },
         });
       } finally {
@@ -201,20 +215,20 @@ export class Runs implements Disposable {
     });
   }
 
-  #open(uri: Uri, { json, entry }: { json: string; entry: RunEntry }, { quiet }: RunWay): Residue {
-    const residue = JSON.parse(json) as Residue;
-    this.log.info(`${basename(uri.path)}: nothing has changed since the run of ${entry.at}, which is shown.`);
-    this.#changes.fire({ uri, type: 'cached', residue, json, at: entry.at });
+  #open(uri: Uri, { json, entry }: { json: string; entry: RunEntry }, { quiet }: RunWay, aside: boolean): RunLeft {
+    const { at, summary } = entry;
+    this.log.info(`${basename(uri.path)}: nothing has changed since the run of ${at}, which is shown.`);
+    this.#changes.fire({ uri, aside, type: 'cached', json, at, summary });
     if (!quiet) void window.setStatusBarMessage(`$(history) ${basename(uri.path)}: cached, nothing has changed since its run.`, 5000);
-    return residue;
+    return { json, at, summary };
   }
 
-  #fail(document: TextDocument, text: string, ask: RunAsk, way: RunWay, error: unknown): void {
+  #fail(document: TextDocument, text: string, ask: RunAsk, way: RunWay, { aside }: Running, error: unknown): void {
     const input = error instanceof InputError;
     const message = error instanceof Error ? error.message : String(error);
     this.log.error(error instanceof Error && !input ? error : message);
     this.results.failed(document.uri, message, text);
-    this.#changes.fire({ uri: document.uri, type: 'failed', failure: { message, place: input ? error.place : null } });
+    this.#changes.fire({ uri: document.uri, aside, type: 'failed', failure: { message, place: input ? error.place : null } });
     if (way.quiet) return;
     const again = 'Run Again';
     const log = 'Show Log';

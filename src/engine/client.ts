@@ -111,6 +111,11 @@ export class EngineClient {
     return this.residue('runShell', params, options);
   }
 
+  /** The same, and the residue as JSON text: for whoever hands it on and makes no objects of it. `onJson` hears of what comes before. */
+  runShellText(params: RunShellParams, options: ShellCallOptions = {}): Promise<string> {
+    return this.residueText('runShell', params, options);
+  }
+
   /** An overview of any text: the shell it makes of it is in the residue. */
   probe(params: ProbeParams, options: ShellCallOptions = {}): Promise<Residue> {
     return this.residue('probe', params, options);
@@ -126,12 +131,20 @@ export class EngineClient {
     params: Methods[M]['params'],
     options: ShellCallOptions,
   ): Promise<Residue> {
-    const partials = options.onPartial !== undefined || options.onJson !== undefined;
-    const { json } = await this.call(method, { ...params, partials }, { ...withProgress(options), onAbort: 'finish' });
+    const json = await this.residueText(method, params, options);
     options.onJson?.(json);
     // Each takes time in proportion to the residue: others get their turn in between.
     await nextTurn();
     return JSON.parse(json) as Residue;
+  }
+
+  private async residueText<M extends 'runShell' | 'probe'>(
+    method: M,
+    params: Methods[M]['params'],
+    options: ShellCallOptions,
+  ): Promise<string> {
+    const partials = options.onPartial !== undefined || options.onJson !== undefined;
+    return (await this.call(method, { ...params, partials }, { ...withProgress(options), onAbort: 'finish' })).json;
   }
 
   /** Ends the process; requests under way are rejected. The client cannot be used afterwards. */

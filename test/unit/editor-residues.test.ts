@@ -3,6 +3,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { answer } from '../../src/editor/residues/answer.js';
 import type { Ask, AskParams, AskResult } from '../../src/editor/residues/protocol.js';
 import { ResidueThread } from '../../src/editor/residues/thread.js';
+import { contentOf } from '../../src/editor/results/fingerprint.js';
 import { summarise } from '../../src/editor/results/summary.js';
 import { parseResidue } from '../../src/residue/read.js';
 import { serializeResidue } from '../../src/residue/write.js';
@@ -36,9 +37,29 @@ describe('what the extension asks about the text of a residue', () => {
     expect(answer('markdown', { json })).toContain(`## ${residue.shell.id}`);
     expect(answer('file', { json: JSON.stringify(residue) })).toBe(json);
     const kept = parseResidue(json);
-    expect(answer('summary', { json, commands: null })).toEqual({ at: residue.created, summary: summarise(kept) });
+    const content = contentOf(residue.provenance.model.files);
+    expect(answer('summary', { json, commands: null })).toEqual({ at: residue.created, summary: summarise(kept), content });
     expect(answer('tests', { text: 'format: 1\n' }).error).toMatch(/^\d+:\d+: /);
     expect(answer('summary', { json, commands: [0] }).summary.commands.length).toBeLessThanOrEqual(1);
+  });
+
+  it('is what has arrived of it where its run was stopped, and what tests came to', () => {
+    const stopped = JSON.parse(answer('stopped', { json, at: 'probe: forward' })) as unknown;
+    expect(stopped).toEqual({ ...parseResidue(json), status: 'cancelled', cancelledAt: 'probe: forward' });
+    const copy = { ...residue, expectations: [{ path: 'drop', want: '1', got: 2, passed: false, message: 'drop is 2', line: 1 }] };
+    const node = {
+      id: 'x',
+      label: 'drop: 1',
+      spot: null,
+      kind: 'expectation' as const,
+      vary: null,
+      command: null,
+      expectation: 0,
+      children: [],
+    };
+    const told = (nodes: (typeof node)[]) => answer('outcomes', { json: JSON.stringify(copy), nodes });
+    expect(told([node])).toMatchObject({ nodes: [{ state: 'failed' }], shell: { state: 'passed' } });
+    expect(told([])).toMatchObject({ nodes: [], shell: { state: 'failed' } });
   });
 });
 

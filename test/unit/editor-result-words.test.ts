@@ -6,6 +6,7 @@ import {
   commandLens,
   duration,
   expectationsLens,
+  marginsOf,
   outcomeText,
   shellLens,
   sparkline,
@@ -27,6 +28,13 @@ const summary: RunSummary = {
 };
 const with_ = (change: Partial<RunSummary>): RunSummary => ({ ...summary, ...change });
 
+it('the trend has the runs of all values of vary alone', () => {
+  expect(marginsOf([{ summary }, { summary: with_({ doses: 'walk=30', margin: 5 }) }, { summary: with_({ margin: null }) }])).toEqual([
+    -1,
+    null,
+  ]);
+});
+
 describe('the lens of a result', () => {
   it('says what became of the prompt, and how long that took', () => {
     expect(shellLens(summary, standing)).toBe('✗ lost at layer 4 · 2.1 s');
@@ -35,6 +43,8 @@ describe('the lens of a result', () => {
       'cancelled at probe: forward · 2.1 s',
     );
     expect(shellLens(summary, { ...standing, seconds: null })).toBe('✗ lost at layer 4');
+    expect(shellLens(with_({ doses: 'walk=30' }), standing)).toBe('walk=30: ✗ lost at layer 4 · 2.1 s');
+    expect(outcomeText(with_({ doses: 'walk=30 or '.repeat(20) })).length).toBeLessThan(70);
   });
 
   it('says that it is cached, or stale and why, never both', () => {

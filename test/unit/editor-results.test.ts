@@ -36,6 +36,7 @@ describe('the key of a result', () => {
     'memory budget': { ...print, settings: { ...print.settings, memoryBudget: 1 } },
     seed: { ...print, settings: { ...print.settings, seed: 1 } },
     commands: { ...print, ask: askKey({ commands: [0] }) },
+    doses: { ...print, ask: askKey({ vary: [{ walk: '2' }] }) },
     verification: { ...print, ask: askKey({ verify: 'full' }) },
     graph: { ...print, ask: askKey({ graph: true }) },
     program: { ...print, program: '0.1.1' },
@@ -60,6 +61,9 @@ describe('the key of a result', () => {
       }),
     );
     expect(askKey({ commands: [] })).not.toBe(askKey({}));
+    const [a, b] = [{ walk: '1', colour: 'red' }, { walk: '2' }];
+    expect(askKey({ vary: [b, { colour: 'red', walk: '1' }] })).toBe(askKey({ vary: [a, b, b] }));
+    expect(askKey({ vary: [a] })).not.toBe(askKey({ vary: [b] }));
   });
 
   it('takes the content of a model from every file, in any order', () => {

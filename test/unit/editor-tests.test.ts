@@ -90,6 +90,16 @@ describe('the outcome of a test', () => {
     expect(outcomeOf(node({ kind: 'vary', vary: { nowhere: '1' } }), failed).state).toBe('skipped');
   });
 
+  it('of an expectation that a run of some values cannot judge is none, and says so', () => {
+    const copy = structuredClone(residue);
+    copy.provenance.settings['vary'] = 'walk=30';
+    copy.expectations = [];
+    const expectation = node({ kind: 'expectation', label: 'margin: below 0', vary: copy.runs[copy.primary]!.vary });
+    expect(outcomeOf(expectation, copy)).toEqual({ state: 'skipped', text: [expect.stringMatching(/^Not judged: only walk=30 was run/)] });
+    copy.expectations = [{ path: 'margin', want: 'below 0', got: -1, passed: true, message: 'as expected', line: 9 }];
+    expect(outcomeOf(expectation, copy).state).toBe('passed');
+  });
+
   it('of an expectation is that of the headline’s run alone', () => {
     const other = { ...residue.runs[0]!, vary: { other: '1' } };
     const copy = { ...residue, runs: [residue.runs[residue.primary]!, other], primary: 0 };

@@ -6,7 +6,9 @@ import { checkResidue, inconsistency } from '../../residue/read.js';
 import { reportAssets } from '../../residue/report-assets.js';
 import type { Residue } from '../../residue/types.js';
 import { serializeResidue } from '../../residue/write.js';
+import { contentOf } from '../results/fingerprint.js';
 import { summarise } from '../results/summary.js';
+import { outcomeOf, shellOutcome } from '../testing/outcomes.js';
 import { shellTests } from '../testing/tree.js';
 import type { Ask, AskParams, AskResult } from './protocol.js';
 
@@ -21,7 +23,14 @@ const answers: { [A in Ask]: (params: AskParams<A>) => AskResult<A> } = {
   tests: ({ text }) => shellTests(text),
   summary: ({ json, commands }) => {
     const residue = read({ json });
-    return { at: residue.created, summary: summarise(residue, commands ?? undefined) };
+    const { created: at, provenance } = residue;
+    return { at, summary: summarise(residue, commands ?? undefined), content: contentOf(provenance.model.files) };
+  },
+  stopped: ({ json, at }) => JSON.stringify({ ...read({ json }), status: 'cancelled', cancelledAt: at } satisfies Residue),
+  outcomes: ({ json, nodes }) => {
+    const residue = read({ json });
+    const found = nodes.map((node) => outcomeOf(node, residue));
+    return { nodes: found, shell: shellOutcome(residue, found.filter(({ state }) => state === 'failed').length) };
   },
 };
 

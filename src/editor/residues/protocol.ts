@@ -1,5 +1,6 @@
 import type { RunSummary } from '../results/summary.js';
-import type { ShellTests } from '../testing/tree.js';
+import type { Outcome } from '../testing/outcomes.js';
+import type { ShellTests, TestNode } from '../testing/tree.js';
 
 /**
  * What the extension asks of its thread (dist/residues.cjs). A residue has megabytes, and making objects of it takes the time of several
@@ -16,8 +17,21 @@ export interface Asks {
   file: { params: { json: string }; result: string };
   /** What the Test Explorer shows of a shell, whatever its text is. */
   tests: { params: { text: string }; result: ShellTests };
-  /** What the history keeps of a run, and when that was. `commands`: those that were run; null: all. */
-  summary: { params: { json: string; commands: readonly number[] | null }; result: { at: string; summary: RunSummary } };
+  /** What the host needs to know of a run that has ended. `commands`: those that were run; null: all. */
+  summary: { params: { json: string; commands: readonly number[] | null }; result: RunFacts };
+  /** What has arrived of a run that was stopped without an end of its own, with the place at which it was. */
+  stopped: { params: { json: string; at: string }; result: string };
+  /** What tests came to, each in its place; `shell`, where it is asked for, has told what they have not. */
+  outcomes: { params: { json: string; nodes: readonly TestNode[] }; result: { nodes: Outcome[]; shell: Outcome } };
+}
+
+/** What the history, the lenses and the diagnostics are made of. */
+export interface RunFacts {
+  /** When the residue was made, ISO 8601. */
+  at: string;
+  summary: RunSummary;
+  /** Hash over the files of the model that it was run on. */
+  content: string;
 }
 
 export type Ask = keyof Asks;

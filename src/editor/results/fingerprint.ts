@@ -40,10 +40,20 @@ export function contentOf(files: readonly { role: string; name: string; sha256: 
   );
 }
 
-/** What a run asks, in one spelling: the same for every order of the commands. */
-export function askKey({ commands, verify, graph }: { commands?: readonly number[]; verify?: true | 'full'; graph?: true }): string {
+/** What a run asks beyond what the shell says. */
+interface Asked {
+  commands?: readonly number[];
+  vary?: readonly Readonly<Record<string, string>>[];
+  verify?: true | 'full';
+  graph?: true;
+}
+
+/** What a run asks, in one spelling: the same for every order of the commands and of the values of `vary`. */
+export function askKey({ commands, vary, verify, graph }: Asked): string {
+  const dose = (one: Readonly<Record<string, string>>): string => JSON.stringify(Object.entries(one).sort(([a], [b]) => (a < b ? -1 : 1)));
   return JSON.stringify({
     commands: commands ? [...new Set(commands)].sort((a, b) => a - b) : null,
+    vary: vary ? [...new Set(vary.map(dose))].sort() : null,
     verify: verify ?? null,
     graph: graph ?? false,
   });

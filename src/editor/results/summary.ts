@@ -18,6 +18,8 @@ export interface RunSummary {
   status: 'complete' | 'cancelled';
   cancelledAt: string | null;
   model: string;
+  /** Which values of `vary` were run, `walk=30`; absent: all. */
+  doses?: string;
   /** Null where the run did not come to a verdict. */
   failed: boolean | null;
   /** `lost at layer 4`, `never formed`, `did not fail`, `cancelled at …`. */
@@ -36,10 +38,12 @@ export function summarise(residue: Residue, commands?: readonly number[]): RunSu
   const run = residue.runs[residue.primary];
   const failed = verdict?.failed ?? null;
   const whole = status === 'complete';
+  const doses = residue.provenance.settings['vary'];
   return {
     status: whole ? 'complete' : 'cancelled',
     cancelledAt: residue.cancelledAt ?? null,
     model: residue.provenance.model.id,
+    ...(typeof doses === 'string' ? { doses } : {}),
     failed,
     outcome: whole ? outcomeOf(residue) : `cancelled${residue.cancelledAt ? ` at ${residue.cancelledAt}` : ''}`,
     sentence: verdict?.sentence ?? null,

@@ -32,10 +32,11 @@ export function clock(iso: string, now = new Date()): string {
   return `${at.getDate()} ${month}${year} ${time}`;
 }
 
-/** Of the prompt itself: `✗ lost at layer 4`, `✓ did not fail`, `cancelled at probe: forward`. */
-export function outcomeText({ status, failed, outcome }: RunSummary): string {
-  if (status === 'cancelled' || failed === null) return outcome;
-  return `${glyphs[failed ? 'lost' : 'holds']}${outcome}`;
+/** Of the prompt itself: `✗ lost at layer 4`, `✓ did not fail`, `cancelled at probe: forward`; of a run of some values `walk=30: ✓ …`. */
+export function outcomeText({ status, failed, outcome, doses }: RunSummary): string {
+  const about = doses === undefined ? '' : `${doses.length > 40 ? `${doses.slice(0, 39)}…` : doses}: `;
+  if (status === 'cancelled' || failed === null) return about + outcome;
+  return `${about}${glyphs[failed ? 'lost' : 'holds']}${outcome}`;
 }
 
 /** Text of the lens over a shell: `✗ lost at layer 4 · 2.1 s`, with what is stale or cached. */
@@ -65,6 +66,10 @@ export function commandLens({ mark, text }: CommandSummary, changes: readonly Ch
 export function marginText({ margin }: RunSummary): string {
   return margin === null ? '' : `margin ${number(margin)} nats`;
 }
+
+/** Margins for a trend: those of the runs of all values of `vary`, for others have another headline. */
+export const marginsOf = (entries: readonly { summary: RunSummary }[]): (number | null)[] =>
+  entries.flatMap(({ summary }) => (summary.doses === undefined ? [summary.margin] : []));
 
 const blocks = '▁▂▃▄▅▆▇█';
 

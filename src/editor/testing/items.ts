@@ -139,8 +139,6 @@ export class ShellItems {
         const known = into.get(id);
         const item = known ?? this.controller.createTestItem(id, node.label, shell);
         item.label = node.label;
-        // A dose is measured beside the others, whose headline and density it is part of.
-        item.description = node.kind === 'vary' ? 'runs with all values of its shell' : undefined;
         item.range = rangeOf(node.spot);
         item.sortText = String(i).padStart(5, '0');
         this.#meanings.set(item, { shell, node });

@@ -60,6 +60,12 @@ function commandOutcome({ label, command }: TestNode, run: RunTrace, { shell }: 
 
 function expectationOutcome(node: TestNode, residue: Residue, run: RunTrace): Outcome {
   const headline = residue.runs[residue.primary];
+  const { vary } = residue.provenance.settings;
+  if (vary !== undefined && !resultOf(node, residue))
+    return {
+      state: 'skipped',
+      text: [`Not judged: only ${vary} was run, and what the shell expects is about its headline over all values.`],
+    };
   if (node.vary && run !== headline)
     return { state: 'skipped', text: [`What the shell expects is about the run of its headline (${headline?.name ?? 'none'}).`] };
   const result = resultOf(node, residue);

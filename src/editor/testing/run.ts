@@ -12,16 +12,19 @@ import {
 } from 'vscode';
 import type { RunAsk } from '../engine.js';
 import { openShell } from '../navigate.js';
+import { residues } from '../residues/thread.js';
 import type { RunFailure } from '../runs.js';
 import type { Explorer } from '../tests.js';
 import { mayRun, restrictedMessage } from '../trust.js';
 import type { ShellItems } from './items.js';
-import { outcomeOf, shellOutcome, type Outcome } from './outcomes.js';
+import type { Outcome } from './outcomes.js';
 
 /** The items of one shell that a request is about. */
 interface Batch {
   shell: Uri;
   items: TestItem[];
+  /** What a shell expects was asked for by itself: it is about the headline over all values of `vary`. */
+  whole: boolean;
 }
 
 /** Runs what a request names, one shell after the other; a continuous one again whenever one of its shells is saved. */
@@ -72,17 +75,18 @@ async function runOnce(
 /** What is asked for, by shell: everything at or below what is included, without what is excluded. */
 async function batchesOf({ controller }: Explorer, all: ShellItems, { include, exclude }: TestRunRequest, only?: Uri): Promise<Batch[]> {
   const batches = new Map<string, Batch>();
-  const take = async (item: TestItem): Promise<void> => {
+  const take = async (item: TestItem, asked: boolean): Promise<void> => {
     const meaning = all.meaning(item);
     if (!meaning || exclude?.includes(item) || (only && meaning.shell.toString() !== only.toString())) return;
     if (!meaning.node) await all.resolve(item);
     const key = meaning.shell.toString();
-    const batch = batches.get(key) ?? { shell: meaning.shell, items: [] };
+    const batch = batches.get(key) ?? { shell: meaning.shell, items: [], whole: false };
     batches.set(key, batch);
     if (!batch.items.includes(item)) batch.items.push(item);
-    for (const [, child] of item.children) await take(child);
+    if (asked && meaning.node?.kind === 'expectation') batch.whole = true;
+    for (const [, child] of item.children) await take(child, false);
   };
-  for (const item of include ?? [...controller.items].map(([, one]) => one)) await take(item);
+  for (const item of include ?? [...controller.items].map(([, one]) => one)) await take(item, true);
   return [...batches.values()];
 }
 
@@ -90,11 +94,12 @@ async function runBatch(
   explorer: Explorer,
   all: ShellItems,
   run: TestRun,
-  { shell, items }: Batch,
+  batch: Batch,
   signal: AbortSignal,
   fresh: boolean,
 ): Promise<void> {
-  const { runs } = explorer;
+  const { runs, results } = explorer;
+  const { shell, items } = batch;
   const document = await openShell(shell);
   items.forEach((item) => run.started(item));
   if (!document) return items.forEach((item) => run.errored(item, new TestMessage('The file is no longer there.')));
@@ -106,7 +111,9 @@ async function runBatch(
     if (event.type === 'failed') failure = event.failure;
     if (event.type === 'cached') cached = event.at;
   });
-  const residue = await runs.run(document, askOf(all, items), { quiet: true, fresh, signal });
+  // A run of the whole shell that is kept and still holds answers for each part of it.
+  const known = !fresh && (await results.keeps(shell, document.getText()));
+  const left = await runs.run(document, known ? {} : askOf(all, batch), { quiet: true, fresh, signal });
   listener.dispose();
   const milliseconds = performance.now() - began;
   if (failure) {
@@ -120,28 +127,33 @@ async function runBatch(
     return;
   }
   if (cached !== undefined) run.appendOutput(`Cached, run at ${cached}: nothing has changed since.\r\n`);
-  if (residue) all.told(shell, residue.created);
-  let told = 0;
-  let whole: TestItem | undefined;
-  for (const item of items) {
+  if (!left) return items.forEach((item) => run.skipped(item));
+  all.told(shell, left.at);
+  const below = items.flatMap((item) => {
     const node = all.meaning(item)?.node;
-    if (!residue || node === undefined) run.skipped(item);
-    else if (node === null) whole = item;
-    else {
-      const outcome = outcomeOf(node, residue);
-      if (outcome.state === 'failed') told += 1;
-      tell(run, item, shell, outcome);
-    }
-  }
-  if (whole && residue) tell(run, whole, shell, shellOutcome(residue, told), milliseconds);
+    return node ? [{ item, node }] : [];
+  });
+  const outcomes = await residues.ask('outcomes', { json: left.json, nodes: below.map(({ node }) => ({ ...node, children: [] })) });
+  below.forEach(({ item }, i) => tell(run, item, shell, outcomes.nodes[i]!));
+  for (const item of items) if (all.meaning(item)?.node === null) tell(run, item, shell, outcomes.shell, milliseconds);
 }
 
-/** The whole shell, unless no more than some of its commands (and what is expected of them) is asked for. */
-function askOf(all: ShellItems, items: readonly TestItem[]): RunAsk {
-  const commands = items.map((item) => all.meaning(item)?.node?.command ?? null);
-  if (commands.includes(null)) return {};
-  return { commands: [...new Set(commands as number[])].sort((a, b) => a - b) };
+/**
+ * The whole shell, unless no more is asked for than some of its values of `vary`, or of its commands (and what is expected of them): these
+ * are then run alone.
+ */
+function askOf(all: ShellItems, { items, whole }: Batch): RunAsk {
+  const nodes = items.map((item) => all.meaning(item)?.node ?? null);
+  const commands = nodes.map((node) => node?.command ?? null);
+  const doses = nodes.map((node) => node?.vary ?? null).filter((vary) => vary === null || Object.keys(vary).length > 0);
+  const vary = whole || doses.length === 0 || doses.includes(null) ? undefined : unique(doses as Record<string, string>[]);
+  return {
+    ...(commands.includes(null) ? {} : { commands: [...new Set(commands as number[])].sort((a, b) => a - b) }),
+    ...(vary ? { vary } : {}),
+  };
 }
+
+const unique = <T>(values: readonly T[]): T[] => [...new Map(values.map((value) => [JSON.stringify(value), value])).values()];
 
 function tell(run: TestRun, item: TestItem, shell: Uri, { state, text, failure }: Outcome, milliseconds?: number): void {
   for (const line of text) run.appendOutput(`${item.label}: ${line}\r\n`, undefined, item);

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { CancellationTokenSource, commands, extensions, TestRunRequest, workspace, type TestItem } from 'vscode';
+import { CancellationTokenSource, type CodeLens, commands, extensions, TestRunRequest, workspace, type TestItem } from 'vscode';
 import { explorer } from './explorer-spy.js';
-import { closeEditors, extensionId, find, folder, openText, setText, until } from './helpers.js';
+import { closeEditors, extensionId, find, folder, openText, residueOf, setText, until } from './helpers.js';
 import { shellText } from '../../helpers/shell-text.js';
 
 const shell = shellText({
@@ -142,6 +142,44 @@ describe('the Test Explorer', () => {
     await runEnds(() => start('Run, Ignoring Cached Results', new TestRunRequest([anchor])));
     assert.deepEqual(explorer.states(), { ANCHOR: 'passed' });
     assert.doesNotMatch(explorer.output, /Cached/);
+  });
+
+  it('runs one value of vary alone, beside what is known of all of them', async () => {
+    const item = await shown('dosed.shell.yaml', shell.replace('shell: tested', 'shell: dosed'));
+    const uri = item.uri!;
+    const child = (of: TestItem, label: string): TestItem => [...of.children].map(([, one]) => one).find((one) => one.label === label)!;
+    const dose = child(item, 'walk = 2');
+    const lens = async (): Promise<string | undefined> => {
+      const lenses = await commands.executeCommand<CodeLens[]>('vscode.executeCodeLensProvider', uri);
+      return lenses.map(({ command }) => command?.title ?? '').find((title) => /did not fail|lost at|never formed|failed/.test(title));
+    };
+    const effect = 'INHIBIT.effect: below 1000';
+    await runEnds(() => start('Run', new TestRunRequest([dose])));
+    assert.deepEqual(explorer.states(), { 'walk = 2': 'passed', ANCHOR: 'passed', INHIBIT: 'passed', [effect]: 'skipped' });
+    assert.match(explorer.output, /Not judged: only walk=2 was run/);
+    assert.match((await lens()) ?? '', /^walk=2: /);
+
+    // What is kept of the one is not taken for the whole, which is then what is shown.
+    const whole = await residueOf('runShell', uri);
+    assert.deepEqual(
+      whole?.runs.map(({ name }) => name),
+      ['probe.walk=0', 'probe.walk=2'],
+    );
+    assert.doesNotMatch((await lens()) ?? 'walk=', /walk=/);
+    await runEnds(() => start('Run, Ignoring Cached Results', new TestRunRequest([dose])));
+    assert.equal(explorer.states()['walk = 2'], 'passed');
+    assert.doesNotMatch((await lens()) ?? 'walk=', /walk=/);
+    assert.equal((await residueOf('runShell', uri))?.created, whole.created);
+
+    // The whole that is kept answers for its parts.
+    await runEnds(() => start('Run', new TestRunRequest([dose])));
+    assert(explorer.output.startsWith(`Cached, run at ${whole.created}`), explorer.output);
+
+    // An expectation is about the headline: asked for by itself it has all values run.
+    const expectations = ['walk = 0', 'walk = 2'].map((label) => child(child(child(item, label), 'INHIBIT'), effect));
+    await runEnds(() => start('Run, Ignoring Cached Results', new TestRunRequest(expectations)));
+    const ends = explorer.told.filter(({ state }) => state === 'passed' || state === 'skipped').map(({ state }) => state);
+    assert.deepEqual(ends.sort(), ['passed', 'skipped']);
   });
 
   it('cancels', async () => {

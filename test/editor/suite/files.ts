@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { commands, extensions, TabInputCustom, TabInputText, TabInputTextDiff, Uri, window, workspace, type TextDocument } from 'vscode';
 import type { Comparison } from '../../../src/residue/types-comparison.js';
 import type { Residue } from '../../../src/residue/types.js';
-import { closeEditors, enginePids, folder, openText, setText, until } from './helpers.js';
+import { closeEditors, enginePids, folder, openText, residueOf, setText, until } from './helpers.js';
 import { shellText } from '../../helpers/shell-text.js';
 
 const shell = shellText({ id: 'filed', title: 'Filed' });
@@ -27,7 +27,7 @@ async function gitApi(): Promise<GitApi> {
   return (await extension.activate()).getAPI(1);
 }
 
-const run = (document: TextDocument): Thenable<Residue | undefined> => commands.executeCommand('symbolicResidue.runShell', document.uri);
+const run = (document: TextDocument): Promise<Residue | undefined> => residueOf('runShell', document.uri);
 
 describe('residues as files', () => {
   afterEach(closeEditors);

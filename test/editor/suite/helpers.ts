@@ -4,6 +4,7 @@ import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { commands, languages, type CodeLens, type Diagnostic, Position, Range, Uri, window, workspace, type TextDocument } from 'vscode';
+import type { Residue } from '../../../src/residue/types.js';
 import { cpuTime, processorTime } from '../../helpers/cpu-time.js';
 
 export const extensionId = 'symbolic-residue.symbolic-residue';
@@ -122,10 +123,32 @@ export function watchEventLoop(): { longest(): number } {
   };
 }
 
+/** Watches what is parsed as JSON in this process; `longest` gives the most characters of one text, and ends it. */
+export function watchParsing(): { longest(): number } {
+  const { parse } = JSON;
+  let most = 0;
+  JSON.parse = (text: string, ...rest: []) => {
+    most = Math.max(most, text.length);
+    return parse(text, ...rest) as unknown;
+  };
+  return {
+    longest: () => {
+      JSON.parse = parse;
+      return most;
+    },
+  };
+}
+
 /** Waits until the shell's run is under way: its lens then offers to cancel it. */
 export async function untilRunning(document: TextDocument): Promise<void> {
   await until('the run to start', async () => {
     const lenses = await commands.executeCommand<CodeLens[]>('vscode.executeCodeLensProvider', document.uri);
     return lenses.some(({ command }) => command?.command === 'symbolicResidue.cancel');
   });
+}
+
+/** The residue that a command which runs something leaves; undefined where it leaves none. */
+export async function residueOf(command: string, ...args: unknown[]): Promise<Residue | undefined> {
+  const left = await commands.executeCommand<{ json: string } | undefined>(`symbolicResidue.${command}`, ...args);
+  return left && (JSON.parse(left.json) as Residue);
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { commands, ConfigurationTarget, window, workspace, type CodeLens, type TextDocument } from 'vscode';
 import type { Residue } from '../../../src/residue/types.js';
-import { closeEditors, find, openText, setText, until } from './helpers.js';
+import { closeEditors, find, openText, residueOf, setText, until } from './helpers.js';
 import { shellText } from '../../helpers/shell-text.js';
 
 const shell = shellText({
@@ -11,8 +11,7 @@ const shell = shellText({
   expect: ['INHIBIT.effect: { below: 1000 }'],
 });
 
-const run = (document: TextDocument, how = 'runShell'): Thenable<Residue | undefined> =>
-  commands.executeCommand(`symbolicResidue.${how}`, document.uri);
+const run = (document: TextDocument, how = 'runShell'): Promise<Residue | undefined> => residueOf(how, document.uri);
 
 /** Titles of the lenses in a line of the document. */
 async function lensesAt(document: TextDocument, text: string): Promise<string[]> {
@@ -48,7 +47,8 @@ describe('results of earlier runs', () => {
     assert(fresh && fresh.created > first.created);
     assert.doesNotMatch((await lensesAt(document, 'shell: kept')).join('\n'), /cached/);
     // One command is not the whole shell.
-    const one = await commands.executeCommand<Residue>('symbolicResidue.runCommand', document.uri, 1);
+    const one = await residueOf('runCommand', document.uri, 1);
+    assert(one);
     assert(one.created > fresh.created);
     assert.equal((await run(document))?.created, fresh.created);
   });
