@@ -27,7 +27,10 @@ export class InputError extends Error {
   format(): string {
     const { file, line, column } = this.place;
     const where = [file, line, line === undefined ? undefined : column].filter((x) => x !== undefined).join(':');
-    return where ? `${where}: ${this.message}` : this.message;
+    if (!where) return this.message;
+    // Many a message names its file, for where it is told without its place.
+    const own = `${file?.split(/[\\/]/).at(-1) ?? ''}: `;
+    return `${where}: ${this.message.startsWith(own) ? this.message.slice(own.length) : this.message}`;
   }
 }
 

@@ -45,7 +45,8 @@ export interface Attended {
  */
 export function attend(
   g: GraphBuilder,
-  { nHeads, nKvHeads, dHead, attentionScale }: ModelSpec,
+  { nHeads, nKvHeads, dHead, attentionScale, attentionScaleByLayer = false }: ModelSpec,
+  layer: number,
   { q, keys, values, valueScale }: AttentionParts,
 ): Attended {
   const mask = g.input('mask', DataType.FLOAT, ['mask_B', 'mask_H', 'R', 'S']);
@@ -55,7 +56,7 @@ export function attend(
   const [apart, stretched, keep, merge] = [flag('apart'), flag('stretched'), flag('keep'), flag('merge')];
   const stretches = g.input('stretches', DataType.INT64, [2 * STRETCHES]);
   // Scaled here rather than as [head, query, key] scores: a pass over an array that is larger by key / d_head.
-  const heads = g.mul(g.transpose(q, [0, 2, 1, 3]), g.scalar(attentionScale));
+  const heads = g.mul(g.transpose(q, [0, 2, 1, 3]), g.scalar(attentionScaleByLayer ? attentionScale / (layer + 1) : attentionScale));
   const batch = g.shapeOf(q, 0, 1);
   const group = nHeads / nKvHeads;
   const turned = (some: Value): Value => g.transpose(some, [0, 1, 3, 2]);

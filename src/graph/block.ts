@@ -35,7 +35,7 @@ export function buildBlock(from: Source, layer: number, taps = true): Graph {
   const valueScale = editInput(g, 'value_scale');
   const ln1 = norm(g, from, x, `${name}.ln1`);
   out.set('ln1.hook_scale', ln1.scale).set('ln1.hook_normalized', ln1.normalized);
-  const z = attention(g, from, name, ln1.out, pick, valueScale, out);
+  const z = attention(g, from, layer, ln1.out, pick, valueScale, out);
   behindHeads(g, from, name, pick(x), z, out);
   for (const tap of taps ? blockTaps(spec) : ['hook_resid_post']) g.output(tap, out.get(tap)!, tapDims(tap));
   for (const present of ['present_k', 'present_v']) g.output(present, out.get(present)!, ['B', spec.nKvHeads, 'S', spec.dHead]);
@@ -99,13 +99,14 @@ const tapDims = (tap: string): string[] => Array.from({ length: /_(q|k|v|z|score
 function attention(
   g: GraphBuilder,
   from: Source,
-  name: string,
+  layer: number,
   stream: Value,
   pick: (value: Value) => Value,
   valueScale: Value,
   out: Map<string, Value>,
 ): Value {
   const { spec } = from;
+  const name = `blocks.${layer}`;
   const { q, k, v } = queryKeyValue(g, from, name, stream, pick);
   out.set('attn.hook_q', q).set('attn.hook_k', k).set('attn.hook_v', v);
   let turnedQ = spec.qkNorm ? headNorm(g, from, q, `${name}.attn.q_norm`) : q;
@@ -124,7 +125,7 @@ function attention(
     return g.op('Concat', [before, g.transpose(current, [0, 2, 1, 3])], { axis: 2 });
   };
   const [keys, values] = [recent('k', turnedK), recent('v', v)];
-  const attended = attend(g, spec, { q: turnedQ, keys, values, valueScale });
+  const attended = attend(g, spec, layer, { q: turnedQ, keys, values, valueScale });
   out.set('present_k', attended.presentK).set('present_v', attended.presentV);
   out.set('attn.hook_attn_scores', attended.scores).set('attn.hook_pattern', attended.pattern);
   return attended.z;

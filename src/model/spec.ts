@@ -77,6 +77,8 @@ export interface ModelSpec {
   tiedEmbeddings: boolean;
   /** Scale of scores; 1/sqrt(d_head) unless the config says otherwise. */
   attentionScale: number;
+  /** True: scores of layer l are divided by l + 1 as well (Stanford CRFM's GPT-2s). */
+  attentionScaleByLayer?: boolean;
   bosId: number | null;
   eosIds: number[];
 }

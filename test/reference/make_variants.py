@@ -188,6 +188,7 @@ VARIANTS = {
     'gpt2 untied': (GPT2, {'tie_word_embeddings': False}),
     'gpt2 relu': (GPT2, {'activation_function': 'relu'}),
     'gpt2 upcast': (GPT2, {'reorder_and_upcast_attn': True}),
+    'gpt2 by_layer': (GPT2, {'scale_attn_by_inverse_layer_idx': True, 'reorder_and_upcast_attn': True}),
     'gpt_neox base': (NEOX, {}),
     'gpt_neox serial': (NEOX, {'use_parallel_residual': False}),
     'gpt_neox full': (NEOX, {'rotary_pct': 1.0}),

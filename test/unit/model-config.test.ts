@@ -463,7 +463,7 @@ describe('keys that change the computation', () => {
     [tinyLlama, 'tie_word_embeddings', 'yes'],
     [tinyLlama, 'eos_token_id', 'two'],
     [mistral3, 'attention_bias', true],
-    [gpt2, 'scale_attn_by_inverse_layer_idx', true],
+    [tinyLlama, 'scale_attn_by_inverse_layer_idx', true],
     [gpt2, 'add_cross_attention', true],
     [gpt2, 'n_head', 7],
     [gpt2, 'hidden_size', 12],
@@ -489,6 +489,7 @@ describe('keys that change the computation', () => {
 
   it('reads the ones it knows', () => {
     expect(describeJson({ ...gpt2, scale_attn_weights: false }).description.spec.attentionScale).toBe(1);
+    expect(describeJson({ ...gpt2, scale_attn_by_inverse_layer_idx: true }).description.spec.attentionScaleByLayer).toBe(true);
     expect(describeJson({ ...gpt2, n_inner: 100 }).description.spec.dMlp).toBe(100);
     expect(describeJson({ ...pythia, use_parallel_residual: false }).description.spec.parallelResidual).toBe(false);
     expect(describeJson({ ...pythia, attention_bias: false }).description.biases).toEqual({

@@ -78,6 +78,7 @@ function describe(config: ConfigReader): Description {
       mlp: { gated: false, activation: config.activation('activation_function', 'gelu_new') },
       tiedEmbeddings: tied,
       attentionScale: config.flag('scale_attn_weights', true) ? dHead ** -0.5 : 1,
+      ...(config.flag('scale_attn_by_inverse_layer_idx', false) ? { attentionScaleByLayer: true } : {}),
       bosId: config.id('bos_token_id'),
       eosIds: config.ids('eos_token_id'),
     },
