@@ -22,5 +22,6 @@ if (app) {
     const message = isToPage(event.data) ? unwrap(event.data) : null;
     if (isToPage(message)) page.receive(message);
   });
-  host.post({ type: 'ready' });
+  // Not from here: a message notes where it was posted, for which the browser would read this whole script again.
+  queueMicrotask(() => host.post({ type: 'ready' }));
 }

@@ -50,6 +50,8 @@ export class Page {
   private unseen = false;
   private generation = 0;
   private told = false;
+  /** What is to be kept as soon as the page has been painted, and whether the host is to be told of it. */
+  private unsaved: { tell: boolean } | null = null;
   private restoreScroll: number | null = null;
   /** Id of the part that a link leads to, until it has been scrolled to. */
   private goal: string | null = null;
@@ -180,6 +182,8 @@ export class Page {
   private save(tell: boolean): void {
     // Before the page knows its shell there is nothing that could be given back.
     if (!this.shellUri) return;
+    // Writing half a megabyte down would come between the drawing and its frame.
+    if (!this.told) return void (this.unsaved = { tell: tell || this.unsaved?.tell === true });
     this.host.save({ shellUri: this.shellUri, view: this.view, residue: this.residue, comparison: this.comparison }, tell);
   }
 
@@ -263,6 +267,8 @@ export class Page {
   private first(): void {
     if (this.told) return;
     this.told = true;
+    if (this.unsaved) this.save(this.unsaved.tell);
+    this.unsaved = null;
     this.painted();
   }
 

@@ -45,8 +45,11 @@ export const fromLog = (logprob: number | null | undefined): number | null =>
 /** A share as percent, or `–`. */
 export const share = probability;
 
+/** A whole number in groups of three: `1,024`. The browser's own way takes as long, when it is first asked, as drawing the first screen. */
+const grouped = (n: number): string => String(n).replace(/\B(?=(\d{3})+$)/g, ',');
+
 /** `1 token`, `240 tokens`. */
-export const count = (n: number, noun: string): string => `${n.toLocaleString('en-US')} ${noun}${n === 1 ? '' : 's'}`;
+export const count = (n: number, noun: string): string => `${grouped(n)} ${noun}${n === 1 ? '' : 's'}`;
 
 /** Bytes in the unit a person would use. */
 export function bytes(n: number): string {
@@ -94,7 +97,7 @@ export function pieces(text: string, limit = 60): Piece[] {
     else if (invisible(c)) push(`⟨${c.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}⟩`, true);
     else push(c, false);
   });
-  if (characters.length > limit) push(`… (${characters.length.toLocaleString('en-US')} characters)`, true);
+  if (characters.length > limit) push(`… (${grouped(characters.length)} characters)`, true);
   if (out.length === 0) push('∅', true);
   return out;
 }
