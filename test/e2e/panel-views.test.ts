@@ -263,10 +263,12 @@ describe('pictures', () => {
       expect(data.match(/<(path|text)/g)!.length, name).toBeGreaterThan(4);
       writeFileSync(`test-results/${name}`, data);
     }
-    const margin = (saved as unknown as { name: string; data: string }[]).find(({ name }) => name.endsWith('-margin.svg'))!.data;
+    const svgOf = (id: string): string =>
+      (saved as unknown as { name: string; data: string }[]).find(({ name }) => name.endsWith(`-${id}.svg`))!.data;
+    const margin = svgOf('margin');
     expect(margin).toContain('read off');
     expect(margin).toMatch(/stroke-dasharray="6 3"/);
-    expect(margin).toMatch(/clip-path="url\(#clip-1\)"/);
+    expect(svgOf('salience')).toMatch(/clip-path="url\(#clip-1\)"/);
     // The page itself is as it was.
     expect(await panel.page.locator('.exporting').count()).toBe(0);
     await panel.page.setContent(margin.replace(/<\?xml.*?\?>/, ''));

@@ -1,3 +1,4 @@
+import { Chart } from 'chart.js';
 import { chartOn } from '../views/lazy-chart.js';
 
 /** Parts of chart.js that hold on to the context they were made with; its types do not tell of all. */
@@ -21,7 +22,7 @@ export function paintChart(ctx: CanvasRenderingContext2D, canvas: HTMLCanvasElem
 
 function paintChartJs(ctx: CanvasRenderingContext2D, canvas: HTMLCanvasElement): boolean {
   const chart = chartOn(canvas);
-  if (!chart) return false;
+  if (!(chart instanceof Chart)) return false;
   const own = chart.ctx;
   const lines: { _path?: unknown }[] = [];
   const aim = (to: CanvasRenderingContext2D): void => {

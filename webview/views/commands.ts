@@ -5,7 +5,8 @@ import { number, visible } from '../model/format.js';
 import { commandAnchor } from '../../src/method-anchors.js';
 import { evidenceOf, kindsOf } from '../../src/residue/evidence.js';
 import type { Cell, CommandOutcome } from '../../src/residue/types.js';
-import { alongX, axis, drawChart } from './chart.js';
+import { axis, drawChart } from './chart.js';
+import { alongX } from './plot.js';
 import type { Context } from './context.js';
 import { dataTable, evidenceMark, figure, methodLink, missing } from './figure.js';
 

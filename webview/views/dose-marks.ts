@@ -1,7 +1,8 @@
-import type { Chart, Plugin } from 'chart.js';
+import type { Plugin } from 'chart.js';
 import type { Doses } from '../model/doses.js';
 import { place } from '../model/place.js';
-import { alongX, axis, setFont, strokeZero, type Items } from './chart.js';
+import { axis, strokeZero } from './chart.js';
+import { alongX, setFont, type Items, type Plot } from './plot.js';
 import type { Context } from './context.js';
 import { lineBoxes, sweep } from './margin.js';
 
@@ -107,7 +108,7 @@ export function whiskers(colour: string, xs: readonly number[], intervals: reado
 }
 
 /** The dose nearest to a pixel of the plot; null beside it. */
-function nearestDose(xs: readonly number[], x: number, y: number, chart: Chart): number | null {
+function nearestDose(xs: readonly number[], x: number, y: number, chart: Plot): number | null {
   const { left, right, top, bottom } = chart.chartArea;
   if (x < left - 8 || x > right + 8 || y < top - 8 || y > bottom + 24) return null;
   const value = chart.scales.x!.getValueForPixel(x) ?? 0;

@@ -1,10 +1,12 @@
+import type { Chart } from 'chart.js';
 import { METHODS } from '../../src/method-anchors.js';
 import type { Plugin } from 'chart.js';
 import { h } from '../dom.js';
 import { labelled, type HeadPoint, type HeadsModel } from '../model/heads.js';
 import { around, place } from '../model/place.js';
 import { alpha } from '../theme.js';
-import { axis, drawChart, setFont, strokeZero, type Items } from './chart.js';
+import { axis, drawChart, strokeZero } from './chart.js';
+import { setFont, type Items } from './plot.js';
 import type { Context } from './context.js';
 import { figure } from './figure.js';
 import { key } from './legend.js';
@@ -103,7 +105,7 @@ function sharesUpTo(most: number): number[] {
 
 const isGhost = ({ verdict }: HeadPoint): boolean => verdict?.verdict === 'ghost';
 
-function scatterItems(points: readonly HeadPoint[]): Items {
+function scatterItems(points: readonly HeadPoint[]): Items<Chart> {
   const byX = points.map((_, i) => i).sort((a, b) => (points[a]!.attention ?? 0) - (points[b]!.attention ?? 0) || a - b);
   const byY = points.map((_, i) => i).sort((a, b) => points[a]!.written - points[b]!.written || a - b);
   const along = (order: number[], i: number, d: number): number => order[Math.min(order.length - 1, Math.max(0, order.indexOf(i) + d))]!;

@@ -1,6 +1,7 @@
 import type { Chart, Plugin, ScriptableContext } from 'chart.js';
 import type { Mark } from '../model/view.js';
-import { axis, drawChart, type Items } from './chart.js';
+import { axis, drawChart } from './chart.js';
+import { type Items } from './plot.js';
 import { Columns } from './columns.js';
 import type { Context } from './context.js';
 

@@ -1,58 +1,14 @@
-import {
-  BarController,
-  BarElement,
-  BasePlatform,
-  CategoryScale,
-  Chart,
-  LinearScale,
-  LineController,
-  LineElement,
-  PointElement,
-  ScatterController,
-  type ChartConfiguration,
-} from 'chart.js';
-import { MatrixController, MatrixElement } from 'chartjs-chart-matrix';
-
-Chart.register(
-  BarController,
-  BarElement,
-  CategoryScale,
-  LinearScale,
-  LineController,
-  LineElement,
-  PointElement,
-  ScatterController,
-  MatrixController,
-  MatrixElement,
-);
+import type { Plot } from './plot.js';
 
 /** How far from the window a chart is made and kept up to date, px. */
 const NEAR = 600;
 
 /**
- * What chart.js asks of the page. Its own asks for the style and size of each canvas as it goes, by which the browser lays the page out
- * once for every chart; here a chart is told its size.
- */
-class ToldPlatform extends BasePlatform {
-  override acquireContext(canvas: HTMLCanvasElement): CanvasRenderingContext2D | null {
-    return canvas.getContext('2d');
-  }
-
-  override releaseContext(): boolean {
-    return true;
-  }
-
-  override getDevicePixelRatio(): number {
-    return devicePixelRatio;
-  }
-}
-
-/**
  * A chart that is made when it comes near the window, and at its box's size. Until then its box keeps its place. A picture of it, a
  * key pressed in it or the page's printing make it at once.
  */
-export class LazyChart {
-  private chart: Chart | null = null;
+export class LazyChart<P extends Plot = Plot> {
+  private chart: P | null = null;
   private width = 0;
   private height = 0;
   private near = false;
@@ -61,13 +17,13 @@ export class LazyChart {
 
   /**
    * @param box the element whose size it takes
-   * @param config is asked for when it is made, so that it tells of the page as it is then
+   * @param make is asked for the chart when it comes near, so that it tells of the page as it is then; the canvas has its size by then
    * @param sized is told of the box's width before the chart takes it
    */
   constructor(
     private readonly canvas: HTMLCanvasElement,
     private readonly box: HTMLElement,
-    private readonly config: () => ChartConfiguration,
+    private readonly make: (canvas: HTMLCanvasElement, width: number, height: number) => P,
     private readonly sized?: (width: number) => void,
   ) {
     charts.set(box, this);
@@ -77,12 +33,12 @@ export class LazyChart {
   }
 
   /** The chart, if it has been made. */
-  get made(): Chart | null {
+  get made(): P | null {
     return this.chart;
   }
 
   /** The chart; made now if it was not. */
-  now(): Chart {
+  now(): P {
     if (this.chart) return this.chart;
     if (this.width === 0) {
       const { width, height } = this.box.getBoundingClientRect();
@@ -90,12 +46,7 @@ export class LazyChart {
     }
     this.canvas.width = Math.max(1, Math.floor(this.width));
     this.canvas.height = Math.max(1, Math.floor(this.height));
-    const config = this.config();
-    this.chart = new Chart(this.canvas, {
-      ...config,
-      platform: ToldPlatform,
-      options: { ...config.options, animation: false, responsive: false, events: [] },
-    } as ChartConfiguration);
+    this.chart = this.make(this.canvas, this.width, this.height);
     return this.chart;
   }
 
@@ -142,7 +93,7 @@ const charts = new Map<Element, LazyChart>();
 const byCanvas = new WeakMap<HTMLCanvasElement, LazyChart>();
 
 /** The chart on a canvas, made if it was not; null for a canvas of another kind. */
-export const chartOn = (canvas: HTMLCanvasElement): Chart | null => byCanvas.get(canvas)?.now() ?? null;
+export const chartOn = (canvas: HTMLCanvasElement): Plot | null => byCanvas.get(canvas)?.now() ?? null;
 
 const isNear = (element: Element): boolean => {
   const { top, bottom } = element.getBoundingClientRect();

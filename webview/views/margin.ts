@@ -1,14 +1,15 @@
 import { METHODS } from '../../src/method-anchors.js';
-import type { Chart, Plugin } from 'chart.js';
 import { h } from '../dom.js';
 import { marginModel, type MarginModel } from '../model/margin.js';
 import { around, place, type Box, type Label } from '../model/place.js';
-import { alpha, type Palette } from '../theme.js';
+import { alpha } from '../theme.js';
+import { paintable } from '../export/paint-chart.js';
 import { choice } from '../ui.js';
-import { alongX, axis, drawChart, setFont } from './chart.js';
 import type { Context } from './context.js';
 import { figure, missing } from './figure.js';
 import { key } from './legend.js';
+import { LineChart, type PlottedLine } from './line-chart.js';
+import { alongX, plot, setFont, strokeMarks, type Plot } from './plot.js';
 
 const ZERO = 'answer and rival equal';
 
@@ -27,38 +28,33 @@ export function marginView(context: Context): HTMLElement {
   const low = Math.min(...finite);
   const high = Math.max(...finite);
   const pad = Math.max(0.5, (high - low) * 0.12);
-  const { box } = drawChart(context, {
-    key: 'margin',
-    height: 200,
-    aria: model.aria,
-    config: {
-      type: 'line',
-      data: { datasets: drawn.map((line) => dataset(palette, line)) as never },
-      options: {
-        layout: { padding: { top: 6, right: 8 } },
-        scales: {
-          x: axis(palette, 'layer (residual stream after that many blocks)', {
-            type: 'linear',
-            min: 0,
-            max: model.rows.length - 1,
-            ticks: { stepSize: 1, precision: 0, maxRotation: 0 },
-          }),
-          y: axis(palette, 'margin (nats)', {
-            type: 'linear',
-            suggestedMin: low - pad,
-            suggestedMax: high + pad,
-            ticks: { maxTicksLimit: 7 },
-          }),
-        } as never,
+  const items = alongX(
+    model.rows.length,
+    (row) => ({ row }),
+    (mark) => mark.row,
+    (i) => model.tips[i] ?? [],
+  );
+  const { box } = plot(context, { key: 'margin', height: 200, aria: model.aria, items }, (canvas, width, height) => {
+    const chart = new LineChart(
+      canvas,
+      {
+        palette,
+        lines: drawn,
+        last: model.rows.length - 1,
+        low: low - pad,
+        high: high + pad,
+        titles: { x: 'layer (residual stream after that many blocks)', y: 'margin (nats)' },
+        under: (plane) => tint(context, model, plane),
+        over: (plane) => {
+          causedBar(context, model, plane);
+          labels(context, model, drawn, plane);
+        },
       },
-      plugins: [tint(context, model), causedBar(context, model), labels(context, model, drawn)],
-    },
-    items: alongX(
-      model.rows.length,
-      (row) => ({ row }),
-      (mark) => mark.row,
-      (i) => model.tips[i] ?? [],
-    ),
+      (plane) => strokeMarks(context, items, plane),
+    );
+    chart.resize(width, height);
+    paintable(canvas, (ctx) => chart.paintOn(ctx));
+    return chart;
   });
   return figure(context, {
     id: 'margin',
@@ -104,16 +100,11 @@ export function marginView(context: Context): HTMLElement {
 }
 
 /** A line of the chart. All are read off: dashed, with hollow marks. */
-interface Line {
+interface Line extends PlottedLine {
   /** Beside the line. */
   name: string;
   /** In the legend, where that is not its name. */
   legend?: string;
-  y: (number | null)[];
-  colour: string;
-  point: 'circle' | 'triangle' | 'rect' | 'rectRot' | 'rectRounded' | 'crossRot';
-  dash: readonly number[];
-  width: number;
   /** Its swatch. */
   mark: string;
 }
@@ -157,132 +148,101 @@ function linesOf(context: Context, model: MarginModel): Line[] {
   }));
 }
 
-const dataset = (palette: Palette, { name, y, colour, point, dash, width }: Line): object => ({
-  label: name,
-  data: y.map((value, x) => ({ x, y: value })),
-  borderColor: colour,
-  borderDash: dash,
-  borderWidth: width,
-  pointStyle: point,
-  pointRadius: y.length > 36 ? 2.5 : 4,
-  pointBackgroundColor: palette.background,
-  pointBorderColor: colour,
-  pointBorderWidth: 1.5,
-  clip: false,
-});
-
 /** Tints what lies under the zero line; in high contrast hatches it instead of a faint fill. */
-function tint(context: Context, model: MarginModel): Plugin {
-  return {
-    id: 'tint',
-    beforeDatasetsDraw(chart) {
-      const { ctx, chartArea: a, scales } = chart;
-      const zero = scales.y!.getPixelForValue(model.tau);
-      const top = Math.min(Math.max(zero, a.top), a.bottom);
-      const { negative, foreground, kind } = context.palette;
-      ctx.save();
-      if (kind === 'contrast') {
-        ctx.beginPath();
-        ctx.rect(a.left, top, a.right - a.left, a.bottom - top);
-        ctx.clip();
-        ctx.strokeStyle = alpha(negative, 0.45);
-        for (let x = a.left - (a.bottom - top); x < a.right; x += 9) {
-          ctx.beginPath();
-          ctx.moveTo(x, a.bottom);
-          ctx.lineTo(x + (a.bottom - top), top);
-          ctx.stroke();
-        }
-      } else {
-        ctx.fillStyle = alpha(negative, 0.12);
-        ctx.fillRect(a.left, top, a.right - a.left, a.bottom - top);
-      }
-      ctx.restore();
-      ctx.save();
-      ctx.strokeStyle = foreground;
-      ctx.lineWidth = 1;
+function tint({ palette }: Context, model: MarginModel, { ctx, chartArea: a, scales }: Plot): void {
+  const zero = scales.y!.getPixelForValue(model.tau);
+  const top = Math.min(Math.max(zero, a.top), a.bottom);
+  const { negative, foreground, kind } = palette;
+  ctx.save();
+  if (kind === 'contrast') {
+    ctx.beginPath();
+    ctx.rect(a.left, top, a.right - a.left, a.bottom - top);
+    ctx.clip();
+    ctx.strokeStyle = alpha(negative, 0.45);
+    for (let x = a.left - (a.bottom - top); x < a.right; x += 9) {
       ctx.beginPath();
-      ctx.moveTo(a.left, Math.round(zero) + 0.5);
-      ctx.lineTo(a.right, Math.round(zero) + 0.5);
+      ctx.moveTo(x, a.bottom);
+      ctx.lineTo(x + (a.bottom - top), top);
       ctx.stroke();
-      ctx.restore();
-    },
-  };
+    }
+  } else {
+    ctx.fillStyle = alpha(negative, 0.12);
+    ctx.fillRect(a.left, top, a.right - a.left, a.bottom - top);
+  }
+  ctx.restore();
+  ctx.save();
+  ctx.strokeStyle = foreground;
+  ctx.lineWidth = 1;
+  ctx.beginPath();
+  ctx.moveTo(a.left, Math.round(zero) + 0.5);
+  ctx.lineTo(a.right, Math.round(zero) + 0.5);
+  ctx.stroke();
+  ctx.restore();
 }
 
 /** The caused interval as a solid bar on the axis of layers. */
-function causedBar(context: Context, model: MarginModel): Plugin {
-  return {
-    id: 'caused',
-    afterDatasetsDraw({ ctx, chartArea: a, scales }) {
-      if (!model.caused) return;
-      const [from, to] = model.caused.map((row) => scales.x!.getPixelForValue(row)) as [number, number];
-      ctx.save();
-      ctx.fillStyle = context.palette.negative;
-      ctx.fillRect(Math.max(a.left, from - 3), a.bottom - 6, Math.max(6, to - from + 6), 6);
-      ctx.restore();
-    },
-  };
+function causedBar({ palette }: Context, model: MarginModel, { ctx, chartArea: a, scales }: Plot): void {
+  if (!model.caused) return;
+  const [from, to] = model.caused.map((row) => scales.x!.getPixelForValue(row)) as [number, number];
+  ctx.save();
+  ctx.fillStyle = palette.negative;
+  ctx.fillRect(Math.max(a.left, from - 3), a.bottom - 6, Math.max(6, to - from + 6), 6);
+  ctx.restore();
 }
 
 /** The collapse diamond and every label, placed so that none covers another, a line or a point. */
-function labels(context: Context, model: MarginModel, drawn: readonly Line[]): Plugin {
-  return {
-    id: 'labels',
-    afterDatasetsDraw(chart) {
-      const { palette } = context;
-      const { ctx, chartArea: a, scales } = chart;
-      const px = (row: number, value: number): { x: number; y: number } => ({
-        x: scales.x!.getPixelForValue(row),
-        y: scales.y!.getPixelForValue(value),
-      });
-      ctx.save();
-      setFont(chart, palette);
-      ctx.textBaseline = 'top';
-      const h = palette.size + 3;
-      const obstacles = drawn.flatMap(({ y }) => lineBoxes(y, px));
-      const texts: { text: string; colour: string; label: Label }[] = [];
-      const add = (text: string, colour: string, at: (w: number) => { x: number; y: number }[]): void => {
-        const w = Math.ceil(ctx.measureText(text).width) + 4;
-        texts.push({ text, colour, label: { w, h, at: at(w) } });
-      };
-      if (model.collapse) {
-        const p = px(model.collapse.row, model.collapse.margin);
-        diamond(chart, p, palette.negative, palette.background);
-        add(`◇ ${model.collapse.label}`, palette.negative, (w) => [9, 14, 24, 38, 52].flatMap((gap) => around(p.x, p.y, w, h, gap)));
-      }
-      const zero = scales.y!.getPixelForValue(model.tau);
-      add(model.tau === 0 ? ZERO : `threshold τ = ${model.tau}`, palette.foreground, (w) => {
-        const ys = [zero - h - 1, zero + 3];
-        return sweep(a.left + 4, a.right - w - 4).flatMap((x) => ys.map((y) => ({ x, y })));
-      });
-      // A line's name stands close to it: at its end, or else at an earlier point.
-      const end = (name: string, data: (number | null)[], colour: string): void =>
-        add(name, colour, (w) =>
-          [...data.keys()].reverse().flatMap((row) => {
-            const value = data[row];
-            if (value == null) return [];
-            const p = px(row, value);
-            return [-w - 4, -w / 2, 4].flatMap((dx) => [p.y - h - 6, p.y + 6].map((y) => ({ x: p.x + dx, y })));
-          }),
-        );
-      for (const { name, y, colour } of drawn) end(name, y, colour);
-      const boxes = place(
-        texts.map((t) => t.label),
-        { x: a.left, y: a.top, w: a.right - a.left, h: a.bottom - a.top },
-        [...obstacles, { x: a.left, y: zero - 1, w: a.right - a.left, h: 2 }],
-      );
-      boxes.forEach((box, i) => {
-        if (!box) return;
-        if (palette.kind === 'contrast') {
-          ctx.fillStyle = palette.background;
-          ctx.fillRect(box.x, box.y, box.w, box.h);
-        }
-        ctx.fillStyle = texts[i]!.colour;
-        ctx.fillText(texts[i]!.text, box.x + 2, box.y + 1);
-      });
-      ctx.restore();
-    },
+function labels({ palette }: Context, model: MarginModel, drawn: readonly Line[], chart: Plot): void {
+  const { ctx, chartArea: a, scales } = chart;
+  const px = (row: number, value: number): { x: number; y: number } => ({
+    x: scales.x!.getPixelForValue(row),
+    y: scales.y!.getPixelForValue(value),
+  });
+  ctx.save();
+  setFont(chart, palette);
+  ctx.textBaseline = 'top';
+  const h = palette.size + 3;
+  const obstacles = drawn.flatMap(({ y }) => lineBoxes(y, px));
+  const texts: { text: string; colour: string; label: Label }[] = [];
+  const add = (text: string, colour: string, at: (w: number) => { x: number; y: number }[]): void => {
+    const w = Math.ceil(ctx.measureText(text).width) + 4;
+    texts.push({ text, colour, label: { w, h, at: at(w) } });
   };
+  if (model.collapse) {
+    const p = px(model.collapse.row, model.collapse.margin);
+    diamond(chart, p, palette.negative, palette.background);
+    add(`◇ ${model.collapse.label}`, palette.negative, (w) => [9, 14, 24, 38, 52].flatMap((gap) => around(p.x, p.y, w, h, gap)));
+  }
+  const zero = scales.y!.getPixelForValue(model.tau);
+  add(model.tau === 0 ? ZERO : `threshold τ = ${model.tau}`, palette.foreground, (w) => {
+    const ys = [zero - h - 1, zero + 3];
+    return sweep(a.left + 4, a.right - w - 4).flatMap((x) => ys.map((y) => ({ x, y })));
+  });
+  // A line's name stands close to it: at its end, or else at an earlier point.
+  const end = (name: string, data: (number | null)[], colour: string): void =>
+    add(name, colour, (w) =>
+      [...data.keys()].reverse().flatMap((row) => {
+        const value = data[row];
+        if (value == null) return [];
+        const p = px(row, value);
+        return [-w - 4, -w / 2, 4].flatMap((dx) => [p.y - h - 6, p.y + 6].map((y) => ({ x: p.x + dx, y })));
+      }),
+    );
+  for (const { name, y, colour } of drawn) end(name, y, colour);
+  const boxes = place(
+    texts.map((t) => t.label),
+    { x: a.left, y: a.top, w: a.right - a.left, h: a.bottom - a.top },
+    [...obstacles, { x: a.left, y: zero - 1, w: a.right - a.left, h: 2 }],
+  );
+  boxes.forEach((box, i) => {
+    if (!box) return;
+    if (palette.kind === 'contrast') {
+      ctx.fillStyle = palette.background;
+      ctx.fillRect(box.x, box.y, box.w, box.h);
+    }
+    ctx.fillStyle = texts[i]!.colour;
+    ctx.fillText(texts[i]!.text, box.x + 2, box.y + 1);
+  });
+  ctx.restore();
 }
 
 /** Places from left to right along which a label may slide. */
@@ -304,7 +264,7 @@ export function lineBoxes(data: readonly (number | null)[], px: (row: number, va
   return boxes;
 }
 
-function diamond(chart: Chart, p: { x: number; y: number }, colour: string, fill: string): void {
+function diamond(chart: Plot, p: { x: number; y: number }, colour: string, fill: string): void {
   const { ctx } = chart;
   const r = 8;
   ctx.beginPath();

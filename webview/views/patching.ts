@@ -8,7 +8,7 @@ import { place } from '../model/place.js';
 import { rampColours } from '../theme.js';
 import { verifyAsk } from '../model/view.js';
 import { choice, runButton } from '../ui.js';
-import { setFont } from './chart.js';
+import { setFont } from './plot.js';
 import type { Context } from './context.js';
 import { figure } from './figure.js';
 import { cellSize, heatMap } from './heat.js';

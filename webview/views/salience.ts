@@ -1,7 +1,8 @@
 import { h } from '../dom.js';
 import { salienceModel, type Multiple } from '../model/salience.js';
 import type { Palette } from '../theme.js';
-import { alongX, axis, drawChart } from './chart.js';
+import { axis, drawChart } from './chart.js';
+import { alongX } from './plot.js';
 import type { Context } from './context.js';
 import { evidenceMark, figure, methodLink, missing } from './figure.js';
 import { key } from './legend.js';
