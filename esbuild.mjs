@@ -94,7 +94,8 @@ const entries = {
   },
   // A module, whose own code a browser compiles while it comes in; that of a function around it waits until it has.
   webview: { ...page, format: 'esm', entryPoints: ['webview/main.ts'], outfile: 'dist/webview.js' },
-  // Loaded after the page's first paint.
+  // Both loaded after the page's first paint.
+  'webview-rest': { ...page, entryPoints: ['webview/rest.ts'], outfile: 'dist/webview-rest.js' },
   'webview-controls': { ...page, entryPoints: ['webview/controls.ts'], outfile: 'dist/webview-controls.js' },
   // What stands in for VS Code around the same page in an HTML report.
   report: { ...page, entryPoints: ['webview/report.ts'], outfile: 'dist/report.js' },

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { ensureInstalled, root, say } from './setup.mjs';
 
-const bundles = ['cli.cjs', 'engine.cjs', 'lane.cjs', 'webview.js', 'webview-controls.js', 'report.js'].map((name) =>
+const bundles = ['cli.cjs', 'engine.cjs', 'lane.cjs', 'webview.js', 'webview-rest.js', 'webview-controls.js', 'report.js'].map((name) =>
   join(root, 'dist', name),
 );
 const [cli] = bundles;

@@ -4,13 +4,24 @@ import { Page } from './page.js';
 import { Host } from './state.js';
 
 /** Loads what the first paint does without, from where this script's element says; in a report it is there already. */
-function later(): void {
-  const own = document.querySelector<HTMLScriptElement>('script[data-controls]');
+function later(page: Page): void {
+  const own = document.querySelector<HTMLScriptElement>('script[data-rest]');
   if (!own) return;
-  const script = document.createElement('script');
-  script.nonce = own.nonce;
-  script.src = own.dataset.controls ?? '';
-  document.head.append(script);
+  const load = (src = ''): HTMLScriptElement => {
+    const script = document.createElement('script');
+    script.nonce = own.nonce;
+    script.src = src;
+    document.head.append(script);
+    return script;
+  };
+  load(own.dataset.rest).addEventListener('error', () =>
+    page.receive({
+      type: 'error',
+      message: 'The lower part of the panel could not be loaded: close the panel and open it again.',
+      place: null,
+    }),
+  );
+  load(own.dataset.controls);
 }
 
 // Bootstrap: paint what an earlier life of the page left, listen, then tell the host that it may send.

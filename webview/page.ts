@@ -4,6 +4,7 @@ import type { Comparison } from '../src/residue/types-comparison.js';
 import type { Residue } from '../src/residue/types.js';
 import { Bar } from './bar.js';
 import { h } from './dom.js';
+import { rest, withRest } from './later.js';
 import { Link } from './link.js';
 import { select, type View } from './model/view.js';
 import { PatternStore } from './patterns.js';
@@ -60,7 +61,7 @@ export class Page {
     app: HTMLElement,
     private readonly host: Host,
     /** Is called once, after the first paint. */
-    private readonly painted: () => void,
+    private readonly painted: (page: Page) => void,
   ) {
     this.drawn = SECTIONS.map((section) => section.slots.map((slot) => new Drawn(slot)));
     this.sections = SECTIONS.map((section, i) => {
@@ -214,6 +215,11 @@ export class Page {
       if (this.empty || this.failure || this.progress) afterFrame(() => this.first());
       return;
     }
+    // It stands above the tokens, which would be pushed down by it.
+    if (this.comparison && !rest()) {
+      this.first();
+      return withRest(() => this.schedule());
+    }
     const selection = select(residue, this.view);
     this.link.restore(selection.pinned);
     const context: Context = {
@@ -242,13 +248,13 @@ export class Page {
     // What is on the first screen now; the rest in later tasks, after that has been painted.
     const mine = ++this.generation;
     const slots = this.drawn.map((list) => [...list]);
-    for (const slot of slots.splice(0, FIRST).flat()) slot.update(context);
+    for (const slot of slots.splice(0, FIRST).flat()) if (!slot.later || rest()) slot.update(context);
     const waiting = slots.flat();
-    const rest = (): void => {
+    const below = (): void => {
       if (mine !== this.generation) return;
       const until = performance.now() + SLICE;
       while (waiting.length > 0 && performance.now() < until) waiting.shift()!.update(context);
-      if (waiting.length > 0) return void setTimeout(rest);
+      if (waiting.length > 0) return void setTimeout(below);
       if (this.goal !== null) this.restoreScroll = null;
       if (this.restoreScroll !== null) scrollTo(0, this.restoreScroll);
       this.reachGoal();
@@ -259,7 +265,7 @@ export class Page {
     };
     afterFrame(() => {
       this.first();
-      rest();
+      withRest(below);
     });
   }
 
@@ -269,7 +275,7 @@ export class Page {
     this.told = true;
     if (this.unsaved) this.save(this.unsaved.tell);
     this.unsaved = null;
-    this.painted();
+    this.painted(this);
   }
 
   /** Scrolls to what a link leads to, and puts the focus there, so that the keyboard goes on from it. */

@@ -1,23 +1,7 @@
-import { h } from './dom.js';
+import { rest, type LaterPart } from './later.js';
 import type { Slot } from './slots.js';
-import { almostView } from './views/almost.js';
-import { attentionView } from './views/attention.js';
-import { claimsView } from './views/claims.js';
-import { causeView } from './views/cause.js';
-import { compareView } from './views/compare.js';
-import { commandsView } from './views/commands.js';
 import type { Context } from './views/context.js';
-import { disruptionView } from './views/disruption.js';
-import { graphView } from './views/graph.js';
-import { generationView } from './views/generation.js';
-import { headsView } from './views/heads.js';
-import { holdView } from './views/hold.js';
-import { mapView } from './views/map.js';
 import { marginView } from './views/margin.js';
-import { propagationView } from './views/propagation.js';
-import { provenanceView } from './views/provenance.js';
-import { salienceView } from './views/salience.js';
-import { shapeView } from './views/shape.js';
 import { tokensView } from './views/tokens.js';
 import { verdictView } from './views/verdict.js';
 
@@ -42,6 +26,9 @@ const always = (c: Context): unknown[] => [
 ];
 const open = (c: Context, ...ids: string[]): unknown[] => ids.map((id) => c.view[`table.${id}`] ?? null);
 
+/** A part that the page's second script draws, which has come by then. */
+const later = (part: LaterPart): Pick<Slot, 'draw' | 'later'> => ({ draw: (context) => rest()!.views[part](context), later: true });
+
 /** The page's sections in the order in which a reader needs them. */
 export const SECTIONS: Section[] = [
   {
@@ -65,7 +52,7 @@ export const SECTIONS: Section[] = [
           c.selection.shown?.name,
           ...open(c, 'curves', 'aligned', 'differences', 'compared-heads', 'doses'),
         ],
-        draw: compareView,
+        ...later('compare'),
       },
     ],
   },
@@ -121,7 +108,7 @@ export const SECTIONS: Section[] = [
       {
         id: 'salience',
         depends: (c) => [...always(c), c.selection.shown?.salience, ...open(c, 'salience')],
-        draw: (c) => [salienceView(c)],
+        ...later('salience'),
       },
       {
         id: 'heads',
@@ -140,7 +127,7 @@ export const SECTIONS: Section[] = [
           c.view.allHeads ?? null,
           ...open(c, 'heads'),
         ],
-        draw: (c) => [h('div', { class: 'pair' }, ...headsView(c))],
+        ...later('heads'),
       },
       {
         id: 'attention',
@@ -155,7 +142,7 @@ export const SECTIONS: Section[] = [
           c.selection.shown && c.link.pinned.head ? c.patterns.version(c.selection.shown, c.link.pinned.head) : null,
           ...open(c, 'attention', 'pattern'),
         ],
-        draw: attentionView,
+        ...later('attention'),
       },
       {
         id: 'disruption',
@@ -168,7 +155,7 @@ export const SECTIONS: Section[] = [
           c.residue.nullSpace,
           ...open(c, 'disruption', 'propagation', 'shape'),
         ],
-        draw: (c) => [h('div', { class: 'pair' }, disruptionView(c), h('div', null, propagationView(c), shapeView(c)))],
+        ...later('disruption'),
       },
       {
         id: 'cause',
@@ -181,7 +168,7 @@ export const SECTIONS: Section[] = [
           c.selection.index === c.residue.primary,
           ...open(c, 'recovery', 'patching', 'effects'),
         ],
-        draw: causeView,
+        ...later('cause'),
       },
       {
         id: 'graph',
@@ -194,7 +181,7 @@ export const SECTIONS: Section[] = [
           c.off,
           ...open(c, 'graph'),
         ],
-        draw: graphView,
+        ...later('graph'),
       },
       {
         id: 'commands',
@@ -205,7 +192,7 @@ export const SECTIONS: Section[] = [
           c.residue.shell.run.length,
           Object.entries(c.view).filter(([k]) => k.startsWith('table.command')),
         ],
-        draw: commandsView,
+        ...later('commands'),
       },
     ],
   },
@@ -217,7 +204,7 @@ export const SECTIONS: Section[] = [
       {
         id: 'map',
         depends: (c) => [...always(c), c.selection.shown?.map, c.selection.shown?.tokens, c.view.measure ?? null, ...open(c, 'map')],
-        draw: (c) => [mapView(c)],
+        ...later('map'),
       },
       {
         id: 'words',
@@ -228,7 +215,7 @@ export const SECTIONS: Section[] = [
           c.selection.shown?.looping,
           ...open(c, 'almost', 'generation'),
         ],
-        draw: (c) => [h('div', { class: 'pair' }, almostView(c), generationView(c))],
+        ...later('words'),
       },
     ],
   },
@@ -247,9 +234,9 @@ export const SECTIONS: Section[] = [
           c.selection.index,
           ...open(c, 'dose', 'density', 'paraphrases'),
         ],
-        draw: (c) => [h('div', { class: 'grid' }, ...holdView(c))],
+        ...later('hold'),
       },
-      { id: 'claims', depends: (c) => [...always(c), c.residue.claims, ...open(c, 'claims')], draw: (c) => [claimsView(c)] },
+      { id: 'claims', depends: (c) => [...always(c), c.residue.claims, ...open(c, 'claims')], ...later('claims') },
     ],
   },
   {
@@ -268,7 +255,7 @@ export const SECTIONS: Section[] = [
           c.residue.created,
           c.residue.status,
         ],
-        draw: provenanceView,
+        ...later('provenance'),
       },
     ],
   },

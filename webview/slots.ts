@@ -7,6 +7,8 @@ export interface Slot {
   /** Everything the drawing reads; compared by identity, then by content. */
   depends(context: Context): unknown[];
   draw(context: Context): (HTMLElement | null)[];
+  /** Drawn by the page's second script. */
+  later?: true;
 }
 
 /** Keeps one slot's element, its last dependencies and what to undo before it is drawn again. */
@@ -14,6 +16,11 @@ export class Drawn {
   readonly element: HTMLElement;
   private before: unknown[] | null = null;
   private disposers: (() => void)[] = [];
+
+  /** Whether the page's second script draws it. */
+  get later(): boolean {
+    return this.slot.later === true;
+  }
 
   constructor(private readonly slot: Slot) {
     this.element = h('div', { class: 'slot', attrs: { 'data-slot': slot.id } });

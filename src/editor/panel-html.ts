@@ -2,6 +2,8 @@
 export interface PanelHtml {
   /** URI of dist/webview.js as the page may load it. */
   scriptUri: string;
+  /** URI of dist/webview-rest.js, which the page loads after its first paint. */
+  restUri: string;
   /** URI of dist/webview-controls.js, which the page loads after its first paint. */
   controlsUri: string;
   /** URI of dist/webview.css. */
@@ -20,7 +22,7 @@ const escape = (text: string): string =>
  * toolkit's go through adoptedStyleSheets, which need no permission; the one element it adds takes the nonce from the `csp-nonce`
  * meta), and there is no network, image, frame or form.
  */
-export function panelHtml({ scriptUri, controlsUri, styleUri, nonce, cspSource }: PanelHtml): string {
+export function panelHtml({ scriptUri, restUri, controlsUri, styleUri, nonce, cspSource }: PanelHtml): string {
   const csp = [
     "default-src 'none'",
     `script-src 'nonce-${nonce}'`,
@@ -41,7 +43,7 @@ export function panelHtml({ scriptUri, controlsUri, styleUri, nonce, cspSource }
   </head>
   <body>
     <div id="app"></div>
-    <script type="module" nonce="${escape(nonce)}" src="${escape(scriptUri)}" data-controls="${escape(controlsUri)}"></script>
+    <script type="module" nonce="${escape(nonce)}" src="${escape(scriptUri)}" data-rest="${escape(restUri)}" data-controls="${escape(controlsUri)}"></script>
   </body>
 </html>
 `;

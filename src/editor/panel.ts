@@ -61,6 +61,7 @@ class Panel {
     const uri = (name: string): string => webview.asWebviewUri(Uri.joinPath(dist, name)).toString();
     webview.html = panelHtml({
       scriptUri: uri('webview.js'),
+      restUri: uri('webview-rest.js'),
       controlsUri: uri('webview-controls.js'),
       styleUri: uri('webview.css'),
       nonce: Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('hex'),

@@ -8,6 +8,8 @@ import { serializeResidue } from './write.js';
 export interface ReportAssets {
   /** dist/webview-controls.js: the panel's buttons and drop-downs. */
   controls: string;
+  /** dist/webview-rest.js: the panel's parts below its first screen. */
+  rest: string;
   /** dist/webview.js and dist/webview.css: the residue panel itself. */
   page: string;
   pageStyle: string;
@@ -49,8 +51,8 @@ const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(
  */
 export function reportHtml(residue: Residue, assets: ReportAssets): string {
   const json = serializeResidue(residue);
-  const scripts = [assets.bridge, assets.controls, assets.page].map(inlineScript);
-  const [bridge, controls, page] = scripts;
+  const scripts = [assets.bridge, assets.controls, assets.rest, assets.page].map(inlineScript);
+  const [bridge, controls, rest, page] = scripts;
   const styles = [inlineStyle(assets.pageStyle), inlineStyle(assets.bridgeStyle)];
   // The panel's controls add a style element of their own with the page's nonce. Nothing in the file can add another.
   const nonce = createHash('sha256').update(json, 'utf8').digest('hex').slice(0, 32);
@@ -89,6 +91,7 @@ ${methodsHtml(assets.methods)}
 <script type="application/json" id="residue">${scriptJson(json)}</script>
 <script>${bridge}</script>
 <script>${controls}</script>
+<script>${rest}</script>
 <script type="module">${page}</script>
 </body>
 </html>

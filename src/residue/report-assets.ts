@@ -16,6 +16,7 @@ export function reportAssets(root = packageRoot()): ReportAssets {
   };
   return {
     controls: read('dist', 'webview-controls.js'),
+    rest: read('dist', 'webview-rest.js'),
     page: read('dist', 'webview.js'),
     pageStyle: read('dist', 'webview.css'),
     bridge: read('dist', 'report.js'),

@@ -11,7 +11,7 @@ const allowed = [
   /^extension\.vsixmanifest$/,
   /^extension\/(package\.json|readme\.md|changelog\.md|LICENSE\.txt|THIRD-PARTY-NOTICES\.md)$/,
   /^extension\/dist\/(agent|cli|engine|extension|hub|lane|language-client|language-server|language-tokens|residues|shells)\.cjs$/,
-  /^extension\/dist\/(report|webview|webview-controls)\.(css|js)$/,
+  /^extension\/dist\/(report|webview|webview-controls|webview-rest)\.(css|js)$/,
   /^extension\/dist\/node_modules\/onnxruntime-node\/(package\.json|dist\/(backend|binding|index|version)\.js)$/,
   /^extension\/dist\/node_modules\/onnxruntime-common\/(package\.json|dist\/cjs\/[\w-]+\.js|dist\/cjs\/package\.json)$/,
   /^extension\/docs\/(methods|numbers|terms|validity)\.md$/,
@@ -47,6 +47,7 @@ const bundles = [
   'residues.cjs',
   'shells.cjs',
   'webview-controls.js',
+  'webview-rest.js',
   'webview.css',
   'webview.js',
 ];

@@ -78,6 +78,37 @@ describe('the first paint', () => {
     expect(await painted()).toHaveLength(all);
   });
 
+  it('is there before the script of what stands below has come, which is then drawn', async () => {
+    let come: () => void = () => undefined;
+    const gate = new Promise<void>((done) => (come = done));
+    await panel.page.route('**/webview-rest.js', async (route) => {
+      await gate;
+      await route.fallback();
+    });
+    await panel.page.reload();
+    await panel.firstPaint();
+    expect(await painted()).toEqual(['figure-margin']);
+    const salience = panel.page.locator('[data-slot=salience]');
+    expect(await salience.innerText()).toBe('');
+    expect(await panel.page.evaluate(() => document.body.dataset.drawn)).toBeUndefined();
+    // Asked for before it can be made.
+    await panel.page.locator('[data-key="svg.margin"]').click();
+    expect(await panel.posted('save')).toHaveLength(0);
+    come();
+    await panel.drawn();
+    expect(await salience.innerText()).toContain('Layer salience');
+    expect(await panel.posted('save')).toHaveLength(1);
+  });
+
+  it('says so where that script does not come', async () => {
+    await panel.page.route('**/webview-rest.js', (route) => route.abort());
+    await panel.page.reload();
+    await panel.firstPaint();
+    await expect.poll(() => panel.page.locator('.status').innerText()).toContain('The lower part of the panel could not be loaded');
+    expect(await painted()).toEqual(['figure-margin']);
+    expect(panel.faults.splice(0)).toEqual([expect.stringContaining('ERR_FAILED')]);
+  });
+
   it('shows its controls before their code has come, at the size that they then have', async () => {
     const size = (key: string): Promise<(number | undefined)[]> =>
       panel.page.locator(`[data-key="${key}"]`).evaluate((e) => {

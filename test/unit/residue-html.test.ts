@@ -9,6 +9,7 @@ import { METHODS } from '../../src/method-anchors.js';
 
 const assets: ReportAssets = {
   controls: 'const c = 1;',
+  rest: 'const d = 1;',
   page: 'const a = "<!-- x --></script><script>alert(1)//";\n//# sourceMappingURL=webview.js.map\n',
   pageStyle: 'body::after { content: "</style><b>" }',
   bridge: 'const b = 1;',
@@ -29,11 +30,11 @@ describe('the HTML report', () => {
     expect(csp).not.toMatch(/unsafe|https?:|\*/);
     const [data, ...scripts] = elements(html, 'script');
     expect(JSON.parse(data!)).toMatchObject({ format: 1, shell: { id: 'v1.MEMTRACE' } });
-    expect(scripts).toHaveLength(3);
+    expect(scripts).toHaveLength(4);
     const hash = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
     for (const script of scripts) expect(csp).toContain(hash(script));
     for (const style of elements(html, 'style')) expect(csp).toContain(hash(style));
-    expect(scripts[2]).not.toContain('sourceMappingURL');
+    expect(scripts[3]).not.toContain('sourceMappingURL');
     // Nothing is fetched: no address outside of texts.
     expect(html).not.toMatch(/<(link|img|iframe|base)\b|\bsrc=/i);
   });

@@ -145,6 +145,7 @@ describe('placing labels', () => {
 describe('the page’s html', () => {
   const html = panelHtml({
     scriptUri: 'https://x/webview.js',
+    restUri: 'https://x/webview-rest.js',
     controlsUri: 'https://x/webview-controls.js',
     styleUri: 'https://x/webview.css',
     nonce: 'abc123',
@@ -158,12 +159,14 @@ describe('the page’s html', () => {
     );
     expect(html).not.toMatch(/unsafe|onload|onclick|style=/);
     expect(html.match(/<script /g)).toHaveLength(1);
+    expect(html).toContain('data-rest="https://x/webview-rest.js"');
     expect(html).toContain('data-controls="https://x/webview-controls.js"');
   });
 
   it('escapes what it is given', () => {
     const hostile = panelHtml({
       scriptUri: '"><script>alert(1)</script>',
+      restUri: '"><script>alert(3)</script>',
       controlsUri: '"><script>alert(2)</script>',
       styleUri: '',
       nonce: 'n',

@@ -1,27 +1,20 @@
 import { Chart } from 'chart.js';
-import { chartOn } from '../views/lazy-chart.js';
+import { behind } from '../views/on-canvas.js';
 
 /** Parts of chart.js that hold on to the context they were made with; its types do not tell of all. */
 interface Holder {
   ctx: CanvasRenderingContext2D;
 }
 
-const painters = new WeakMap<HTMLCanvasElement, (ctx: CanvasRenderingContext2D) => void>();
-
-/** Says how a canvas of our own is painted on another context, in px of the page. */
-export function paintable(canvas: HTMLCanvasElement, paint: (ctx: CanvasRenderingContext2D) => void): void {
-  painters.set(canvas, paint);
-}
-
 /** Paints what a canvas holds on another context, its shapes as they stand; false for one of which only the pixels are known. */
 export function paintChart(ctx: CanvasRenderingContext2D, canvas: HTMLCanvasElement): boolean {
-  const own = painters.get(canvas);
+  const own = behind(canvas).paint;
   if (own) own(ctx);
   return own !== undefined || paintChartJs(ctx, canvas);
 }
 
 function paintChartJs(ctx: CanvasRenderingContext2D, canvas: HTMLCanvasElement): boolean {
-  const chart = chartOn(canvas);
+  const chart = behind(canvas).chart?.();
   if (!(chart instanceof Chart)) return false;
   const own = chart.ctx;
   const lines: { _path?: unknown }[] = [];

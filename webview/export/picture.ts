@@ -1,5 +1,5 @@
 import { recordSvg } from './recorder.js';
-import { chartOn } from '../views/lazy-chart.js';
+import { behind } from '../views/on-canvas.js';
 import { paintElement } from './paint-dom.js';
 
 /** Room around a picture, px. */
@@ -39,7 +39,7 @@ export class Picture {
 
   /** Charts that nobody has come near yet are made: on the page, before the picture's own shapes are written down. */
   private ready(): void {
-    for (const canvas of this.figure.querySelectorAll('canvas')) chartOn(canvas);
+    for (const canvas of this.figure.querySelectorAll('canvas')) behind(canvas).chart?.();
   }
 
   private paint(ctx: CanvasRenderingContext2D, width: number, height: number): void {

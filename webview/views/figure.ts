@@ -1,5 +1,5 @@
 import { h, type Child } from '../dom.js';
-import { Picture } from '../export/picture.js';
+import { withRest } from '../later.js';
 import { toCsv, type Table } from '../model/csv.js';
 import { formulaOf } from '../model/formulas.js';
 import { linked } from '../link.js';
@@ -85,12 +85,14 @@ export function figure(context: Context, options: FigureOptions): HTMLElement {
 
 function savePicture(context: Context, element: HTMLElement, { id, title }: FigureOptions, kind: 'png' | 'svg'): void {
   const name = `${`${context.residue.shell.id}-${id}`.replace(/[^\w.-]+/g, '-')}.${kind}`;
-  const picture = new Picture(element, title, context.palette.background);
-  context.send(
-    kind === 'png'
-      ? { type: 'save', name, mime: 'image/png', data: picture.png() }
-      : { type: 'save', name, mime: 'image/svg+xml', data: picture.svg() },
-  );
+  withRest((rest) => {
+    const picture = rest.picture(element, title, context.palette.background);
+    context.send(
+      kind === 'png'
+        ? { type: 'save', name, mime: 'image/png', data: picture.png() }
+        : { type: 'save', name, mime: 'image/svg+xml', data: picture.svg() },
+    );
+  });
 }
 
 /** The formula's name as a link to its page; the formula itself, or what is told of it, when it is pointed at or focused. */

@@ -1,3 +1,4 @@
+import { behind } from './on-canvas.js';
 import type { Plot } from './plot.js';
 
 /** How far from the window a chart is made and kept up to date, px. */
@@ -27,7 +28,7 @@ export class LazyChart<P extends Plot = Plot> {
     private readonly sized?: (width: number) => void,
   ) {
     charts.set(box, this);
-    byCanvas.set(canvas, this);
+    behind(canvas).chart = () => this.now();
     sizes.observe(box);
     sight.observe(box);
   }
@@ -83,17 +84,13 @@ export class LazyChart<P extends Plot = Plot> {
     sizes.unobserve(this.box);
     sight.unobserve(this.box);
     charts.delete(this.box);
-    byCanvas.delete(this.canvas);
+    delete behind(this.canvas).chart;
     this.chart?.destroy();
     this.chart = null;
   }
 }
 
 const charts = new Map<Element, LazyChart>();
-const byCanvas = new WeakMap<HTMLCanvasElement, LazyChart>();
-
-/** The chart on a canvas, made if it was not; null for a canvas of another kind. */
-export const chartOn = (canvas: HTMLCanvasElement): Plot | null => byCanvas.get(canvas)?.now() ?? null;
 
 const isNear = (element: Element): boolean => {
   const { top, bottom } = element.getBoundingClientRect();

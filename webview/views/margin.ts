@@ -3,12 +3,12 @@ import { h } from '../dom.js';
 import { marginModel, type MarginModel } from '../model/margin.js';
 import { around, place, type Box, type Label } from '../model/place.js';
 import { alpha } from '../theme.js';
-import { paintable } from '../export/paint-chart.js';
 import { choice } from '../ui.js';
 import type { Context } from './context.js';
 import { figure, missing } from './figure.js';
 import { key } from './legend.js';
 import { LineChart, type PlottedLine } from './line-chart.js';
+import { behind } from './on-canvas.js';
 import { alongX, plot, setFont, strokeMarks, type Plot } from './plot.js';
 
 const ZERO = 'answer and rival equal';
@@ -53,7 +53,7 @@ export function marginView(context: Context): HTMLElement {
       (plane) => strokeMarks(context, items, plane),
     );
     chart.resize(width, height);
-    paintable(canvas, (ctx) => chart.paintOn(ctx));
+    behind(canvas).paint = (ctx) => chart.paintOn(ctx);
     return chart;
   });
   return figure(context, {

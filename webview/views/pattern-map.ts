@@ -1,6 +1,6 @@
 import type { RunTrace } from '../../src/residue/types.js';
 import { h } from '../dom.js';
-import { paintable } from '../export/paint-chart.js';
+import { behind } from './on-canvas.js';
 import { isDrawing } from '../export/recorder.js';
 import { visible } from '../model/format.js';
 import { cellTip, pooled, shade, shadedRuns, type Pattern } from '../model/pattern.js';
@@ -57,7 +57,7 @@ export class PatternMap {
       },
     });
     this.box = h('div', { class: 'pattern-box', key: 'pattern.box' }, this.canvas, this.spacer);
-    paintable(this.canvas, (ctx) => this.paint(ctx));
+    behind(this.canvas).paint = (ctx) => this.paint(ctx);
     const observer = new ResizeObserver(() => this.resize());
     observer.observe(this.box);
     const unwatch = context.link.watch(() => this.schedule());

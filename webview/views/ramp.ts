@@ -1,5 +1,5 @@
 import { h } from '../dom.js';
-import { paintable } from '../export/paint-chart.js';
+import { behind } from './on-canvas.js';
 
 /** A legend's strip of colours, low to high. */
 export function rampBar(colours: readonly string[], label: string): HTMLCanvasElement {
@@ -13,6 +13,6 @@ export function rampBar(colours: readonly string[], label: string): HTMLCanvasEl
   const ctx = bar.getContext('2d');
   if (ctx) paint(ctx, colours.length, 1, 0);
   // In a picture a little over each other, for viewers leave a seam between shapes that only touch.
-  paintable(bar, (to) => paint(to, bar.offsetWidth, bar.offsetHeight, 0.2));
+  behind(bar).paint = (to) => paint(to, bar.offsetWidth, bar.offsetHeight, 0.2);
   return bar;
 }

@@ -15,6 +15,7 @@ export function pageFiles(origin: string): Record<string, { type: string; text: 
       type: 'text/html',
       text: panelHtml({
         scriptUri: `${origin}/webview.js`,
+        restUri: `${origin}/webview-rest.js`,
         controlsUri: `${origin}/webview-controls.js`,
         styleUri: `${origin}/webview.css`,
         nonce: NONCE,
@@ -22,6 +23,7 @@ export function pageFiles(origin: string): Record<string, { type: string; text: 
       }),
     },
     '/webview.js': { type: 'text/javascript', text: readFileSync('dist/webview.js', 'utf8') },
+    '/webview-rest.js': { type: 'text/javascript', text: readFileSync('dist/webview-rest.js', 'utf8') },
     '/webview-controls.js': { type: 'text/javascript', text: readFileSync('dist/webview-controls.js', 'utf8') },
     '/webview.css': { type: 'text/css', text: readFileSync('dist/webview.css', 'utf8') },
   };

@@ -32,7 +32,10 @@ export async function measurePanel(pages: number): Promise<PanelTimes[]> {
   const json = serializeResidue(residue);
   const long = generateResidue({ length: 1024, layers: 6, heads: 8 });
   const data = patternFor(long, 3, 2);
-  const bytes = ['dist/webview.js', 'dist/webview-controls.js', 'dist/webview.css'].reduce((sum, file) => sum + statSync(file).size, 0);
+  const bytes = ['dist/webview.js', 'dist/webview-rest.js', 'dist/webview-controls.js', 'dist/webview.css'].reduce(
+    (sum, file) => sum + statSync(file).size,
+    0,
+  );
   const times: PanelTimes[] = [];
   try {
     for (let i = 0; i < pages; i++) {
