@@ -32,6 +32,8 @@ if (app) {
   addEventListener('message', (event: MessageEvent<unknown>) => {
     const message = isToPage(event.data) ? unwrap(event.data) : null;
     if (isToPage(message)) page.receive(message);
+    // Of one that cannot be drawn the host need not wait to hear.
+    else if (isToPage(event.data)) host.post({ type: 'drawn' });
   });
   // Not from here: a message notes where it was posted, for which the browser would read this whole script again.
   queueMicrotask(() => host.post({ type: 'ready' }));

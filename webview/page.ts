@@ -53,6 +53,8 @@ export class Page {
   private told = false;
   /** What is to be kept as soon as the page has been painted, and whether the host is to be told of it. */
   private unsaved: { tell: boolean } | null = null;
+  /** A residue has come, and the host waits to hear that it is drawn. */
+  private owed = false;
   private restoreScroll: number | null = null;
   /** Id of the part that a link leads to, until it has been scrolled to. */
   private goal: string | null = null;
@@ -115,6 +117,7 @@ export class Page {
         }
         this.shellUri = message.shellUri;
         this.residue = message.residue;
+        this.owed = true;
         this.patterns.begin(this.residue);
         this.failure = null;
         this.empty = false;
@@ -261,7 +264,10 @@ export class Page {
       this.restoreScroll = null;
       if (this.unseen) this.sections[SECTIONS.findIndex(({ id }) => id === 'compare')]?.scrollIntoView();
       this.unseen = false;
-      if (!this.pending) document.body.dataset.drawn = (performance.now() - began).toFixed(0);
+      if (this.pending) return;
+      document.body.dataset.drawn = (performance.now() - began).toFixed(0);
+      if (this.owed) this.host.post({ type: 'drawn' });
+      this.owed = false;
     };
     afterFrame(() => {
       this.first();

@@ -23,6 +23,7 @@ import { panelHtml } from './panel-html.js';
 import type { Results } from './results.js';
 import type { RunEvent, RunFailure, Runs } from './runs.js';
 import { residueEditorType } from './residue-editor.js';
+import { OneAtATime } from './one-at-a-time.js';
 import { isResidueFile, readResidueFile } from './residue-file.js';
 import { savePanelFile } from './save.js';
 import { restrictedMessage } from './trust.js';
@@ -40,6 +41,8 @@ class Panel {
   /** What it is compared with, and the comparison. */
   #other: ComparedText | undefined;
   #comparison: string | undefined;
+  /** Residues of a run under way, each sent when the page has drawn the one before. */
+  readonly #growing = new OneAtATime<string>((json) => this.#sendResidue(json));
   /** What to look at when the page listens. */
   #look: PanelState['view'] | undefined;
 
@@ -89,17 +92,19 @@ class Panel {
         this.#send({ type: 'progress', ...event.progress });
         break;
       case 'partial':
-        this.#sendResidue(event.json);
+        this.#growing.offer(event.json);
         break;
       case 'cached':
       case 'residue':
         this.#failure = undefined;
         this.#settled = true;
+        this.#growing.clear();
         // It came as the last part already, unless the run's end was told by the host itself.
         if (event.json !== this.#sent) this.#sendResidue(event.json);
         if (this.#other) void this.compare(this.#other);
         break;
       case 'failed':
+        this.#growing.clear();
         this.#failure = event.failure;
         this.#settled = true;
         this.#sendFailure(event.failure);
@@ -131,7 +136,10 @@ class Panel {
     switch (message.type) {
       case 'ready':
         this.#ready = true;
+        this.#growing.clear();
         return this.#sendState();
+      case 'drawn':
+        return this.#growing.arrived();
       case 'compare':
         if (message.with === 'choose') return void (await this.chooseOther());
         this.#other = this.#comparison = undefined;

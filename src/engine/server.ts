@@ -2,9 +2,8 @@ import { dirname, join, resolve } from 'node:path';
 import { compareResidues, type SideInput } from '../compare/compare.js';
 import { CancelledError, InputError, throwIfAborted } from '../errors.js';
 import { npzName, writeNpz } from '../residue/npz.js';
-import type { Residue } from '../residue/types.js';
 import { parseResidue } from '../residue/read.js';
-import { canonicalResidue, serializePlain } from '../residue/write.js';
+import { serializePlain } from '../residue/write.js';
 import type { RunShell } from '../run/types.js';
 import type { Shell } from '../shell/types.js';
 import type { KvCache, Model, RunResult } from './api.js';
@@ -23,6 +22,7 @@ import type {
   ModelSettings,
 } from './protocol.js';
 import type { ProcessInfo, Request, ResidueText, RunShellParams, ShellSource, WireError } from './protocol.js';
+import { inText, Partials } from './partials.js';
 import { parseMessage } from './requests.js';
 import { sliceArray } from './slice.js';
 
@@ -45,23 +45,6 @@ type ShellSettings = Pick<
   RunShellParams,
   'model' | 'defaultModel' | 'settings' | 'seed' | 'commands' | 'vary' | 'graph' | 'verify' | 'npz' | 'partials'
 >;
-
-/** Milliseconds between two partial residues of a run: more often than a reader can follow, it only takes time from the run. */
-const PARTIAL_PAUSE = 400;
-
-/** The function, called at most once in `pause` milliseconds; calls in between are dropped. */
-function atMostEvery<T>(pause: number, call: (value: T) => void): (value: T) => void {
-  let next = -Infinity;
-  return (value) => {
-    if (performance.now() < next) return;
-    call(value);
-    next = performance.now() + pause;
-  };
-}
-
-function inText(residue: Residue): ResidueText {
-  return { json: JSON.stringify(canonicalResidue(residue)) };
-}
 
 interface Call {
   id: number;
@@ -200,7 +183,8 @@ export class Server {
     const named = params.model === undefined ? this.modelOf(shell, source) : null;
     const place = named ?? this.backend.resolve(params.model ?? fallback, process.cwd());
     const { npz, seed, commands, vary, graph, verify, settings, partials } = params;
-    const residue = await this.useAt(place, settings, call, (open) =>
+    const growing = partials ? new Partials((part) => call.emit({ kind: 'partial', ...part })) : undefined;
+    const run = this.useAt(place, settings, call, (open) =>
       this.backend.runShell(
         open,
         shell,
@@ -213,12 +197,12 @@ export class Server {
           verify,
           signal: call.signal,
           onProgress: (event) => void call.emit({ kind: 'progress', ...event }),
-          onPartial: partials ? atMostEvery(PARTIAL_PAUSE, (part) => void call.emit({ kind: 'partial', ...inText(part) })) : undefined,
+          onGrowth: growing && ((grown) => growing.offer(grown)),
           onArrays: npz === undefined ? undefined : async (name, arrays) => writeNpz(join(npz, npzName(name)), arrays),
         },
       ),
     );
-    return inText(residue);
+    return inText(await run.finally(() => growing?.end()));
   }
 
   /** A path in a shell is relative to the shell's own folder. */

@@ -288,6 +288,7 @@ const toPage: Record<string, Check> = {
 
 const toHost: Record<string, Check> = {
   ready: () => true,
+  drawn: () => true,
   run: shape({ 'verify?': isBoolean, 'graph?': isBoolean }),
   cancel: () => true,
   compare: shape({ with: one('choose', 'none') }),

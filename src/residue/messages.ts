@@ -52,6 +52,8 @@ export type ToPage =
  */
 export type ToHost =
   | { type: 'ready' }
+  /** The last residue that came is drawn; while one grows, the host sends the next when it has heard this. */
+  | { type: 'drawn' }
   /** `verify`: every cause tested, each position on its own. `graph`: with the attribution graph. Both else as the shell says. */
   | { type: 'run'; verify?: boolean; graph?: boolean }
   | { type: 'cancel' }

@@ -275,7 +275,10 @@ class ShellRun {
   }
 
   private partial(): void {
-    this.options.onPartial?.(structuredClone({ ...this.residue, notes: [...this.notes] }));
+    const { onGrowth, onPartial } = this.options;
+    const grown = (): Residue => ({ ...this.residue, notes: [...this.notes] });
+    onGrowth?.(grown);
+    onPartial?.(structuredClone(grown()));
   }
 }
 

@@ -39,6 +39,8 @@ export interface RunShellOptions {
   seed?: number;
   /** Partial residues as sections are finished. */
   onPartial?: (residue: Residue) => void;
+  /** The same for whoever looks seldom: the function gives the residue as it is when it is called, to be read at once, for the run goes on in it. */
+  onGrowth?: (grown: () => Residue) => void;
   onProgress?: (event: RunProgress) => void;
   signal?: AbortSignal;
   /** Causal verification: true or 'full' (every position on its own, however long) also where nothing failed; false never. Default: the shell's. */

@@ -83,6 +83,19 @@ describe('the protocol', () => {
     expect(all).toEqual(['ready']);
   });
 
+  it('says that a residue is drawn, each time, and does not keep the host waiting for one that cannot be', async () => {
+    await open();
+    await panel.show(residue);
+    await expect.poll(() => panel.posted('drawn')).toHaveLength(1);
+    await panel.send({ type: 'residueText', json: JSON.stringify({ ...residue, status: 'running' }), shellUri: 'file:///shell.yaml' });
+    await expect.poll(() => panel.posted('drawn')).toHaveLength(2);
+    await panel.send({ type: 'residueText', json: '{', shellUri: 'file:///shell.yaml' });
+    await expect.poll(() => panel.posted('drawn')).toHaveLength(3);
+    await panel.send({ type: 'progress', stage: 'probe: forward', done: 1, total: 2 });
+    await panel.drawn();
+    expect(await panel.posted('drawn')).toHaveLength(3);
+  });
+
   it('ignores what is not of the protocol', async () => {
     await open();
     await panel.show(residue);

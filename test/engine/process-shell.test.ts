@@ -79,6 +79,23 @@ describe('a shell is run in the engine', () => {
     expect((await model.probe('Tom has a red ball.', follow)).status).toBe('complete');
   });
 
+  test('of many values, what has arrived comes seldom, each time more of it', async () => {
+    const values = Array.from({ length: 64 }, (_, i) => i).join(', ');
+    const text = `${short.slice(0, short.indexOf('run:'))}vary: { n: [${values}] }\n`.replace('prompt: "', 'prompt: "{{n}} ');
+    const measured: number[] = [];
+    let sent = 0;
+    const onJson = (part: string): void => {
+      sent += part.length;
+      measured.push((JSON.parse(part) as Residue).runs.filter(({ scores }) => scores).length);
+    };
+    const json = await client.runShellText({ text, file: null, verify: false }, { onJson });
+    expect((JSON.parse(json) as Residue).runs).toHaveLength(64);
+    expect(measured.length).toBeGreaterThan(1);
+    expect(measured).toEqual([...measured].sort((a, b) => a - b));
+    // Each time that a section of a value is finished it would be a hundred times the whole.
+    expect(sent).toBeLessThan(20 * json.length);
+  });
+
   test('arrays go to files, and not over the channel', async () => {
     const npz = join(folder, 'arrays');
     await client.runShell({ text: short, file: null, npz });

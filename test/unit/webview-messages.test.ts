@@ -19,7 +19,7 @@ describe('messages between host and page', () => {
     expect(isToPage({ type: 'empty' })).toBe(true);
     expect(isToPage({ type: 'view', view: { run: 1, prompt: 'control', open: true, head: null } })).toBe(true);
     for (const reason of [null, 'The workspace is not trusted.']) expect(isToPage({ type: 'off', reason })).toBe(true);
-    for (const type of ['ready', 'run', 'cancel']) expect(isToHost({ type })).toBe(true);
+    for (const type of ['ready', 'drawn', 'run', 'cancel']) expect(isToHost({ type })).toBe(true);
     for (const ask of [{ verify: true }, { graph: true }, { verify: true, graph: true }])
       expect(isToHost({ type: 'run', ...ask })).toBe(true);
     expect(isToHost({ type: 'save', name: 'a.png', mime: 'image/png', data: '' })).toBe(true);

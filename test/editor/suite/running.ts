@@ -80,6 +80,34 @@ describe('running a shell', () => {
     assert(longest <= limit, `The extension host was blocked for ${longest.toFixed(1)} ms, more than ${limit.toFixed(1)}.`);
   });
 
+  it('sends the page of a shell with many values one growing residue at a time, and the whole in the end', async () => {
+    const heard: string[] = [];
+    const create = window.createWebviewPanel;
+    window.createWebviewPanel = (...args: Parameters<typeof create>) => {
+      const panel = create.apply(window, args);
+      const post = panel.webview.postMessage.bind(panel.webview);
+      panel.webview.onDidReceiveMessage(({ type }: { type: string }) => void (type === 'drawn' && heard.push(type)));
+      panel.webview.postMessage = (message: { type: string; json: string }) => {
+        if (message.type === 'residueText') heard.push(/"status":"(\w+)"/.exec(message.json)![1]!);
+        return post(message);
+      };
+      return panel;
+    };
+    try {
+      const times = [...Array(64).keys()];
+      const document = await openText('many.shell.yaml', shellText({ id: 'many', times, run: [], more: ['verify: false'] }));
+      const residue = await runShell(document);
+      assert.equal(residue?.runs.length, 64);
+      await until('the whole to be drawn', () => heard.at(-1) === 'drawn' && heard.includes('complete'));
+    } finally {
+      window.createWebviewPanel = create;
+    }
+    assert(heard.includes('running') && heard.includes('drawn'), heard.join(' '));
+    assert.equal(heard.filter((one) => one === 'complete').length, 1);
+    // Between two that grow there is always the page's word that the first is drawn.
+    assert.doesNotMatch(heard.join(' '), /running running/);
+  });
+
   it('runs one command of a shell alone', async () => {
     const document = await openText('one.shell.yaml', small);
     const residue = await residueOf('runCommand', document.uri, 2);
