@@ -155,8 +155,13 @@ function askOf(all: ShellItems, { items, whole }: Batch): RunAsk {
 
 const unique = <T>(values: readonly T[]): T[] => [...new Map(values.map((value) => [JSON.stringify(value), value])).values()];
 
+/** `walk = 2 › INHIBIT`: the output has the commands of every value of `vary`. The shell itself goes by its own name. */
+function pathOf({ label, parent }: TestItem): string {
+  return parent?.parent ? `${pathOf(parent)} › ${label}` : label;
+}
+
 function tell(run: TestRun, item: TestItem, shell: Uri, { state, text, failure }: Outcome, milliseconds?: number): void {
-  for (const line of text) run.appendOutput(`${item.label}: ${line}\r\n`, undefined, item);
+  for (const line of text) run.appendOutput(`${pathOf(item)}: ${line}\r\n`, undefined, item);
   if (state === 'passed') return run.passed(item, milliseconds);
   if (state === 'skipped') return run.skipped(item);
   if (!failure) return run.failed(item, [], milliseconds);

@@ -156,7 +156,7 @@ describe('the Test Explorer', () => {
     const effect = 'INHIBIT.effect: below 1000';
     await runEnds(() => start('Run', new TestRunRequest([dose])));
     assert.deepEqual(explorer.states(), { 'walk = 2': 'passed', ANCHOR: 'passed', INHIBIT: 'passed', [effect]: 'skipped' });
-    assert.match(explorer.output, /Not judged: only walk=2 was run/);
+    assert.match(explorer.output, /^walk = 2 › INHIBIT › INHIBIT\.effect: below 1000: Not judged: only walk=2 was run/m);
     assert.match((await lens()) ?? '', /^walk=2: /);
 
     // What is kept of the one is not taken for the whole, which is then what is shown.
