@@ -27,6 +27,8 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
+// A program whose event loop runs empty half-way has not done what was asked.
+process.once('exit', () => (process.exitCode ??= EXIT.badInput));
 void main().then(
   (code) => {
     process.exitCode = code;

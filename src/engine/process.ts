@@ -165,10 +165,11 @@ export class EngineProcess {
   async stop(reason = new EngineError('disposed', 'The engine was closed.')): Promise<void> {
     this.end(reason);
     if (this.child.connected) this.child.disconnect();
-    const timer = setTimeout(() => this.child.kill('SIGKILL'), 2000);
+    // Again and again: it also keeps the event loop from running empty between the process's end and the last of its stderr.
+    const timer = setInterval(() => this.child.kill('SIGKILL'), 2000);
     this.child.ref();
     await this.gone;
-    clearTimeout(timer);
+    clearInterval(timer);
   }
 
   private kill(reason: Error): void {

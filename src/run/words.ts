@@ -1,9 +1,9 @@
 /** A token or an answer in quotes, as a sentence shows it: control characters escaped. */
 export const quote = (text: string): string => JSON.stringify(text);
 
-/** A number with three significant digits, no trailing zeros: `2.1`, `-0.34`, `12`. */
+/** A number with three significant digits, no trailing zeros: `2.1`, `−0.34`, `12`. */
 export function plain(value: number, digits = 3): string {
-  return String(Number(value.toPrecision(digits)));
+  return String(Number(value.toPrecision(digits))).replaceAll('-', '−');
 }
 
 /** `2.1 nats` */

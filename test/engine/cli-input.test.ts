@@ -119,6 +119,19 @@ describe('bad shells end with 2 and file:line:column', () => {
     expect([ended.code, ended.stdout]).toEqual([2, '']);
   });
 
+  it('ends with 2 also where the engine that was started for it does not go, and holds its stderr open', async () => {
+    const home = join(folder, 'slow');
+    mkdirSync(join(home, 'dist'), { recursive: true });
+    for (const name of ['package.json', 'dist/cli.cjs']) cpSync(join(packageRoot(), name), join(home, name));
+    writeFileSync(
+      join(home, 'dist', 'engine.cjs'),
+      `require('node:child_process').spawn(process.execPath, ['-e', 'setTimeout(() => undefined, 4000)'], { stdio: ['ignore', 'ignore', 'inherit'] });
+setInterval(() => undefined, 1000);`,
+    );
+    const bad = file('slow.shell.yaml', GOOD.replace('format: 1', 'format: 9'));
+    expect(await cli(['run', bad], { bundle: join(home, 'dist', 'cli.cjs') })).toMatchObject({ code: 2, stdout: '' });
+  });
+
   it('runs nothing when one of several cannot be run, and says so of each', async () => {
     const bad = file('bad.shell.yaml', GOOD.replace('format: 1', 'format: 9'));
     const ended = await cli(['run', join(folder, 'good.shell.yaml'), bad, join(folder, 'an-unknown-key.shell.yaml'), '--json']);

@@ -121,7 +121,7 @@ describe('the Test Explorer', () => {
     const [message] = failed?.messages ?? [];
     assert.match(String(message?.message), /^margin is .*, but above 1000 was expected$/);
     assert.equal(message?.expectedOutput, 'above 1000');
-    assert.match(message?.actualOutput ?? '', /^-?\d/);
+    assert.match(message?.actualOutput ?? '', /^−?\d/);
     assert.equal(message?.location?.range.start.line, find(document, 'margin: {').line);
   });
 
