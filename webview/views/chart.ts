@@ -15,7 +15,8 @@ export function axis(palette: Palette, title: string, more: Record<string, unkno
     grid: { color: palette.kind === 'contrast' ? alpha(palette.foreground, 0.4) : palette.grid, drawTicks: false },
     border: { color: palette.border },
     ...rest,
-    ticks: { color: palette.muted, font, padding: 4, autoSkip: true, ...numbers, ...(ticks as object | undefined) },
+    // Farther than a point on the axis reaches.
+    ticks: { color: palette.muted, font, padding: 7, autoSkip: true, ...numbers, ...(ticks as object | undefined) },
   };
 }
 

@@ -30,9 +30,11 @@ export interface LineChartOptions {
   over(chart: Plot): void;
 }
 
-/** Room between a tick's label and the axis, and around an axis title, px. */
-const TICK = 4;
+/** Room between a tick's label and the axis, farther than a point on the axis reaches, and around an axis title, px. */
+const TICK = 6;
 const TITLE = 2;
+/** Least room between two labels of the x axis, px. */
+const GAP = 8;
 const ROOM = { top: 6, right: 8 };
 /** Most ticks of the y axis. */
 const MOST = 7;
@@ -170,7 +172,7 @@ export class LineChart implements Plot {
   /** The whole numbers that have a tick, as many as have room for their labels. */
   private columns(label: number): number[] {
     const { last } = this.options;
-    const step = tickStep(((label + 2 * TICK) * Math.max(1, last)) / this.across);
+    const step = tickStep(((label + GAP) * Math.max(1, last)) / this.across);
     return Array.from({ length: Math.floor(last / step) + 1 }, (_, i) => i * step);
   }
 
