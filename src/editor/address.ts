@@ -2,7 +2,7 @@ import { env, Uri, window, workspace, type Disposable } from 'vscode';
 import { InputError } from '../errors.js';
 import { isAddressable, readAddress, writeAddress, type Address } from '../residue/address.js';
 import type { PanelState } from '../residue/messages.js';
-import type { Panels } from './panel.js';
+import type { Panels } from './panels.js';
 
 /** Puts the address of a panel's view on the clipboard; says so, or why there is none. */
 export async function copyAddress(shown: Uri, view: PanelState['view']): Promise<void> {

@@ -6,7 +6,7 @@ import { compareRun, isHistoryRun, openRun, pickRun } from './history.js';
 import { chooseModel } from './models/choose.js';
 import { openMethods, openShell, revealInShell } from './navigate.js';
 import { newShell, newShellFromChatLog, newShellFromSelection } from './new-shell.js';
-import type { Panels } from './panel.js';
+import type { Panels } from './panels.js';
 import { openPlanted } from './planted.js';
 import { probeSelection } from './probe.js';
 import type { Results } from './results.js';

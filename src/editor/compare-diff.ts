@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import { TabInputTextDiff, window } from 'vscode';
-import type { Panels } from './panel.js';
+import type { Panels } from './panels.js';
 import { isResidueFile, readResidueFile } from './residue-file.js';
 
 /**

@@ -11,7 +11,7 @@ import { languageFeatures } from './language.js';
 import { codeLenses } from './lenses.js';
 import { mcpServer } from './mcp-server.js';
 import { modelsView } from './models/index.js';
-import { Panels } from './panel.js';
+import { Panels } from './panels.js';
 import { residueEditor } from './residue-editor.js';
 import { Results } from './results.js';
 import { Runs } from './runs.js';

@@ -11,7 +11,7 @@ import {
   type TreeDataProvider,
 } from 'vscode';
 import { keptUri } from './kept-files.js';
-import type { Panels } from './panel.js';
+import type { Panels } from './panels.js';
 import { residueEditorType } from './residue-editor.js';
 import type { Results } from './results.js';
 import type { RunEntry } from './results/store.js';

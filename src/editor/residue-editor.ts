@@ -1,5 +1,5 @@
 import { RelativePattern, Uri, window, workspace, type CustomReadonlyEditorProvider, type Disposable } from 'vscode';
-import type { Panels } from './panel.js';
+import type { Panels } from './panels.js';
 
 /** View type of the editor that shows `*.residue.json` as the residue panel does. */
 export const residueEditorType = 'symbolicResidue.residueFile';
