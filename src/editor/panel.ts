@@ -180,7 +180,9 @@ export class Panel {
     this.#look = undefined;
     this.trust();
     const residue = await this.#residue();
-    if (residue) this.#sendResidue(residue);
+    // What has arrived of a run under way is one of those that grow.
+    if (residue && this.parts.runs.isRunning(this.shell)) this.#growing.offer(residue);
+    else if (residue) this.#sendResidue(residue);
     if (this.#comparison) this.#send({ type: 'comparison', json: this.#comparison });
     const progress = this.parts.runs.progress(this.shell);
     if (progress) this.#send({ type: 'progress', ...progress });
