@@ -40,16 +40,13 @@ export function marginOverDoses(context: Context, model: Doses, margins: readonl
 
 /** Doses as items of a chart; a dose has no place in the model, so it marks nothing. */
 export function doseItems(xs: readonly number[], tip: (i: number) => string[]): Items {
-  return {
-    ...alongX(
-      xs.length,
-      () => null,
-      () => null,
-      tip,
-    ),
-    at: (x, y, chart) => nearestDose(xs, x, y, chart),
-    point: (i, chart) => ({ x: chart.scales.x!.getPixelForValue(xs[i] ?? 0), y: (chart.chartArea.top + chart.chartArea.bottom) / 2 }),
-  };
+  const along = alongX(
+    xs.length,
+    () => null,
+    () => null,
+    tip,
+  );
+  return { ...along, at: (x, y, chart) => nearestDose(xs, x, y, chart), point: (i, chart) => along.point(xs[i] ?? 0, chart) };
 }
 
 /** Draws the zero line, and its name where it covers neither line nor points. */

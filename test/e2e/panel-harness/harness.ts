@@ -33,6 +33,8 @@ export function pageFiles(origin: string): Record<string, { type: string; text: 
 interface HarnessWindow extends Window {
   posted: { type: string; [key: string]: unknown }[];
   kept: unknown;
+  /** Posts a message and resolves when the page has received it. */
+  deliver(message: unknown): Promise<void>;
   acquireVsCodeApi(): unknown;
 }
 
@@ -87,12 +89,7 @@ export class PanelPage {
 
   /** Sends a message as the host would; `drawn` then waits until the page shows it. */
   async send(message: unknown): Promise<void> {
-    await this.page.evaluate(async (data) => {
-      // Told after the page's own listener: what was still being drawn from before would else pass for this message's drawing.
-      const received = new Promise((done) => addEventListener('message', done, { once: true }));
-      window.postMessage(data, '*');
-      await received;
-    }, message);
+    await this.page.evaluate((data) => (window as unknown as HarnessWindow).deliver(data), message);
   }
 
   /** Sends a residue and waits until every section stands. Returns the page's own time for it, ms. */
@@ -121,12 +118,11 @@ export class PanelPage {
   async sendPattern(message: { run: string; layer: number; head: number }, data: Float32Array): Promise<void> {
     const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
     await this.page.evaluate(
-      async ({ message: rest, bytes: text }) => {
+      ({ message: rest, bytes: text }) => {
         const raw = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
         const numbers = new Float32Array(raw.buffer);
-        const received = new Promise((done) => addEventListener('message', done, { once: true }));
-        window.postMessage({ type: 'pattern', ...rest, length: Math.sqrt(numbers.length), data: numbers }, '*');
-        await received;
+        const pattern = { type: 'pattern', ...rest, length: Math.sqrt(numbers.length), data: numbers };
+        return (window as unknown as HarnessWindow).deliver(pattern);
       },
       { message, bytes },
     );
@@ -190,6 +186,12 @@ function applyTheme(theme: Theme): void {
 function standIn(theme: Theme): void {
   const harness = window as unknown as HarnessWindow;
   harness.posted = [];
+  // Told after the page's own listener: what was still being drawn from before would else pass for this message's drawing.
+  harness.deliver = (message) =>
+    new Promise((received) => {
+      addEventListener('message', () => received(), { once: true });
+      harness.postMessage(message, '*');
+    });
   harness.acquireVsCodeApi = () => ({
     postMessage: (message: { type: string }) => void harness.posted.push(message),
     getState: () => JSON.parse(sessionStorage.getItem('state') ?? 'null') as unknown,
