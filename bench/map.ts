@@ -1,23 +1,29 @@
 /**
  * The full patching map of the residual stream, every layer × position, against one full forward pass per cell in the same engine.
  * Full passes are timed on cells spread over the map, one before and one after each part of it, and count for all.
- * Arguments: the model, tokens, full passes to time. With `--out FILE` the map is written there, for `npm run bench:peers`.
+ * Arguments: the model, tokens, full passes to time. `--shared N`: both prompts begin with the same N tokens, as a prompt and its control do;
+ * without, every token differs and no cell is known without running it. With `--out FILE` the map is written there, for `npm run bench:peers`.
  * Prints a line of JSON.
  */
 import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
 import { openLocal } from '../src/engine/local/index.js';
 import { loadModel } from '../src/model/load.js';
 import { patch, patchable, variantMargins } from '../src/run/verify/patching.js';
 import { median, time } from './measure.mjs';
 
-const [path = '', tokens = '48', passes = '40'] = process.argv.slice(2);
-const out = process.argv.indexOf('--out');
+const { values: asked, positionals } = parseArgs({
+  options: { shared: { type: 'string' }, out: { type: 'string' } },
+  allowPositionals: true,
+});
+const [path = '', tokens = '48', passes = '40'] = positionals;
+const shared = Number(asked.shared ?? 0);
 const model = await openLocal(await loadModel(path), process.env.THREADS ? { threads: Number(process.env.THREADS) } : {});
 const { nLayers, vocabSize } = model.spec;
 const prompt = (seed: number): number[] =>
   Array.from({ length: Number(tokens) }, (_, i) => 257 + (((i + 1) * 7919 * seed) % (vocabSize - 257)));
-// No token is shared, so that no cell is known without running it.
-const [ids, other] = [prompt(1), prompt(3)];
+const ids = prompt(1);
+const other = prompt(3).map((id, i) => (i < shared ? ids[i]! : id));
 const contest = { answer: 300, rivals: [301] };
 const control = await patchable(model, other);
 const probe = await patchable(model, ids);
@@ -70,9 +76,9 @@ for (const [index, margin] of sampled) difference = Math.max(difference, Math.ab
 const forward = median(forwards);
 const base = (await variantMargins(model, probe, [[]], contest))[0]!;
 const result = {
-  ...{ cells: cells.length, map, forward, ratio: (forward * cells.length) / map, difference, threads: model.info.threads },
+  ...{ cells: cells.length, shared, map, forward, ratio: (forward * cells.length) / map, difference, threads: model.info.threads },
   ...{ forwardAll: median(everywhere), ratioAll: (median(everywhere) * cells.length) / map },
 };
-if (out >= 0) writeFileSync(process.argv[out + 1]!, JSON.stringify({ ...result, ids, other, ...contest, base, layers: nLayers, margins }));
+if (asked.out) writeFileSync(asked.out, JSON.stringify({ ...result, ids, other, ...contest, base, layers: nLayers, margins }));
 process.stdout.write(`${JSON.stringify(result)}\n`);
 await model.close();

@@ -63,20 +63,22 @@ try {
   ensureInstalled();
   mkdirSync(results, { recursive: true });
   const node = newerNode() ?? process.execPath;
-  if (wanted('lint')) {
-    await check('lint', process.execPath, [join('node_modules', 'eslint', 'bin', 'eslint.js'), '.']);
-    await check('format', process.execPath, [join('node_modules', 'prettier', 'bin', 'prettier.cjs'), '--check', '--log-level=warn', '.']);
-  }
-  if (wanted('types')) {
-    await check('types', process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', '.']);
-    await check('types of the panel', process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'webview']);
-    await check('types of the browser tests', process.execPath, [
-      join('node_modules', 'typescript', 'bin', 'tsc'),
-      '-p',
-      join('test', 'e2e'),
-    ]);
-  }
-  const built = await check('build', node, ['esbuild.mjs']);
+  const tool = (name, args) => [process.execPath, [join('node_modules', ...name), ...args]];
+  const tsc = (project) => tool(['typescript', 'bin', 'tsc'], ['-p', project]);
+  const lint = async () => {
+    if (wanted('lint')) await check('lint', ...tool(['eslint', 'bin', 'eslint.js'], ['.']));
+  };
+  // Each takes one processor: beside the linter, which takes as long as all of these.
+  const rest = async () => {
+    if (wanted('lint')) await check('format', ...tool(['prettier', 'bin', 'prettier.cjs'], ['--check', '--log-level=warn', '.']));
+    if (wanted('types')) {
+      await check('types', ...tsc('.'));
+      await check('types of the panel', ...tsc('webview'));
+      await check('types of the browser tests', ...tsc(join('test', 'e2e')));
+    }
+    return check('build', node, ['esbuild.mjs']);
+  };
+  const [built] = await Promise.all([rest(), lint()]);
   if (built && wanted('unit')) await vitest('unit and engine tests', [], { RESIDUE_SKIP_BUILD: '1' });
   if (built && (wanted('e2e') || wanted('host'))) {
     const { ensureChromium } = await import('./chromium.mjs');

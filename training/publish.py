@@ -66,7 +66,7 @@ def table(rows):
     return lines
 
 
-def card(name, config, count, dtype, rows, log, finish):
+def card(name, config, count, dtype, rows, log, finish, workers):
     """README.md: what the model is, was taught and can do."""
     llama = config["model_type"] == "llama"
     layers, d, heads = (config["num_hidden_layers"], config["hidden_size"], config["num_attention_heads"]) if llama else (config["n_layer"], config["n_embd"], config["n_head"])
@@ -78,7 +78,7 @@ def card(name, config, count, dtype, rows, log, finish):
         "`training/world/`: who has which thing in which color, who is where at which time, who likes what more, what lies in what, why someone is sad, what is not taken, rules that say what to answer. "
         'To what was never told the taught answer is "unknown". Synthetic text only; no person or place is real. MIT.',
         "",
-        f"Training (`training/train.py`, `training/models.py`): {int(last['step']):,} steps, {int(last['tokens']):,} tokens, {int(last['seconds']) / 60:.0f} minutes on one core. "
+        f"Training (`training/train.py`, `training/models.py`): {int(last['step']):,} steps, {int(last['tokens']):,} tokens, {int(last['seconds']) / 60:.0f} minutes on {'one core' if workers == 1 else f'{workers} cores'}. "
         + (f"The last {finish:,} steps are a finish at a lower rate, with more questions about what was never told and about where someone is after a move. " if finish else "")
         + "Rows held at most 256 tokens, about 40 fillers between "
         "a fact and its question; what lies beyond was never practised. The first layer's heads were started as heads that look 1, 2, 3, … tokens back (see `look_back`). While it trained, a linear reading of the stream after the second block was asked at each position for the last name and the last thing (`Cues` in "
@@ -134,13 +134,14 @@ def main():
         log = [r for r in csv.DictReader(f) if args.step is None or int(r["step"]) <= max(args.step, 25)]
     accuracy = json.load(open(args.accuracy)) if args.accuracy else None
     with open(os.path.join(os.path.dirname(args.log) if args.log else args.run, "settings.json")) as f:
-        finish = 0 if args.step is not None else json.load(f)["finish"]
+        trained = json.load(f)
+    finish = 0 if args.step is not None else trained["finish"]
     if args.step is not None:
         log[-1]["step"] = str(args.step)
     with open(os.path.join(args.out, "config.json")) as f:
         config = json.load(f)
     with open(os.path.join(args.out, "README.md"), "w") as f:
-        f.write(card(name, config, count, dtype, accuracy, log, finish))
+        f.write(card(name, config, count, dtype, accuracy, log, finish, trained.get("workers", 1)))
     print(f"{args.out}: {count:,} parameters, {dtype}")
 
 

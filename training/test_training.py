@@ -62,7 +62,7 @@ class Smoke(unittest.TestCase):
             data, out = os.path.join(folder, "data"), os.path.join(folder, "run")
             subprocess.run(["node", os.path.join(HERE, "world.mjs"), data, "1", "0.02"], check=True, capture_output=True)
             for steps in (10, 20):
-                command = [sys.executable, os.path.join(HERE, "train.py"), "pocket-small", "--data", data, "--out", out, "--steps", str(steps), "--threads", "1"]
+                command = [sys.executable, os.path.join(HERE, "train.py"), "pocket-small", "--data", data, "--out", out, "--steps", str(steps), "--workers", "1"]
                 said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             # Each run ends with its finish: 3 in 8 of the steps asked for.
             self.assertIn("resumes at step 14", said)
@@ -71,6 +71,23 @@ class Smoke(unittest.TestCase):
             self.assertEqual([int(r["step"]) for r in rows], [14, 25, 28])
             self.assertLess(float(rows[-1]["loss"]), float(rows[0]["loss"]))
             AutoModelForCausalLM.from_pretrained(out)
+
+    def test_workers_that_share_each_batch_learn_what_one_learns_alone(self):
+        with tempfile.TemporaryDirectory() as folder:
+            data = os.path.join(folder, "data")
+            subprocess.run(["node", os.path.join(HERE, "world.mjs"), data, "1", "0.02"], check=True, capture_output=True)
+            logs, weights = [], []
+            for workers in ("1", "2"):
+                out = os.path.join(folder, workers)
+                command = [sys.executable, os.path.join(HERE, "train.py"), "pocket-small", "--data", data, "--out", out, "--steps", "10", "--workers", workers]
+                subprocess.run(command, check=True, capture_output=True)
+                with open(os.path.join(out, "log.csv")) as f:
+                    logs.append(list(csv.DictReader(f))[-1])
+                weights.append(AutoModelForCausalLM.from_pretrained(out).state_dict())
+            for measure in ("loss", "answer_loss", "about_loss"):
+                self.assertAlmostEqual(float(logs[0][measure]), float(logs[1][measure]), delta=1e-3)
+            for name, alone in weights[0].items():
+                self.assertLess((alone - weights[1][name]).abs().max().item(), 1e-3, name)
 
 
 if __name__ == "__main__":

@@ -40,13 +40,15 @@ export function readPalette(): Palette {
   const contrast = body.contains('vscode-high-contrast') || body.contains('vscode-high-contrast-light');
   const foreground = get('--vscode-editor-foreground', '--vscode-foreground') || '#888888';
   const muted = get('--vscode-descriptionForeground') || foreground;
+  const background = get('--vscode-editor-background') || '#1e1e1e';
   const contrastBorder = get('--vscode-contrastBorder');
   return {
     kind: contrast ? 'contrast' : body.contains('vscode-light') ? 'light' : 'dark',
-    background: get('--vscode-editor-background') || '#1e1e1e',
+    background,
     foreground,
     muted,
-    disabled: get('--vscode-disabledForeground') || muted,
+    // As `--off` in style/base.css, which texts and legends of the page have.
+    disabled: rampColours(background, get('--vscode-foreground') || foreground, 101)[76]!,
     grid: contrast
       ? contrastBorder || foreground
       : get('--vscode-editorIndentGuide-background1', '--vscode-editorIndentGuide-background') || 'rgba(128,128,128,0.25)',

@@ -3,13 +3,14 @@ import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs
 import { basename, join } from 'node:path';
 import { CancelledError, InputError, type Place } from '../errors.js';
 import { DEFAULT_MODEL } from '../model/catalog.js';
-import { formatJUnit, type JUnitEntry } from '../residue/junit.js';
+import { formatJUnit, type JUnitEntry, type Unjudged } from '../residue/junit.js';
 import { packageVersion } from '../paths.js';
 import { formatReport } from '../residue/report.js';
 import { printable } from '../residue/report/text.js';
 import { formatSarif, type SarifEntry } from '../residue/sarif.js';
 import type { Residue } from '../residue/types.js';
 import { serializeResidue, writeFailure, writeFileAtomic, writeResidue } from '../residue/write.js';
+import { wantWords } from '../run/expect.js';
 import { placeOf } from '../run/place.js';
 import { chosenCommands, chosenDoses } from '../shell/chosen.js';
 import type { Range, Shell } from '../shell/types.js';
@@ -175,8 +176,9 @@ export function runCommand(args: readonly string[], options: RunCommandOptions):
         if (!options.json) await terminal.out((residues.length ? '\n' : '') + formatReport(residue, terminal));
         for (const line of unmetLines(file, text, residue)) terminal.err(line);
         residues.push(residue);
-        entries.push({ file, residue, seconds: seconds() });
-        Object.assign(found, { residue, places: placesOf(shell, { text, file }, residue) });
+        const { places, unjudged } = matched(shell, { text, file }, residue);
+        entries.push({ file, residue, unjudged, seconds: seconds() });
+        Object.assign(found, { residue, places });
       } catch (error) {
         if (session.signal.aborted) throw new CancelledError();
         const line = sentenceOf(inFile(error, file));
@@ -202,14 +204,19 @@ export function runCommand(args: readonly string[], options: RunCommandOptions):
   });
 }
 
-/** Range in the file of each of a residue's expectations. */
-function placesOf({ expect }: Shell, source: { text: string; file: string }, { expectations }: Residue): (Place | undefined)[] {
+/** Range in the file of each of a residue's expectations, and those of the shell's that it has not judged. */
+function matched(
+  { expect }: Shell,
+  source: { text: string; file: string },
+  { expectations }: Residue,
+): { places: (Place | undefined)[]; unjudged: Unjudged[] } {
   const whole = ({ start, end }: Range): Range => ({ start, end: start + source.text.slice(start, end).trimEnd().length });
-  const left = expect.map(({ path, range }) => ({ path, place: placeOf(source, whole(range)) }));
-  return expectations.map(({ path, line }) => {
+  const left = expect.map(({ path, want, range }) => ({ path, want: wantWords(want), place: placeOf(source, whole(range)) }));
+  const places = expectations.map(({ path, line }) => {
     const at = left.findIndex((one) => one.path === path && one.place.line === line);
     return at < 0 ? undefined : left.splice(at, 1)[0]?.place;
   });
+  return { places, unjudged: left };
 }
 
 /** `file:line:column: sentence` of each expectation that does not hold, as `check` tells of a mistake: editors find their way by it. */

@@ -209,7 +209,9 @@ export interface Model {
   run(tokens: readonly number[] | readonly (readonly number[])[], options?: RunOptions): Promise<RunResult>;
   /**
    * Logits [variant, token] at the last position of many edited versions of one run, each computed from its first edited layer and
-   * position on. `run`: one row, no cache before it, with `blocks.*.hook_resid_pre`, the last `hook_resid_post` and `keepCache`. Edits without `row`.
+   * position on. Positions at which a variant's only edit replaces what the run has kept by the same numbers are not run: those of a patch
+   * before the first difference of two prompts. `run`: one row, no cache before it, with `blocks.*.hook_resid_pre`, the last
+   * `hook_resid_post` and `keepCache`. Edits without `row`.
    */
   variants(run: RunResult, variants: readonly (readonly Edit[])[], options: VariantOptions): Promise<VariantOutputs>;
   /** Lens on residual rows kept by a run (needs `blocks.*.hook_resid_pre` and the last `hook_resid_post` among its hooks). */

@@ -92,7 +92,8 @@ export function matches(got: Cell, want: Expectation['want']): boolean {
   );
 }
 
-function wantWords(want: Expectation['want']): string {
+/** What an expectation wants, in words: `from 0 to 1`. */
+export function wantWords(want: Expectation['want']): string {
   if (typeof want !== 'object') return cellWords(want);
   const { below, above, between, equals }: Bound = want;
   return [

@@ -64,6 +64,17 @@ describe('run', () => {
     expect(readdirSync(join(folder, 'reports'))).toEqual(['junit.xml']);
   });
 
+  it('calls what a part of the shell cannot judge skipped, in JUnit', async () => {
+    const path = file('part', shell('part', 'expect: [{ margin: { above: -50 } }, { density.share: { between: [0, 1] } }]'));
+    const junit = join(folder, 'part.xml');
+    const { code, stderr } = await cli(['run', path, '--vary', 'walk=8', '--junit', junit]);
+    expect(code, stderr).toBe(0);
+    const xml = readFileSync(junit, 'utf8');
+    expect(XMLValidator.validate(xml)).toBe(true);
+    expect(xml).toContain('tests="3" failures="0" errors="0" skipped="2"');
+    expect(xml).toContain('<skipped message="density.share was not judged: only a part of the shell was run."/>');
+  });
+
   it('gives an array for several files, a residue file each with --out, and the same bytes twice but for the time', async () => {
     const files = [file('one', shell('one')), file('two', shell('two'))];
     const first = await cli(['run', ...files, '--json', '--out', join(folder, 'out1')]);

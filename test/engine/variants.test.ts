@@ -109,9 +109,15 @@ describe.each(REFERENCED)('variants of a run of %s', (name) => {
 
   it('changes nothing by a patch from itself, and all of it by everything at layer 0 or the answer position at the end', async () => {
     const self = alignPrompts({ ids: ids(), spans: {} }, { ids: ids(), spans: {} });
-    const own = layers().flatMap((layer) => [[patch(probe, 'resid_pre', layer, self)], [patch(probe, 'mlp_out', layer, self.slice(3, 4))]]);
+    const own = layers().flatMap((layer) => [
+      [patch(probe, 'resid_pre', layer, self)],
+      [patch(probe, 'attn_out', layer, self.slice(2))],
+      [patch(probe, 'mlp_out', layer, self.slice(3, 4))],
+      [patchHead(probe, layer, 1, self)],
+    ]);
     const [base, ...same] = await variantMargins(model, probe, [[], ...own], contest());
-    same.forEach((m) => expect(m).toBeCloseTo(base!, 4));
+    // To the bit: it is not run.
+    same.forEach((m) => expect(m).toBe(base));
     const twin = await patchable(
       model,
       ids().map((id, i) => (i === 2 ? (id + 1) % model.spec.vocabSize : id)),
@@ -125,6 +131,31 @@ describe.each(REFERENCED)('variants of a run of %s', (name) => {
     );
     expect(all).toBeCloseTo(there!, 4);
     expect(prefixed).toBeCloseTo(there!, 4);
+  });
+
+  it('passes over positions where a replacement writes what is there, but for those named twice and behind other edits', async () => {
+    const { dModel } = model.spec;
+    const last = probe.length - 1;
+    const there = at(probe.get('blocks.1.hook_resid_pre'), last);
+    const other = there.map((x) => x + 1);
+    const replaced = (positions: number[], values: Float32Array[]): Edit => {
+      const value = new Float32Array(values.length * dModel);
+      values.forEach((vector, i) => value.set(vector, i * dModel));
+      return { kind: 'replace', at: 'resid_pre', layer: 1, positions, value };
+    };
+    const early: Edit = { kind: 'scale-out', at: 'mlp_out', layer: 0, scale: 0 };
+    const before = at(probe.get('blocks.1.hook_resid_pre'), last - 1);
+    const variants: Edit[][] = [
+      [replaced([last - 1, last], [before, other])],
+      [replaced([last, last], [there, other])],
+      [replaced([last, last], [other, there])],
+      [early, replaced([last], [there])],
+    ];
+    const { data } = await model.variants(probe, variants, { tokens: [contest().answer] });
+    for (const [i, edits] of variants.entries()) {
+      const whole = lastLogits(await model.run(ids(), { edits }));
+      expectAgree(data.subarray(i, i + 1), [whole[contest().answer]!], `variant ${i}`, 2e-5);
+    }
   });
 
   it('says when an edit overflows what is written outright', async () => {

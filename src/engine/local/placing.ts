@@ -31,7 +31,8 @@ export interface Added {
  * @param inside Whether it may begin inside a block.
  */
 export function place(spec: ModelSpec, run: RunResult, edits: readonly Edit[], index: number, extent: Extent, inside: boolean): Placed {
-  const ordered = inOrder(edits).flatMap((edit) => reduced(spec, edit, extent.tokens - 1));
+  const changing = edits.length === 1 ? withoutWhatIsThere(spec, run, edits[0]!, extent) : edits;
+  const ordered = inOrder(changing).flatMap((edit) => reduced(spec, edit, extent.tokens - 1));
   const written = writesOnly(spec, run, ordered);
   const start = startOf(ordered, spec.nLayers, extent.tokens);
   if (written === null)
@@ -45,6 +46,30 @@ export function place(spec: ModelSpec, run: RunResult, edits: readonly Edit[], i
     };
   const added = difference(spec, run, ordered, written, extent);
   return { index, edited: edits.length > 0, edits: [], added, ...start, layer: start.layer + 1, afterHeads: false };
+}
+
+/**
+ * A variant's only edit without the positions where it writes what the run has there: those of a prompt and its control before their
+ * first difference. (Behind another edit, what is there may no longer be what the run had.)
+ */
+function withoutWhatIsThere(spec: ModelSpec, run: RunResult, edit: Edit, extent: Extent): Edit[] {
+  if (edit.kind !== 'replace') return [edit];
+  const hook = `blocks.${edit.layer}.${edit.at === 'z' ? 'attn.hook_z' : `hook_${edit.at}`}`;
+  if (!run.hooks.includes(hook)) return [edit];
+  const { data } = run.get(hook);
+  const width = widthOf(spec, edit.at);
+  const [stride, first] = edit.at === 'z' ? [spec.nHeads * width, edit.head * width] : [width, 0];
+  const named = tokensOf(edit.positions, extent);
+  const differing = named.filter(({ token, at }) => {
+    const start = token * stride + first;
+    return vectorAt(edit.value, width, at).some((x, i) => x !== data[start + i]);
+  });
+  // Of a position that is named twice the last value counts.
+  if (differing.length === named.length || new Set(named.map(({ token }) => token)).size < named.length) return [edit];
+  if (differing.length === 0) return [];
+  const value = new Float32Array(differing.length * width);
+  differing.forEach(({ at }, i) => value.set(vectorAt(edit.value, width, at), i * width));
+  return [{ ...edit, positions: differing.map(({ token }) => token), value }];
 }
 
 /** In the last layer only what the last position reads and writes counts, but for the stream that keys and values are made of. */
