@@ -17,7 +17,11 @@ declare module 'mocha' {
   }
   export default class Mocha {
     constructor(options: { ui: 'bdd'; timeout: number; color: boolean; reporter: string });
-    suite: { emit(event: 'pre-require', context: object, file: null, mocha: Mocha): void };
+    suite: {
+      suites: { tests: Test[] }[];
+      emit(event: 'pre-require', context: object, file: null, mocha: Mocha): void;
+      beforeAll(title: string, body: () => Promise<void>): void;
+    };
     grep(titles: RegExp): this;
     run(done: (failures: number) => void): Runner;
   }

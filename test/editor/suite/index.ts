@@ -1,4 +1,6 @@
 import { appendFileSync } from 'node:fs';
+import { extensions } from 'vscode';
+import { extensionId } from './helpers.js';
 
 /** Loaded by VS Code in the extension host (`extensionTestsPath`). Rejects when a test fails, which ends VS Code with code 1. */
 export async function run(): Promise<void> {
@@ -8,7 +10,8 @@ export async function run(): Promise<void> {
   const { default: Mocha } = await import('mocha');
   const mocha = new Mocha({ ui: 'bdd', timeout: 240_000, color: false, reporter: 'min' });
   // `node test/editor/run.mjs --grep=PATTERN`: the tests whose full titles match.
-  if (process.env.RESIDUE_HOST_GREP) mocha.grep(new RegExp(process.env.RESIDUE_HOST_GREP));
+  const only = process.env.RESIDUE_HOST_GREP ? new RegExp(process.env.RESIDUE_HOST_GREP) : null;
+  if (only) mocha.grep(only);
   mocha.suite.emit('pre-require', globalThis, null, mocha);
   // Before the extension is active: it watches what is made then.
   await import('./explorer-spy.js');
@@ -23,6 +26,13 @@ export async function run(): Promise<void> {
   await import('./explorer.js');
   await import('./tasks.js');
   await import('./files.js');
+  // What follows the tests of activation counts on them; without them the extension is made active first.
+  const activates = (title: string): boolean => title.startsWith('activation') && (only?.test(title) ?? true);
+  const titles = mocha.suite.suites.flatMap(({ tests }) => tests.map((test) => test.fullTitle()));
+  if (!titles.some(activates))
+    mocha.suite.beforeAll('makes the extension active', async () => {
+      await extensions.getExtension(extensionId)?.activate();
+    });
   const counts = { passed: 0, failed: 0 };
   await new Promise<void>((done) => {
     mocha
