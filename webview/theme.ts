@@ -48,7 +48,7 @@ export function readPalette(): Palette {
     foreground,
     muted,
     // As `--off` in style/base.css, which texts and legends of the page have.
-    disabled: rampColours(background, get('--vscode-foreground') || foreground, 101)[76]!,
+    disabled: mixed(background, get('--vscode-foreground') || foreground, 0.76),
     grid: contrast
       ? contrastBorder || foreground
       : get('--vscode-editorIndentGuide-background1', '--vscode-editorIndentGuide-background') || 'rgba(128,128,128,0.25)',
@@ -128,16 +128,16 @@ export function alpha(colour: string, a: number): string {
   return `rgba(${r}, ${g}, ${b}, ${a})`;
 }
 
-/** `n` opaque steps from one colour to another. */
-export function rampColours(from: string, to: string, n: number): string[] {
+/** An opaque colour that lies this share of the way from one to another. */
+function mixed(from: string, to: string, share: number): string {
   const a = rgba(from);
   const b = rgba(to);
-  return Array.from({ length: n }, (_, i) => {
-    const t = i / (n - 1);
-    const mix = [0, 1, 2].map((k) => Math.round(a[k]! + (b[k]! - a[k]!) * t));
-    return `rgb(${mix.join(', ')})`;
-  });
+  return `rgb(${[0, 1, 2].map((k) => Math.round(a[k]! + (b[k]! - a[k]!) * share)).join(', ')})`;
 }
+
+/** `n` opaque steps from one colour to another. */
+export const rampColours = (from: string, to: string, n: number): string[] =>
+  Array.from({ length: n }, (_, i) => mixed(from, to, i / (n - 1)));
 
 /** The colour without its transparency. Some themes make charts' orange of a find match's highlight, which all but vanishes as a line. */
 function solid(colour: string): string {
