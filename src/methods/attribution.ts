@@ -138,12 +138,14 @@ function bySource(
   direction: ArrayLike<number>,
   { nKvHeads, dHead }: Sizes,
 ): Float64Array {
-  return Float64Array.from({ length: pattern.length }, (_, k) => {
+  const terms = new Float64Array(pattern.length);
+  for (let k = 0; k < terms.length; k++) {
     const start = (k * nKvHeads + kvHead) * dHead;
     let sum = 0;
     for (let i = 0; i < dHead; i++) sum += v[start + i]! * direction[i]!;
-    return pattern[k]! * sum;
-  });
+    terms[k] = pattern[k]! * sum;
+  }
+  return terms;
 }
 
 /** All terms of a logit (difference); they sum to it. */

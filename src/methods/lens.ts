@@ -12,7 +12,10 @@ export function logSoftmax(logits: ArrayLike<number>): Float64Array {
   let sum = 0;
   for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - max);
   const shift = max + Math.log(sum);
-  return Float64Array.from(logits, (z) => z - shift);
+  // A loop: `from` with a function takes more than three times as long.
+  const logprobs = new Float64Array(logits.length);
+  for (let i = 0; i < logprobs.length; i++) logprobs[i] = logits[i]! - shift;
+  return logprobs;
 }
 
 /** −Σ p log p of a row of log-probabilities, in nats. */

@@ -100,5 +100,8 @@ export function finalNorm(
   let square = 0;
   for (let i = 0; i < n; i++) square += (x[i]! - mean) ** 2 / n;
   const scale = Math.sqrt(square + norm.eps);
-  return Float64Array.from({ length: n }, (_, i) => ((x[i]! - mean) / scale) * (norm.weight?.[i] ?? 1) + (norm.bias?.[i] ?? 0));
+  // A loop: called for each position of each layer, and `from` with a function takes four times as long.
+  const out = new Float64Array(n);
+  for (let i = 0; i < n; i++) out[i] = ((x[i]! - mean) / scale) * (norm.weight?.[i] ?? 1) + (norm.bias?.[i] ?? 0);
+  return out;
 }
