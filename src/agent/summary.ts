@@ -1,6 +1,6 @@
 import { paraphrasesOf, runLabel } from '../residue/report/verdict.js';
-import { clears, doubts } from '../residue/standing.js';
-import type { Residue, RunTrace } from '../residue/types.js';
+import { clears, doubts, doubtsOf, nothingConfirmed } from '../residue/standing.js';
+import type { Opinion, Residue, RunTrace } from '../residue/types.js';
 import { sectionNames } from './sections.js';
 
 /** `read off`: computed from a run in which nothing was changed. `tested by intervention`: something was changed and measured again. */
@@ -25,8 +25,8 @@ export interface Summary {
   paraphrases: { failing: number; of: number } | null;
   density: { failing: number; of: number; interval: [number, number] } | null;
   collapse: { kind: 'none' | 'lost' | 'never-formed'; layer: number | null; evidence: 'read off' } | null;
-  causedInterval: { from: number | null; to: number | null; evidence: 'tested by intervention' } | null;
-  diagnosis: { kind: string; sentence: string; evidence: Evidence } | null;
+  causedInterval: { from: number | null; to: number | null; evidence: 'tested by intervention'; doubts: string[] } | null;
+  diagnosis: { kind: string; sentence: string; evidence: Evidence; agree: string | null; doubts: string[] } | null;
   /** The heads with the largest contributions to the margin. */
   heads: {
     head: string;
@@ -34,11 +34,13 @@ export interface Summary {
     attentionToSpan: number | null;
     verdict: string | null;
     verdictTested: boolean;
+    /** Of the verdict: `within its null`, `unstable`. */
+    verdictDoubts: string[];
     /** Change of the margin when the head is replaced by zero; null where that was not tested. */
     ablated: number | null;
   }[];
   claims: { sentence: string; evidence: Evidence; p: number | null; agree: string | null; doubts: string[] }[];
-  patterns: { name: string; score: number }[];
+  patterns: { name: string; score: number; doubts: string[] }[];
   expectations: { passed: number; failed: { message: string; line: number }[] };
   /** What must be known before believing the rest. */
   caveats: string[];
@@ -78,17 +80,29 @@ export function summarize(residue: Residue): Summary {
       ? { failing: density.failing, of: density.total, interval: [round(density.interval[0]), round(density.interval[1])] }
       : null,
     collapse: run?.collapse ? { kind: run.collapse.kind, layer: run.collapse.layer, evidence: 'read off' } : null,
-    causedInterval: interval ? { from: interval.from, to: interval.to, evidence: 'tested by intervention' } : null,
-    diagnosis: diagnosis ? { kind: diagnosis.kind, sentence: cut(diagnosis.sentence), evidence: evidence(diagnosis.evidence) } : null,
+    causedInterval: interval
+      ? { from: interval.from, to: interval.to, evidence: 'tested by intervention', doubts: doubtsOf(interval) }
+      : null,
+    diagnosis: diagnosis
+      ? {
+          kind: diagnosis.kind,
+          sentence: cut(diagnosis.sentence),
+          evidence: evidence(diagnosis.evidence),
+          agree: agreement(diagnosis.opinion),
+          doubts: doubtsOf(diagnosis),
+        }
+      : null,
     heads: run ? heads(run) : [],
     claims: (residue.claims ?? []).slice(0, MOST.claims).map((claim) => ({
       sentence: cut(claim.sentence),
       evidence: evidence(claim.evidence),
       p: claim.null ? round(claim.null.q ?? claim.null.p) : null,
-      agree: claim.opinion ? `${claim.opinion.agree} of ${claim.opinion.of}` : null,
+      agree: agreement(claim.opinion),
       doubts: doubts(claim),
     })),
-    patterns: (verdict?.patterns ?? []).filter(({ present }) => present).map(({ name, score }) => ({ name, score: round(score) })),
+    patterns: (verdict?.patterns ?? [])
+      .filter(({ present }) => present)
+      .map((one) => ({ name: one.name, score: round(one.score), doubts: doubtsOf(one) })),
     expectations: {
       passed: residue.expectations.filter(({ passed }) => passed).length,
       failed: residue.expectations.filter(({ passed }) => !passed).map(({ message, line }) => ({ message: cut(message), line })),
@@ -98,6 +112,8 @@ export function summarize(residue: Residue): Summary {
     sections: sectionNames(residue, run),
   };
 }
+
+const agreement = (opinion: Opinion | null): string | null => (opinion ? `${opinion.agree} of ${opinion.of}` : null);
 
 const margin = ({ margin, failed }: { margin: number; failed: boolean }): { margin: number; failed: boolean } => ({
   margin: round(margin),
@@ -133,6 +149,7 @@ function heads({ attribution, attention, headVerdicts, verification }: RunTrace)
         attentionToSpan: mass === undefined ? null : round(mass),
         verdict: verdict && verdict.verdict !== 'none' ? verdict.verdict : null,
         verdictTested: verdict?.test?.confirmed ?? false,
+        verdictDoubts: verdict && verdict.verdict !== 'none' ? doubtsOf(verdict) : [],
         ablated: effect ? round(effect.zero) : null,
       };
     });
@@ -143,8 +160,13 @@ function caveats(residue: Residue, run: RunTrace | undefined): string[] {
   const within = claims.filter((claim) => clears(claim.null) === false).length;
   const unstable = claims.filter(({ stable }) => stable === false).length;
   const broken = checks.filter(({ passed }) => !passed);
+  const open = verdict?.failed ? nothingConfirmed(residue, run) : null;
   return [
-    ...(verdict?.failed && verdict.confirmed.length === 0 ? ['No cause was tested by intervention: what is read off only suggests.'] : []),
+    ...(open === null
+      ? []
+      : [
+          `${open === 'no cause confirmed' ? 'No cause was confirmed by intervention' : 'No cause was tested by intervention'}: what is read off only suggests.`,
+        ]),
     ...(verdict?.controlSucceeded === false ? ['The control failed too: the comparison with it says nothing about the probe.'] : []),
     ...(runs.length > 1 && run ? [`The headline, the heads and the sections are of ${runLabel(run)} alone.`] : []),
     ...(within > 0 ? [`${within} of ${claims.length} claims are within their null.`] : []),

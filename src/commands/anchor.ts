@@ -1,8 +1,11 @@
 import type { Edit } from '../engine/api.js';
+import { randomSpans } from '../methods/random-spans.js';
+import { nullBand, spansInWords } from '../methods/significance.js';
 import { argmax, mean } from '../methods/statistics.js';
 import type { CommandOutcome } from '../residue/types.js';
 import { flowFromSpan, type SpanFlow } from '../run/attribute.js';
-import { editedMargins } from '../run/edited.js';
+import { marginsAtEnd } from '../run/edited.js';
+import { prefixOf } from '../run/prefix.js';
 import { rowAt } from '../run/trace.js';
 import { nats, plain, quote } from '../run/words.js';
 import { indexesSchema, spanSchema } from './schema.js';
@@ -98,6 +101,15 @@ that the answer is still readable from the span at that layer, and only did not 
       `the answer can be read from the residual of ${quote(String(params['span']))}: adding it at layer ${layer} gains ${nats(gain)}`,
     ];
   },
+  claimed: 'injectEffect',
+  async again(context, { span: name, inject: asked }, { values: { injectLayer: layer } }) {
+    const { model, probe, trace, signal } = context;
+    const span = probe.prompt.spans[name];
+    if (!span || !asked || typeof layer !== 'number') return null;
+    const prefix = await prefixOf(model, probe.prompt.ids, signal);
+    const [margin] = await marginsAtEnd(model, prefix, [added(context, layer, span, asked.scale ?? 1)], contest(context), { signal });
+    return margin! - trace.scores!.margin;
+  },
 };
 
 const total = (rows: readonly (readonly number[])[]): number => rows.flat().reduce((a, b) => a + b, 0);
@@ -189,19 +201,24 @@ async function inject(
 ): Promise<void> {
   const { model, probe, signal } = context;
   const chosen = resolveIndexes(layers, model.spec.nLayers, 'ANCHOR.inject', 'layer');
-  const variants = chosen.map((layer): Edit[] => [
-    { kind: 'add', at: 'resid_pre', layer, positions: [probe.position], value: meanResidual(context, layer, span, scale) },
-  ]);
-  const [base, ...margins] = await editedMargins(model, probe.prompt.ids, [[], ...variants], contest(context), {
+  const drawn = randomSpans(probe.prompt.ids.length, span, context.seed);
+  const variants = [span, ...drawn].flatMap((at) => chosen.map((layer) => added(context, layer, at, scale)));
+  const [base, ...all] = await marginsAtEnd(model, await prefixOf(model, probe.prompt.ids, signal), [[], ...variants], contest(context), {
     signal,
-    onProgress: (done, all) => context.progress(done, all),
+    onProgress: (done, total) => context.progress(done, total),
   });
+  const margins = all.slice(0, chosen.length);
   const effects = margins.map((m) => m - base!);
   const best = argmax(effects);
   outcome.evidence = 'caused';
+  outcome.findings = outcome.findings.map((finding) => finding.replace(/\.$/, ' (read off).'));
   const gain = effects[best]!;
   outcome.values['injectEffect'] = gain;
   outcome.values['injectLayer'] = chosen[best]!;
+  // Of a random span, too, the layer counts at which it gains most.
+  const gains = drawn.map((_, i) => Math.max(...all.slice((i + 1) * chosen.length, (i + 2) * chosen.length)) - base!);
+  const band = nullBand(gain, gains, `the residual of ${spansInWords(drawn)}, each at its best layer`);
+  if (band) outcome.nulls = { injectEffect: band };
   const name = JSON.stringify(outcome.params['span']);
   outcome.findings.push(
     `Adding ${scale === 1 ? '' : `${plain(scale)} times `}the residual of ${name} at the answer position ${gain > 0 ? `raises the margin by up to ${nats(gain)}` : `never raises the margin, and costs least (${nats(-gain)})`} when it enters layer ${chosen[best]} (tested by intervention).`,
@@ -218,6 +235,17 @@ async function inject(
     ],
   });
 }
+
+/** The edit that adds a span's mean residual at p as it enters a layer. */
+const added = (context: CommandContext, layer: number, span: readonly [number, number], scale: number): Edit[] => [
+  {
+    kind: 'add',
+    at: 'resid_pre',
+    layer,
+    positions: [context.probe.position],
+    value: meanResidual(context, layer, span, scale),
+  },
+];
 
 function meanResidual({ probe }: CommandContext, layer: number, [start, end]: readonly [number, number], scale: number): Float32Array {
   const residual = probe.result.get(`blocks.${layer}.hook_resid_pre`);

@@ -3,8 +3,10 @@ import { klDivergence } from '../methods/competition.js';
 import { logSoftmax, margin } from '../methods/lens.js';
 import { Random } from '../methods/random.js';
 import { argmax, mean, quantile, standardDeviation } from '../methods/statistics.js';
-import type { CommandOutcome } from '../residue/types.js';
+import { doubtsOf } from '../residue/standing.js';
+import type { CommandOutcome, NullBand } from '../residue/types.js';
 import { canCut, ghostVariants, judgeGhost } from '../run/heads/ghosts.js';
+import { verdictNulls } from '../run/heads/nulls.js';
 import { observedVerdicts, sceneOf } from '../run/heads/verdicts.js';
 import { marginsAtEnd } from '../run/edited.js';
 import { prefixOf } from '../run/prefix.js';
@@ -148,6 +150,8 @@ interface Ghost extends HeadName {
   effect: number;
   /** 95th percentile of the sizes of the effects of random spans. */
   null95: number;
+  /** Its attention to the span beside that to random spans, over all heads: what the verdict is judged by. */
+  null: NullBand | null;
 }
 
 /** The ghost heads of a span, as the verdicts of heads define them; empty where the prompt has no room for random spans. */
@@ -167,12 +171,13 @@ async function ghostHeads(context: CommandContext, span: Span): Promise<Ghost[]>
     { answer, rivals },
     { signal },
   );
+  const nullOf = verdictNulls(scene, null, 1);
   let at = 1;
   return silent.flatMap(({ layer, head }, i): Ghost[] => {
     const effects = margins.slice(at, (at += variants[i]!.length)).map((m) => m - margins[0]!);
     const { effect, null95, ghost } = judgeGhost(effects, nothing);
     const { attention, write } = heads[layer * model.spec.nHeads + head]!.probe;
-    return ghost ? [{ layer, head, attention, contribution: write, effect, null95: null95! }] : [];
+    return ghost ? [{ layer, head, attention, contribution: write, effect, null95: null95!, null: nullOf('ghost', layer, head) }] : [];
   });
 }
 
@@ -183,6 +188,13 @@ interface Cancelled extends Ablated {
   ghosts: Ghost[] | null;
   span: string | null;
   base: number;
+}
+
+/** Which of the ghosts look at the span no more than a head picked from all of them looks at random spans. */
+function withinNull(ghosts: readonly Ghost[]): string {
+  const doubtful = ghosts.filter((one) => doubtsOf(one).length > 0);
+  if (doubtful.length === 0) return '';
+  return ` Within their null, judged as picked from all heads: ${doubtful.length === ghosts.length ? 'all of them' : doubtful.map(headLabel).join(', ')}.`;
 }
 
 function report(params: CancelParams, { all, chosen, limit, rows, nulls, ghosts, span, base }: Cancelled): CommandOutcome {
@@ -198,14 +210,14 @@ function report(params: CancelParams, { all, chosen, limit, rows, nulls, ghosts,
       ? []
       : [
           `At the answer position alone it ${change(kept('zero', 'answer').margin)}; with means in place of zeros everywhere it ${change(kept('mean', 'all').margin)} (tested by intervention).`,
-          `Random sets of as many heads move the output by ${plain(mean(nulls))} nats on average (${plain(standardDeviation(nulls))} standard deviation; p = ${plain(p!, 2)}).`,
+          `Random sets of as many heads move the output by ${plain(mean(nulls))} nats on average (${plain(standardDeviation(nulls))} standard deviation; p = ${plain(p!, 2)}; tested by intervention).`,
         ]),
     ...(ghosts === null
       ? []
       : [
           ghosts.length === 0
             ? `No ghost heads: every head that looks at ${quote(span!)} more than at random spans writes from it or is missed.`
-            : `${count(ghosts.length, 'ghost head')} on ${quote(span!)}: ${ghosts.map(headLabel).join(', ')} look${ghosts.length === 1 ? 's' : ''} at it, but neither writing from it nor cutting it off does more than on random spans (tested by intervention).`,
+            : `${count(ghosts.length, 'ghost head')} on ${quote(span!)}: ${ghosts.map(headLabel).join(', ')} look${ghosts.length === 1 ? 's' : ''} at it, but writing from it and cutting it off do no more than on random spans, or next to nothing (tested by intervention).${withinNull(ghosts)}`,
         ]),
   ];
   const under = new Set(chosen.map(headLabel));
@@ -260,8 +272,18 @@ function report(params: CancelParams, { all, chosen, limit, rows, nulls, ghosts,
                 { label: 'contribution', unit: 'nats' },
                 { label: 'effect of cutting', unit: 'nats' },
                 { label: '95 % of random spans', unit: 'nats' },
+                { label: 'q of its attention' },
+                { label: 'doubt' },
               ],
-              rows: ghosts.map((one) => [headLabel(one), one.attention, one.contribution, one.effect, one.null95]),
+              rows: ghosts.map((one) => [
+                headLabel(one),
+                one.attention,
+                one.contribution,
+                one.effect,
+                one.null95,
+                one.null?.q ?? null,
+                doubtsOf(one).join(', '),
+              ]),
             },
           ]
         : []),

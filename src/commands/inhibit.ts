@@ -121,9 +121,12 @@ This is **tested by intervention**. What later tokens have already taken from th
   claims({ params, values: { effect } }) {
     if (typeof effect !== 'number' || Math.abs(effect) < CLAIM) return [];
     const span = quote(String(params['span']));
+    const { rate = 1 } = params as { rate?: number };
+    const [what, mean] =
+      rate < 1 ? [`cutting a random ${plain(100 * rate)} % of the heads off from it`, ' on average'] : ['cutting it off', ''];
     return effect < 0
-      ? [`the answer is read from ${span}: cutting it off costs ${nats(-effect)}`]
-      : [`reading ${span} works against the answer: cutting it off gains ${nats(effect)}`];
+      ? [`the answer is read from ${span}: ${what} costs ${nats(-effect)}${mean}`]
+      : [`reading ${span} works against the answer: ${what} gains ${nats(effect)}${mean}`];
   },
 };
 

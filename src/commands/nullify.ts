@@ -1,12 +1,15 @@
 import type { Edit } from '../engine/api.js';
+import { InputError } from '../errors.js';
 import { difference, isDirection } from '../methods/directions.js';
 import { jensenShannon } from '../methods/divergence.js';
 import { logSoftmax } from '../methods/lens.js';
-import { editedOutputs, outputsAtEnd, type Variant } from '../run/edited.js';
+import { Random } from '../methods/random.js';
+import { nullBand } from '../methods/significance.js';
+import { editedOutputs, marginsAtEnd, outputsAtEnd, type Variant } from '../run/edited.js';
 import { prefixOf } from '../run/prefix.js';
 import { checkPair, runSolo, type Solo } from '../run/instruction/solo.js';
 import type { CommandOutcome } from '../residue/types.js';
-import { nats, plain, quote } from '../run/words.js';
+import { count, nats, plain, quote } from '../run/words.js';
 import { missingSpan } from './anchors.js';
 import { describeOutput, positionsSchema } from './instructions.js';
 import { indexesSchema, spanSchema } from './schema.js';
@@ -86,7 +89,15 @@ layer alone. *effect* (nats): margin with the projection − margin without. All
     const out = (of: 'a' | 'b'): Variant => projectOut(solo, of, layers, probe.position);
     const single = layers.map((layer) => projectOut(solo, 'a', [layer], probe.position));
     const cut = (name: string, everywhere: boolean): Variant => knockout(context, name, layers, everywhere);
-    const atEnd = [[], out('a'), out('b'), cut(params.span, false), cut(params.other, false), ...single];
+    const atEnd = [
+      [],
+      out('a'),
+      out('b'),
+      cut(params.span, false),
+      cut(params.other, false),
+      ...single,
+      ...unrelated(solo, layers, context),
+    ];
     const everywhere = [cut(params.span, true), cut(params.other, true)];
     const total = atEnd.length + everywhere.length;
     const { ids } = probe.prompt;
@@ -106,7 +117,8 @@ layer alone. *effect* (nats): margin with the projection − margin without. All
       reverse: changed[1]!,
       knocked: changed[2]!,
       reverseKnocked: changed[3]!,
-      single: changed.slice(4),
+      single: changed.slice(4, 4 + layers.length),
+      unrelated: changed.slice(4 + layers.length),
       everywhere: rest[0]!,
       reverseEverywhere: rest[1]!,
     });
@@ -118,7 +130,42 @@ layer alone. *effect* (nats): margin with the projection − margin without. All
       `${span} works ${effect > 0 ? 'against' : 'for'} the answer: its direction taken out ${effect > 0 ? 'gains' : 'costs'} ${nats(Math.abs(effect))}, and ${quote(survives)} survives`,
     ];
   },
+  async again(context, params) {
+    const { model, probe, trace, signal } = context;
+    try {
+      checkPair(probe.prompt, { a: params.span, b: params.other }, 'NULLIFY');
+    } catch (error) {
+      if (error instanceof InputError) return null;
+      throw error;
+    }
+    if (missingSpan(probe.prompt, [params.span, params.other]) !== null) return null;
+    const solo = await runSolo(model, probe, { a: params.span, b: params.other }, params.positions ?? 'kept', signal);
+    const layers = resolveIndexes(params.layers, model.spec.nLayers, 'NULLIFY.layers', 'layer');
+    const prefix = await prefixOf(model, probe.prompt.ids, signal);
+    const [margin] = await marginsAtEnd(model, prefix, [projectOut(solo, 'a', layers, probe.position)], contest(context), { signal });
+    return margin! - trace.scores!.margin;
+  },
 };
+
+/** Directions without meaning that are projected out beside the instruction's own. */
+const NULL_DIRECTIONS = 32;
+
+/**
+ * The null of a projection: at every chosen layer the instruction's direction with its coordinates shuffled and signs flipped, alike at all
+ * layers, so that lengths and the angles between layers are its own and the direction means nothing.
+ */
+function unrelated(solo: Solo, layers: readonly number[], { probe, seed }: CommandContext): Variant[] {
+  const own = projectOut(solo, 'a', layers, probe.position);
+  if (own.length === 0) return [];
+  const random = new Random(seed);
+  return range(NULL_DIRECTIONS).map(() => {
+    const order = random.shuffled(range(solo.neither.rows[0]!.length));
+    const signs = order.map(() => (random.unit() < 0.5 ? 1 : -1));
+    return own.map((edit) =>
+      edit.kind === 'project-out' ? { ...edit, direction: Float32Array.from(order, (at, i) => signs[i]! * edit.direction[at]!) } : edit,
+    );
+  });
+}
 
 /** Edits that project an instruction's solo direction out of p's stream as it enters these layers; none where it has no direction. */
 export function projectOut(solo: Solo, of: 'a' | 'b', layers: readonly number[], position: number): Edit[] {
@@ -152,6 +199,8 @@ interface Outputs {
   reverseEverywhere: Output;
   /** One per chosen layer. */
   single: Output[];
+  /** One per direction that means nothing. */
+  unrelated: Output[];
 }
 
 function report(context: CommandContext, params: NullifyParams, solo: Solo, layers: readonly number[], outputs: Outputs): CommandOutcome {
@@ -168,6 +217,9 @@ function report(context: CommandContext, params: NullifyParams, solo: Solo, laye
   const single = outputs.single.map(read);
   const effects = single.map(({ margin }) => margin - base.margin);
   const strongest = effects.reduce((best, effect, i) => (Math.abs(effect) > Math.abs(effects[best]!) ? i : best), 0);
+  const effect = projected.margin - base.margin;
+  const nulls = outputs.unrelated.map((output) => read(output).margin - base.margin);
+  const band = nullBand(effect, nulls, `${count(nulls.length, 'direction')} without meaning projected out in its place`, 'size');
   const [name, other] = [quote(params.span), quote(params.other)];
   const told = (what: string, one: typeof base): string =>
     `${what}, the model says ${quote(one.says)} (${plain(100 * one.probability)} %), ${nats(one.toSpan)} from ${name} alone and ${nats(one.toOther)} from ${other} alone: ${quote(one.survives)} survives.`;
@@ -190,7 +242,7 @@ function report(context: CommandContext, params: NullifyParams, solo: Solo, laye
       `The other way round, with ${other} projected out, it says ${quote(reverse.says)} and ${quote(reverse.survives)} survives; with nothing taken out it says ${quote(base.says)}.`,
     ],
     values: {
-      effect: projected.margin - base.margin,
+      effect,
       says: projected.says,
       survives: projected.survives,
       jsToSpan: projected.toSpan,
@@ -204,6 +256,7 @@ function report(context: CommandContext, params: NullifyParams, solo: Solo, laye
       strongestLayer: layers[strongest]!,
       strongestLayerEffect: effects[strongest]!,
     },
+    ...(band ? { nulls: { effect: band } } : {}),
     curves: [
       {
         title: `Divergence with ${name} projected out at one layer`,

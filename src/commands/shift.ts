@@ -118,6 +118,15 @@ shifted likewise if it has both spans. The margins are **tested by intervention*
     const [a, b] = (params['between'] as string[]).map((span) => quote(span));
     return [`position alone matters: a gap of ${gap} between ${a} and ${b} ${effect < 0 ? 'costs' : 'gains'} ${nats(Math.abs(effect))}`];
   },
+  async again(context, { between }, { values: { gap } }) {
+    const { model, probe, trace, signal } = context;
+    if (typeof gap !== 'number' || missingSpan(probe.prompt, between) !== null) return null;
+    const [one, two] = between.map((name) => probe.prompt.spans[name]![0]) as [number, number];
+    if (one === two || gap > largestGap(model.spec, probe.prompt.ids.length)) return null;
+    const { margin, run } = await runShifted(model, probe.prompt, Math.max(one, two), gap, contest(context), signal);
+    run.result.release();
+    return margin - trace.scores!.margin;
+  },
 };
 
 interface Point {

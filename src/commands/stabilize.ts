@@ -1,3 +1,4 @@
+import { nullBand } from '../methods/significance.js';
 import { flipDose } from '../methods/competition.js';
 import { logSoftmax, margin, strongestOf } from '../methods/lens.js';
 import { Random } from '../methods/random.js';
@@ -6,10 +7,11 @@ import type { Cell, CommandOutcome } from '../residue/types.js';
 import { candidateOf, type Candidate, type CandidateSpec } from '../run/value/candidates.js';
 import { headContributions, headLabel, outputsOf, scaleHeads, type HeadName, type Where } from '../run/value/heads.js';
 import type { TracedRun } from '../run/types.js';
+import type { AnswerSpec } from '../shell/types.js';
 import { count, nats, plain, quote } from '../run/words.js';
 import { candidateSchema, dosesSchema, whereSchema } from './schema.js';
 import { CLAIM, range } from './shared.js';
-import type { Command } from './types.js';
+import type { Command, CommandContext } from './types.js';
 
 interface StabilizeParams {
   candidate?: CandidateSpec;
@@ -59,21 +61,9 @@ export const stabilize: Command<StabilizeParams> = {
     if (candidate !== undefined) candidateOf(candidate, probe, tokenizer, spec, 'STABILIZE.candidate');
   },
   async run(context, params) {
-    const { model, probe, control, trace, signal } = context;
-    const { answer, rivals } = trace.scores!;
-    const candidate: Candidate =
-      params.candidate === undefined
-        ? answer
-        : candidateOf(params.candidate, probe.prompt, model.tokenizer, model.spec, 'STABILIZE.candidate');
-    const own = candidate.ids[0]!;
-    // A candidate that begins as this one does cannot be told from it here.
-    const others = [answer, ...rivals].map(({ ids }) => ids[0]!).filter((id) => id !== own);
-    const unchanged = logSoftmax(probe.result.logits!.data);
-    const rival = others.length > 0 ? others[strongestOf(unchanged, others)!]! : null;
-    const all = await headContributions(model, probe, own, rival, signal);
-    const supporting = all.filter(({ contribution }) => contribution > 0);
+    const { model, probe, control, signal } = context;
+    const { candidate, own, others, all, supporting, doses } = await supportOf(context, params);
     if (supporting.length === 0) return nothingToScale(params, candidate);
-    const doses = [...new Set([1, ...(params.doses ?? DOSES)])].sort((a, b) => a - b);
     const read = (logits: Float32Array): Reading => {
       const row = logSoftmax(logits);
       const top = argmax(row);
@@ -104,14 +94,57 @@ export const stabilize: Command<StabilizeParams> = {
     const there = control && (await curve(control, doses.length + sets.length));
     return report(params, { candidate, doses, supporting, here, there, nulls });
   },
-  claims({ params, values: { gain, p, dose } }) {
-    if (typeof gain !== 'number' || gain < CLAIM || typeof p !== 'number' || p > 0.05) return [];
-    const whose = params['candidate'] === undefined ? 'the answer' : quote(JSON.stringify(params['candidate']));
+  claims({ params, values: { gain, dose } }) {
+    if (typeof gain !== 'number' || gain < CLAIM) return [];
+    const { candidate } = params as StabilizeParams;
+    const whose = candidate === undefined ? 'the answer' : typeof candidate === 'string' ? quote(candidate) : JSON.stringify(candidate);
     return [
       `the heads that support ${whose} carry it: scaled up they gain ${nats(gain)}${typeof dose === 'number' ? ` and win from ${plain(dose)} times on` : ''}`,
     ];
   },
+  claimed: 'gain',
+  async again(context, params) {
+    const { model, shell, probe, signal } = context;
+    // What the shell calls its answer is another word in a paraphrase that asks for another.
+    const same = isAnswer(params.candidate, shell.answer);
+    const { own, others, supporting, doses } = await supportOf(context, same ? { ...params, candidate: undefined } : params);
+    if (supporting.length === 0) return null;
+    const where = params.at ?? 'answer';
+    const [before, after] = await outputsOf(
+      model,
+      probe.prompt.ids,
+      [[], scaleHeads(supporting, doses.at(-1)!, where, probe.position)],
+      (logits) => margin(logSoftmax(logits), own, others),
+      where,
+      { signal },
+    );
+    return after! - before!;
+  },
 };
+
+const isAnswer = (candidate: CandidateSpec | undefined, answer: AnswerSpec): boolean =>
+  typeof candidate === 'object'
+    ? answer.kind === 'tokens' && candidate.tokens.join() === answer.tokens.join()
+    : answer.kind === 'text' && candidate === answer.text;
+
+/** The candidate, what it is held against, and the heads that support it in this prompt. */
+async function supportOf(context: CommandContext, params: StabilizeParams) {
+  const { model, probe, trace, signal } = context;
+  const { answer, rivals } = trace.scores!;
+  const candidate: Candidate =
+    params.candidate === undefined
+      ? answer
+      : candidateOf(params.candidate, probe.prompt, model.tokenizer, model.spec, 'STABILIZE.candidate');
+  const own = candidate.ids[0]!;
+  // A candidate that begins as this one does cannot be told from it here.
+  const others = [answer, ...rivals].map(({ ids }) => ids[0]!).filter((id) => id !== own);
+  const unchanged = logSoftmax(probe.result.logits!.data);
+  const rival = others.length > 0 ? others[strongestOf(unchanged, others)!]! : null;
+  const all = await headContributions(model, probe, own, rival, signal);
+  const supporting = all.filter(({ contribution }) => contribution > 0);
+  const doses = [...new Set([1, ...(params.doses ?? DOSES)])].sort((a, b) => a - b);
+  return { candidate, own, others, all, supporting, doses };
+}
 
 interface Reading {
   margin: number;
@@ -154,7 +187,8 @@ function report(params: StabilizeParams, { candidate, doses, supporting, here, t
   const gain = last - base;
   const found = flipDose(doses, margins);
   const nullGains = nulls.map((m) => m - base);
-  const p = (1 + nullGains.filter((g) => g >= gain).length) / (1 + nullGains.length);
+  const band = nullBand(gain, nullGains, `${count(nullGains.length, 'random set')} of as many heads`)!;
+  const { p } = band;
   const dose: Cell = found ?? NEVER;
   const controlDose: Cell = there
     ? (flipDose(
@@ -169,7 +203,7 @@ function report(params: StabilizeParams, { candidate, doses, supporting, here, t
       : found === null
         ? `Scaling the ${count(supporting.length, 'head')} that support ${name} up to ${top} times never makes it win: the margin goes from ${nats(base)} to ${nats(last)} (tested by intervention).`
         : `Scaling the ${count(supporting.length, 'head')} that support ${name} makes it win from ${plain(found)} times on: the margin goes from ${nats(base)} to ${nats(last)} at ${top} times (tested by intervention).`,
-    `Random sets of as many heads at ${top} times change the margin by ${nats(mean(nullGains))} on average (${plain(standardDeviation(nullGains))} standard deviation; p = ${plain(p, 2)}).`,
+    `Random sets of as many heads at ${top} times change the margin by ${nats(mean(nullGains))} on average (${plain(standardDeviation(nullGains))} standard deviation; p = ${plain(p, 2)}; tested by intervention).`,
     ...(controlDose === null
       ? []
       : [
@@ -185,6 +219,7 @@ function report(params: StabilizeParams, { candidate, doses, supporting, here, t
     evidence: 'caused',
     findings,
     values: { dose, gain, margin: last, heads: supporting.length, p, controlDose },
+    nulls: { gain: band },
     curves: [
       {
         title: `Margin of ${name} as its supporting heads are scaled`,

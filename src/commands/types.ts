@@ -53,6 +53,13 @@ export interface Command<P extends object = Record<string, unknown>> {
   check?(spec: ModelSpec, probe: PreparedPrompt, params: P, more: CheckContext): void;
   /** `measures` of the outcome is filled in from the command's own. */
   run(context: CommandContext, params: P): Promise<CommandOutcome>;
-  /** What its intervention has shown of the run, for the verdict; one clause each, without a full stop. */
+  /** What its intervention has shown of the run, for the verdict; one clause each, without a full stop. Its null may still refute it. */
   claims?(outcome: CommandOutcome): string[];
+  /** The measure that `claims` is about, by whose null and second opinion it is judged. Default: `effect`. */
+  claimed?: string;
+  /**
+   * That measure of another prompt, a paraphrase, in the same way as `outcome` has it, and nothing else of the command; null where the
+   * prompt lacks what it takes.
+   */
+  again?(context: CommandContext, params: P, outcome: CommandOutcome): Promise<number | null>;
 }

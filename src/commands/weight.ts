@@ -1,4 +1,5 @@
 import type { Edit } from '../engine/api.js';
+import { nullBand, spansInWords } from '../methods/significance.js';
 import { flipDose, halfPoint } from '../methods/competition.js';
 import { logSoftmax, margin } from '../methods/lens.js';
 import { randomSpans } from '../methods/random-spans.js';
@@ -87,16 +88,8 @@ export const weight: Command<WeightParams> = {
     const where = params.at ?? 'answer';
     const pair = contest(context);
     const weights = [...new Set([0, 1, ...(params.by ?? WEIGHTS)])].sort((a, b) => a - b);
-    const scaled = (run: TracedRun, at: readonly [number, number], of: readonly number[], scale: number): Edit[] => [
-      {
-        kind: 'scale-values',
-        layers: of,
-        heads,
-        queries: where === 'all' ? 'all' : [run.position],
-        keys: range(at[1] - at[0]).map((i) => at[0] + i),
-        scale,
-      },
-    ];
+    const scaled = (run: TracedRun, at: readonly [number, number], of: readonly number[], scale: number): Edit[] =>
+      valuesScaled(run, at, { layers: of, heads, where }, scale);
     const there = control?.prompt.spans[params.span];
     const margins = (run: TracedRun, variants: Edit[][], from: number): Promise<number[]> =>
       outputsOf(model, run.prompt.ids, variants, (logits) => margin(logSoftmax(logits), pair.answer, pair.rivals), where, {
@@ -106,7 +99,8 @@ export const weight: Command<WeightParams> = {
     const curve = (run: TracedRun, at: readonly [number, number]): Edit[][] =>
       weights.map((w) => (w === 1 ? [] : scaled(run, at, layers, w)));
     const singles = layers.map((layer) => scaled(probe, span, [layer], 0));
-    const nulls = randomSpans(probe.prompt.ids.length, span, context.seed).map((at) => scaled(probe, at, layers, 0));
+    const drawn = randomSpans(probe.prompt.ids.length, span, context.seed);
+    const nulls = drawn.map((at) => scaled(probe, at, layers, 0));
     const ends = [1 - STEP, 1 + STEP].map((w) => scaled(probe, span, layers, w));
     const here = await margins(probe, [...curve(probe, span), ...ends, ...singles, ...nulls], 0);
     const twin = control && there ? await margins(control, curve(control, there), here.length) : null;
@@ -121,16 +115,42 @@ export const weight: Command<WeightParams> = {
       layers,
       singles: here.slice(weights.length + 2, weights.length + 2 + layers.length),
       nulls: here.slice(weights.length + 2 + layers.length),
+      drawn: spansInWords(drawn),
     });
   },
-  claims({ params, values: { effect, p } }) {
-    if (typeof effect !== 'number' || Math.abs(effect) < CLAIM || (typeof p === 'number' && p > 0.05)) return [];
+  claims({ params, values: { effect } }) {
+    if (typeof effect !== 'number' || Math.abs(effect) < CLAIM) return [];
     const span = quote(String(params['span']));
     return effect < 0
       ? [`what is read from ${span} speaks for the answer: without its values the margin falls by ${nats(-effect)}`]
       : [`what is read from ${span} speaks against the answer: without its values the margin rises by ${nats(effect)}`];
   },
+  async again(context, params) {
+    const { model, probe, trace, signal } = context;
+    const span = probe.prompt.spans[params.span];
+    if (!span) return null;
+    const layers = resolveIndexes(params.layers, model.spec.nLayers, 'WEIGHT.layers', 'layer');
+    const heads = resolveIndexes(params.heads, model.spec.nHeads, 'WEIGHT.heads', 'head');
+    const { answer, rivals } = contest(context);
+    const where = params.at ?? 'answer';
+    const without = valuesScaled(probe, span, { layers, heads, where }, 0);
+    const [margin0] = await outputsOf(model, probe.prompt.ids, [without], (logits) => margin(logSoftmax(logits), answer, rivals), where, {
+      signal,
+    });
+    return margin0! - trace.scores!.margin;
+  },
 };
+
+/** What `where` reads from a span, times `scale`. */
+function valuesScaled(
+  run: TracedRun,
+  [start, end]: readonly [number, number],
+  { layers, heads, where }: { layers: readonly number[]; heads: readonly number[]; where: Where },
+  scale: number,
+): Edit[] {
+  const queries = where === 'all' ? 'all' : [run.position];
+  return [{ kind: 'scale-values', layers, heads, queries, keys: range(end - start).map((i) => start + i), scale }];
+}
 
 interface Weighed {
   weights: number[];
@@ -143,9 +163,14 @@ interface Weighed {
   singles: number[];
   /** Margin without what is read from each random span. */
   nulls: number[];
+  /** What these spans are, in words. */
+  drawn: string;
 }
 
-function report(params: WeightParams, { weights, margins, control, slope, predicted, layers, singles, nulls }: Weighed): CommandOutcome {
+function report(
+  params: WeightParams,
+  { weights, margins, control, slope, predicted, layers, singles, nulls, drawn }: Weighed,
+): CommandOutcome {
   const name = quote(params.span);
   const at = (row: readonly number[], w: number): number => row[weights.indexOf(w)]!;
   const base = at(margins, 1);
@@ -154,7 +179,8 @@ function report(params: WeightParams, { weights, margins, control, slope, predic
   const dose: Cell = flipDose(weights, margins) ?? NEVER;
   const effects = singles.map((m) => m - base);
   const nullEffects = nulls.map((m) => Math.abs(m - base));
-  const p = nulls.length === 0 ? null : (1 + nullEffects.filter((e) => e >= Math.abs(effect)).length) / (1 + nulls.length);
+  const band = nullBand(effect, nullEffects, `leaving out the values of ${drawn}`, 'size');
+  const p = band && band.p;
   const strongest = argmax(effects.map(Math.abs));
   const controlEffect = control && at(control, 0) - at(control, 1);
   const change = (value: number): string => `${value < 0 ? 'lowers' : 'raises'} the margin by ${nats(Math.abs(value))}`;
@@ -184,6 +210,7 @@ function report(params: WeightParams, { weights, margins, control, slope, predic
       strongestLayerEffect: effects[strongest]!,
       controlEffect,
     },
+    ...(band ? { nulls: { effect: band } } : {}),
     curves: [
       {
         title: `Margin as the values of ${name} are scaled`,

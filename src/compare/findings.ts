@@ -21,7 +21,7 @@ export function findingsOf({ a, b, differences, heads, doses, tests, claims = []
     findings.push(`None of ${tests} tests clears a false discovery rate of ${percent(LEVEL)}: the differences may be chance.`);
   else
     findings.push(
-      `Beyond chance at a false discovery rate of ${percent(LEVEL)}: ${clear.map(({ label, test }) => `${label} (${test!.mean > 0 ? 'more' : 'less'} in ${printable(b.label)}, q = ${round(test!.q)})`).join('; ')}.`,
+      `Beyond chance at a false discovery rate of ${percent(LEVEL)}: ${clear.map(({ label, test }) => `${printable(label)} (${test!.mean > 0 ? 'more' : 'less'} in ${printable(b.label)}, q = ${round(test!.q)})`).join('; ')}.`,
     );
   const causes = claims.filter(({ name, a: p, b: q }) => /^(cause|diagnosis$)/.test(name) && (confirmed(p) || confirmed(q)));
   const one = (side: 'a' | 'b', label: string): string => {

@@ -190,25 +190,59 @@ export const MEASURES: readonly Measure[] = [
   ...VERIFIED,
 ];
 
-/** Numbers that commands report under one name on both sides, such as `INHIBIT.effect`. The first command of each name counts. */
+/** A command on both sides. */
+interface CommandPair {
+  /** `INHIBIT`; with its parameters where they tell it from others of that name. */
+  name: string;
+  label: string;
+  in(run: RunTrace): CommandOutcome | undefined;
+}
+
+/**
+ * The commands that both sides have. A name that stands once on either side is one command, whatever its parameters; of a name that stands
+ * several times those of equal parameters belong together, and the others have no partner.
+ */
+function commandPairs(a: RunTrace, b: RunTrace): CommandPair[] {
+  const named = (run: RunTrace, name: string): CommandOutcome[] => (run.commands ?? []).filter((one) => one.name === name);
+  const names = [...new Set((a.commands ?? []).map(({ name }) => name))];
+  return names.flatMap((name): CommandPair[] => {
+    const [own, other] = [named(a, name), named(b, name)];
+    if (other.length === 0) return [];
+    if (own.length === 1 && other.length === 1) return [{ name, label: name, in: (run) => named(run, name)[0] }];
+    return own.flatMap(({ params }, i): CommandPair[] => {
+      const key = paramsKey(params);
+      // A command that is given twice with the same parameters says the same twice.
+      if (own.findIndex((one) => paramsKey(one.params) === key) !== i || !other.some((one) => paramsKey(one.params) === key)) return [];
+      return [
+        {
+          name: `${name} ${key}`,
+          label: `${name} ${JSON.stringify(params)}`,
+          in: (run) => named(run, name).find((one) => paramsKey(one.params) === key),
+        },
+      ];
+    });
+  });
+}
+
+const paramsKey = (params: Record<string, unknown>): string => JSON.stringify(Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1)));
+
+/** Numbers that commands report under one name on both sides, such as `INHIBIT.effect`. */
 export function commandMeasures(a: RunTrace, b: RunTrace): Measure[] {
-  const find = (run: RunTrace, name: string): CommandOutcome | undefined => run.commands?.find((c) => c.name === name);
-  const names = [...new Set((a.commands ?? []).map(({ name }) => name))].filter((name) => find(b, name));
-  return names.flatMap((name) => {
-    const [p, q] = [find(a, name)!, find(b, name)!];
+  return commandPairs(a, b).flatMap((pair) => {
+    const [p, q] = [pair.in(a)!, pair.in(b)!];
     return Object.keys(p.values)
       .filter((key) => typeof p.values[key] === 'number' && typeof q.values[key] === 'number')
       .map((key) => ({
-        name: `${name}.${key}`,
-        label: `${name}: ${key}`,
+        name: `${pair.name}.${key}`,
+        label: `${pair.label}: ${key}`,
         unit: p.measures?.[key]?.unit ?? '',
         evidence: p.measures?.[key]?.evidence ?? p.evidence,
         known: 'runs' as const,
         of: (run: RunTrace) => {
-          const value = find(run, name)?.values[key];
+          const value = pair.in(run)?.values[key];
           return typeof value === 'number' ? value : null;
         },
-        nullOf: (run: RunTrace) => find(run, name)?.nulls?.[key] ?? null,
+        nullOf: (run: RunTrace) => pair.in(run)?.nulls?.[key] ?? null,
       }));
   });
 }

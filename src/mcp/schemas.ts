@@ -82,6 +82,7 @@ const nats = z.number().describe('nats');
 const share = z.number().min(0).max(1);
 const said = z.object({ text: z.string(), probability: share });
 const layer = nullable(z.int().min(0));
+const doubts = z.array(z.string()).describe('`within its null`, `unstable`; empty: it fails neither, or was not asked.');
 
 const summary = z.object({
   shell: z.object({ id: z.string(), title: z.string(), family: z.string(), file: nullable(z.string()) }),
@@ -102,8 +103,8 @@ const summary = z.object({
     'Share of failing runs with its Wilson 95 % interval.',
   ),
   collapse: nullable(z.object({ kind: z.enum(['none', 'lost', 'never-formed']), layer, evidence: z.literal('read off') })),
-  causedInterval: nullable(z.object({ from: layer, to: layer, evidence: z.literal('tested by intervention') })),
-  diagnosis: nullable(z.object({ kind: z.string(), sentence: z.string(), evidence })),
+  causedInterval: nullable(z.object({ from: layer, to: layer, evidence: z.literal('tested by intervention'), doubts })),
+  diagnosis: nullable(z.object({ kind: z.string(), sentence: z.string(), evidence, agree: nullable(z.string()), doubts })),
   heads: z
     .array(
       z.object({
@@ -112,6 +113,7 @@ const summary = z.object({
         attentionToSpan: nullable(share),
         verdict: nullable(z.string()),
         verdictTested: z.boolean(),
+        verdictDoubts: doubts,
         ablated: nullable(nats).describe('Change of the margin when the head is replaced by zero.'),
       }),
     )
@@ -122,10 +124,10 @@ const summary = z.object({
       evidence,
       p: nullable(share).describe('p or q against its null.'),
       agree: nullable(z.string()),
-      doubts: z.array(z.string()),
+      doubts,
     }),
   ),
-  patterns: z.array(z.object({ name: z.string(), score: z.number() })),
+  patterns: z.array(z.object({ name: z.string(), score: z.number(), doubts })),
   expectations: z.object({ passed: z.int(), failed: z.array(z.object({ message: z.string(), line: z.int() })) }),
   caveats: z.array(z.string()).describe('What must be known before believing the rest. Tell the user of them.'),
   reproduce: text('A command that gives the same numbers again.'),

@@ -252,6 +252,7 @@ const residue = shape({
       head: isNumber,
       sentence: isString,
       evidence: one('observed', 'caused'),
+      'null?': orNull(band),
       opinion: orNull(opinion),
     }),
     confirmed: list(isString),

@@ -1,7 +1,8 @@
 import { programReference, referencesOf } from './references.js';
-import { collapseWords, runLabel } from './report/verdict.js';
+import { kindsOf } from './evidence.js';
+import { collapseWords, diagnosisStanding, runLabel } from './report/verdict.js';
 import { nats, percent, plain, printable, quote, share } from './report/text.js';
-import { doubts, standing } from './standing.js';
+import { doubtOf, doubtsOf, isRefuted, nothingConfirmed, standing, standingOf, valuesStanding } from './standing.js';
 import type { Residue, RunTrace } from './types.js';
 
 /** Text that Markdown and HTML leave as it is. */
@@ -85,17 +86,27 @@ function verdictLines(residue: Residue, run: RunTrace | undefined): string[] {
   const collapse = run && collapseWords(run, residue.provenance.model.layers);
   if (collapse) lines.push(`- ${literal(collapse)}`);
   const interval = run?.verification?.interval;
-  if (interval) lines.push(`- Collapse interval (tested by intervention: activation patching): ${intervalWords(interval)}`);
-  lines.push(verdict.confirmed.length ? `- Tested by intervention: ${verdict.confirmed.map(literal).join('; ')}` : '- Cause: not checked');
-  const { diagnosis } = verdict;
-  if (diagnosis && diagnosis.kind !== 'none') {
-    const how = diagnosis.evidence === 'caused' ? ' (tested by intervention)' : '';
+  if (interval)
     lines.push(
-      `- Diagnosis${how}: ${diagnosis.kind === 'unexplained' ? '' : `${literal(diagnosis.kind)}: `}${literal(diagnosis.sentence)}`,
+      `- Collapse interval (tested by intervention: activation patching): ${intervalWords(interval)}${behind(standingOf(interval))}`,
     );
-  }
+  const claims = new Map(residue.claims?.map((one) => [one.sentence, one]));
+  const standingBehind = (sentence: string): string => {
+    const claim = claims.get(sentence);
+    return behind(claim ? standing(claim) : '');
+  };
+  for (const sentence of verdict.confirmed) lines.push(`- Tested by intervention: ${literal(sentence)}${standingBehind(sentence)}`);
+  for (const claim of (residue.claims ?? []).filter(isRefuted))
+    lines.push(`- Not confirmed: ${literal(claim.sentence)}${behind(standing(claim))}`);
+  const open = nothingConfirmed(residue, run);
+  if (open) lines.push(`- ${open.charAt(0).toUpperCase()}${open.slice(1)}`);
+  const { diagnosis } = verdict;
+  if (diagnosis && diagnosis.kind !== 'none')
+    lines.push(
+      `- Diagnosis: ${diagnosis.kind === 'unexplained' ? '' : `${literal(diagnosis.kind)}: `}${literal(diagnosis.sentence)}${behind(diagnosisStanding(diagnosis))}`,
+    );
   for (const { name, score } of verdict.patterns.filter(({ present }) => present))
-    lines.push(`- Pattern ${literal(name)}: score ${score.toFixed(2)}`);
+    lines.push(`- Pattern ${literal(name)}: score ${score.toFixed(2)}${standingBehind(`${name} is present`)}`);
   if (density) {
     const [low, high] = density.interval;
     lines.push(
@@ -104,6 +115,9 @@ function verdictLines(residue: Residue, run: RunTrace | undefined): string[] {
   }
   return lines;
 }
+
+/** ` (p = 0.030; 6 of 8 agree, unstable)`; nothing where nothing stands behind it. */
+const behind = (words: string): string => (words === '' ? '' : ` (${literal(words)})`);
 
 function intervalWords({ from, to }: { from: number | null; to: number | null }): string {
   if (from === null && to === null) return 'neither end was found';
@@ -164,8 +178,10 @@ function headTable(residue: Residue, { attribution, attention, headVerdicts, ver
       name,
       nats(contribution),
       span === undefined ? '' : cell(share(attention?.spans[span]?.attention[layer]?.[head] ?? 0)),
-      effect ? nats(effect.zero) : '',
-      !verdict || verdict.verdict === 'none' ? '' : `${verdict.verdict}${verdict.test?.confirmed ? ' (tested)' : ' (read off)'}`,
+      effect ? [nats(effect.zero), ...doubtsOf(effect)].join(', ') : '',
+      !verdict || verdict.verdict === 'none'
+        ? ''
+        : [`${verdict.verdict}${verdict.test?.confirmed ? ' (tested)' : ' (read off)'}`, ...doubtsOf(verdict)].join(', '),
       claim ? cell(standing(claim)) : '',
     ];
   });
@@ -196,18 +212,21 @@ function claimTable({ claims = [] }: Residue): string[] {
       one.null ? `${short(one.null.median)}, ${short(one.null.p95)}` : '',
       one.null ? (one.null.q === undefined ? `p = ${one.null.p.toFixed(3)}` : `q = ${one.null.q.toFixed(3)}`) : '',
       one.opinion ? `${one.opinion.agree} of ${one.opinion.of}` : '',
-      doubts(one).join(', '),
+      doubtOf(one),
     ]),
   );
 }
 
 function findings(run: RunTrace): string[] {
-  return (run.commands ?? []).flatMap((command) =>
-    command.findings.map(
-      (finding) =>
-        `- ${literal(command.name)} (${command.evidence === 'caused' ? 'tested by intervention' : 'read off'}): ${literal(finding)}`,
-    ),
-  );
+  return (run.commands ?? []).flatMap((command) => {
+    // A command with both kinds of evidence says of each finding which it is.
+    const [only, ...more] = kindsOf(command);
+    const how = more.length > 0 ? '' : only === 'caused' ? ' (tested by intervention)' : ' (read off)';
+    return [
+      ...command.findings.map((finding) => `- ${literal(command.name)}${how}: ${literal(finding)}`),
+      ...valuesStanding(command).map(({ value, words }) => `- ${literal(command.name)}.${literal(value)}: ${literal(words)}`),
+    ];
+  });
 }
 
 const millions = (n: number): string => (n >= 1e9 ? `${(n / 1e9).toFixed(2)} G` : `${(n / 1e6).toFixed(1)} M`);

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { commandAnchor, METHODS, patternAnchor } from '../method-anchors.js';
+import { standingOf } from './standing.js';
 import type { Place } from '../errors.js';
 import type { ExpectationResult, Residue } from './types.js';
 
@@ -150,9 +151,11 @@ function resultsOf({ file, findings, error, residue, places = [] }: SarifEntry):
     const place = places[i] ?? { line: one.line };
     results.push({ ruleId: `expectation/${one.path}`, level: 'error', message: one.message, file, place, identity: [one.path, one.want] });
   });
-  for (const { name, present, score, evidence } of residue.verdict?.patterns ?? []) {
+  for (const pattern of residue.verdict?.patterns ?? []) {
+    const { name, present, score, evidence } = pattern;
     if (!present) continue;
-    const message = `${name} is present, score ${score.toFixed(2)}${evidence ? `: ${evidence}` : ''}`;
+    const stands = standingOf(pattern);
+    const message = `${name} is present, score ${score.toFixed(2)}${stands === '' ? '' : ` (${stands})`}${evidence ? `: ${evidence}` : ''}`;
     results.push({ ruleId: `pattern/${name}`, level: 'note', message, file, place: { line: 1 }, identity: [name] });
   }
   return results;

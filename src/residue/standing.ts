@@ -1,3 +1,4 @@
+import type { CommandOutcome, Residue, RunTrace } from './types.js';
 import type { Claim, NullBand, Opinion } from './types-claims.js';
 
 /** Level at which a number clears its null. */
@@ -24,6 +25,10 @@ export function doubts({ holds, stable }: Standing): string[] {
   return [...(holds === false ? ['within its null'] : []), ...(stable === false ? ['unstable'] : [])];
 }
 
+/** `doubts` in a table's cell, which also says where there were too few nulls to tell. */
+export const doubtOf = (claim: Standing & Pick<Claim, 'null'>): string =>
+  doubts(claim).join(', ') || (claim.null && claim.holds === null ? 'too few nulls' : '');
+
 /** `p = 0.030` or, of several tests together, `q = 0.12`. */
 export const level = ({ p, q }: NullBand): string => (q === undefined ? `p = ${p.toFixed(3)}` : `q = ${q.toFixed(3)}`);
 
@@ -48,3 +53,33 @@ export function standingOf({ null: band = null, opinion = null }: { null?: NullB
 export function doubtsOf({ null: band, opinion }: { null?: NullBand | null; opinion?: Opinion | null }): string[] {
   return doubts({ holds: clears(band), stable: steady(opinion) });
 }
+
+/** What stands behind the values of a command that were held against a null or asked again: `effect: p = 0.030; 8 of 8 agree`, with its doubts. */
+export function valuesStanding({ nulls = {}, opinions = {} }: Pick<CommandOutcome, 'nulls' | 'opinions'>): ValueStanding[] {
+  return [...new Set([...Object.keys(nulls), ...Object.keys(opinions)])].map((value) => {
+    const both = { null: nulls[value] ?? null, opinion: opinions[value] ?? null };
+    return { value, words: standingOf(both), doubtful: doubtsOf(both).length > 0 };
+  });
+}
+
+export interface ValueStanding {
+  /** Name of the value under its command. */
+  value: string;
+  words: string;
+  /** Within its null, or unstable. */
+  doubtful: boolean;
+}
+
+/**
+ * What is to be said where no claim of a run was borne out by an intervention: that none was tested, or that what was tested fails its null or
+ * brought nothing back. Null where one was borne out.
+ */
+export function nothingConfirmed({ verdict, claims = [] }: Pick<Residue, 'verdict' | 'claims'>, run: RunTrace | undefined): string | null {
+  if (!verdict || verdict.confirmed.length > 0) return null;
+  const tested = run?.verification !== undefined || claims.some(({ evidence, holds }) => evidence === 'caused' && holds === false);
+  return tested ? 'no cause confirmed' : 'cause not checked';
+}
+
+/** A claim that an intervention was made for and that does no more than its null; heads' verdicts and the diagnosis say so where they stand. */
+export const isRefuted = ({ evidence, holds, name }: Claim): boolean =>
+  evidence === 'caused' && holds === false && !name.endsWith('.verdict') && name !== 'diagnosis';

@@ -1,4 +1,4 @@
-import type { Opinion } from './types-claims.js';
+import type { NullBand, Opinion } from './types-claims.js';
 
 /** What a prompt's failure comes down to, or what stands behind its success. */
 export type DiagnosisKind = 'qk-collapse' | 'ov-misfire' | 'trace-drop' | 'conflict' | 'ghost' | 'self-repair' | 'unexplained' | 'none';
@@ -22,6 +22,8 @@ export interface Diagnosis {
   effect: number | null;
   /** The same as a share of the drop; null where there is none. */
   share: number | null;
+  /** Null of the head's verdict that it rests on; null where none is defined, absent in older files. */
+  null?: NullBand | null;
   /** Other interventions that bear on it. */
   opinion: Opinion | null;
   /** Other heads with a confirmed verdict that the prompt fails by, strongest first. */

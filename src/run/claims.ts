@@ -1,3 +1,4 @@
+import { commandByName } from '../commands/table.js';
 import { nullBand, type Claim, type NullBand, type Opinion } from '../methods/significance.js';
 import { clears, steady } from '../residue/standing.js';
 import type { CommandOutcome, Diagnosis, RunTrace } from '../residue/types.js';
@@ -28,10 +29,10 @@ export interface Evidence {
 export function claimsOf({ run, paraphrases, patterns, opinions, diagnosis }: Evidence): Claim[] {
   return [
     ...failureClaims(run, paraphrases),
-    ...diagnosisClaims(diagnosis ?? null),
+    ...diagnosisClaims(run, diagnosis ?? null),
     ...collapseClaims(run, opinions?.collapse ?? null),
     ...causeClaims(run).map(claim),
-    ...(run.commands ?? []).flatMap(interventionClaims),
+    ...interventionClaims(run.commands ?? []),
     ...spanClaims(run),
     ...topHeadClaims(run, opinions?.heads ?? new Map()),
     ...verdictClaims(run),
@@ -81,10 +82,13 @@ function failureClaims({ scores }: RunTrace, paraphrases: readonly RunTrace[]): 
 }
 
 /** What the run comes down to, where something was found: with what other interventions say of it. */
-function diagnosisClaims(diagnosis: Diagnosis | null): Claim[] {
+function diagnosisClaims({ headVerdicts }: RunTrace, diagnosis: Diagnosis | null): Claim[] {
   if (!diagnosis || diagnosis.kind === 'none' || diagnosis.kind === 'unexplained') return [];
-  const { sentence, evidence, effect, opinion } = diagnosis;
-  return [claim({ name: 'diagnosis', sentence, evidence, value: effect ?? 0, unit: 'nats', null: null, opinion })];
+  const { kind, layer, head, sentence, evidence, effect, null: band = null, opinion } = diagnosis;
+  // The null of a ghost is of the attention that it gives for nothing.
+  const looks = kind === 'ghost' ? headVerdicts?.heads.find((one) => one.layer === layer && one.head === head)?.attention.probe : undefined;
+  const [value, unit] = looks === undefined ? [effect ?? 0, 'nats'] : [looks, 'share'];
+  return [claim({ name: 'diagnosis', sentence, evidence, value, unit, null: band, opinion })];
 }
 
 /** Where the answer was lost, by the lens: its best margin beside what unrelated tokens of like frequency are apart. */
@@ -149,24 +153,27 @@ function verdictClaims({ headVerdicts }: RunTrace): Claim[] {
   });
 }
 
-/** Names under which commands keep what their interventions did to the margin. */
-const EFFECTS = ['effect', 'injectEffect'];
-
-/** What a command's interventions have shown of the run, with the null and the second opinion of the value that it is about. */
-function interventionClaims(outcome: CommandOutcome): Claim[] {
-  const { name, evidence, values, nulls, opinions } = outcome;
-  const numeric = [...EFFECTS, ...Object.keys(values)].filter((key) => typeof values[key] === 'number');
-  return sentencesOf(outcome).map((sentence) => {
-    const measure = numeric[0] ?? '';
-    return claim({
-      name: `${name}.${measure}`,
-      sentence,
-      evidence,
-      value: (values[measure] as number | undefined) ?? 0,
-      unit: 'nats',
-      null: nulls?.[measure] ?? null,
-      opinion: opinions?.[measure] ?? null,
-    });
+/**
+ * What the interventions of each command have shown, with the null and the second opinion of the value that it is about. The second command
+ * of one name has the number 2: `INHIBIT.2.effect`.
+ */
+function interventionClaims(outcomes: readonly CommandOutcome[]): Claim[] {
+  return outcomes.flatMap((outcome, i) => {
+    const { name, evidence, values, nulls, opinions, measures } = outcome;
+    const before = outcomes.slice(0, i).filter((one) => one.name === name).length;
+    const measure = commandByName(name)?.claimed ?? 'effect';
+    const value = values[measure];
+    return sentencesOf(outcome).map((sentence) =>
+      claim({
+        name: [name, ...(before > 0 ? [before + 1] : []), measure].join('.'),
+        sentence,
+        evidence,
+        value: typeof value === 'number' ? value : 0,
+        unit: measures?.[measure]?.unit ?? 'nats',
+        null: nulls?.[measure] ?? null,
+        opinion: opinions?.[measure] ?? null,
+      }),
+    );
   });
 }
 

@@ -51,6 +51,7 @@ const BLANK = {
   evidence: 'observed',
   effect: null,
   share: null,
+  null: null,
   opinion: null,
   others: [],
 } as const;
@@ -98,6 +99,7 @@ function causeOf(run: Run, drop: number): Diagnosis {
     evidence: 'caused',
     effect: first.test.effect,
     share: first.test.effect / drop,
+    null: first.null ?? null,
     opinion: opinionOn(first, partner, run, drop),
     others,
   };
@@ -235,6 +237,7 @@ function ghostOf(run: Run): Diagnosis | null {
     sentence: `Head ${layer}.${head} looks at ${quote(span)} (${plain(100 * attention.probe, 2)} %) and writes ${nats(write.probe)}: cut off from it, the margin changes by ${nats(test!.effect)}.`,
     evidence: 'caused',
     effect: test!.effect,
+    null: first.null ?? null,
   };
 }
 

@@ -14,6 +14,8 @@ const row = z.strictObject({
   layer: z.number().int().nullable(),
   layers: z.number().int(),
   patterns: z.array(z.string()),
+  /** Why the collapse point or a pattern is in doubt: `within its null`, `unstable`. */
+  doubts: z.record(z.string(), z.array(z.string())).optional(),
   failing: z.number().int(),
   total: z.number().int(),
   interval: z.tuple([z.number(), z.number()]),

@@ -1,4 +1,5 @@
 import { nats, percent, printable } from '../residue/report/text.js';
+import { doubts, doubtsOf } from '../residue/standing.js';
 import type { Residue } from '../residue/types.js';
 import type { Manifest, Row } from './manifest.js';
 
@@ -14,11 +15,19 @@ export function rowOf(residue: Residue): Row {
     layer: run.collapse?.layer ?? null,
     layers: residue.provenance.model.layers,
     patterns: (verdict?.patterns ?? []).filter(({ present }) => present).map(({ name }) => name),
+    doubts: doubtsIn(residue),
     failing: density?.failing ?? Number(run.scores!.failed),
     total: density?.total ?? 1,
     interval: density?.interval ?? [0, 1],
     expectations: [residue.expectations.filter(({ passed }) => passed).length, residue.expectations.length],
   };
+}
+
+/** The doubts of what a row tells, by name; what fails neither its null nor its second opinion is absent. */
+function doubtsIn({ claims = [], verdict }: Residue): Record<string, string[]> {
+  const collapse = claims.filter(({ name }) => name === 'collapse').map((one) => ['collapse', doubts(one)] as const);
+  const patterns = (verdict?.patterns ?? []).filter(({ present }) => present).map((one) => [one.name, doubtsOf(one)] as const);
+  return Object.fromEntries([...collapse, ...patterns].filter(([, why]) => why.length > 0));
 }
 
 const COLUMNS = [
@@ -31,6 +40,7 @@ const COLUMNS = [
   'collapse layer',
   'layers',
   'patterns',
+  'doubts',
   'failing runs',
   'runs',
   'density',
@@ -64,6 +74,9 @@ export function sweepCsv({ plan, done }: Manifest): string {
       row.layer,
       row.layers,
       row.patterns.join(' '),
+      Object.entries(row.doubts ?? {})
+        .map(([name, why]) => `${name}: ${why.join(', ')}`)
+        .join('; '),
       row.failing,
       row.total,
       six(row.failing / row.total),
@@ -91,9 +104,13 @@ export function sweepMarkdown({ plan, done }: Manifest): string {
       return entry?.error ? 'could not run' : 'not run';
     }
     const { row } = entry;
-    const where = row.layer === null ? row.collapse : `${row.collapse} at ${row.layer}/${row.layers}`;
+    const doubt = (name: string): string => {
+      const why = row.doubts?.[name] ?? [];
+      return why.length > 0 ? ` (${why.join(', ')})` : '';
+    };
+    const where = `${row.layer === null ? row.collapse : `${row.collapse} at ${row.layer}/${row.layers}`}${doubt('collapse')}`;
     const outcome = row.failed ? `fails ${nats(row.margin)}, ${where}` : `holds ${nats(row.margin)}`;
-    const patterns = row.patterns.length > 0 ? `; ${row.patterns.map(escaped).join(', ')}` : '';
+    const patterns = row.patterns.length > 0 ? `; ${row.patterns.map((name) => `${escaped(name)}${doubt(name)}`).join(', ')}` : '';
     return `${outcome}; ${row.failing} of ${row.total} fail (${row.interval.map(percent).join(' to ')})${patterns}`;
   };
   const lines = [
@@ -101,7 +118,7 @@ export function sweepMarkdown({ plan, done }: Manifest): string {
     `|---|${models.map(() => '---').join('|')}|`,
     ...shells.map((shell) => `| ${escaped(shell)} | ${models.map((model) => cell(shell, model)).join(' | ')} |`),
   ];
-  return `${[...lines, '', 'Margins in nats at the headline; collapse points are read off; shares with 95 % Wilson intervals over all values of vary and paraphrases.', ...(errors.length > 0 ? ['', ...errors] : [])].join('\n')}\n`;
+  return `${[...lines, '', 'Margins in nats at the headline; collapse points are read off; shares with 95 % Wilson intervals over all values of vary and paraphrases. In brackets: what does not clear its null, or is not of one mind over the paraphrases (unstable).', ...(errors.length > 0 ? ['', ...errors] : [])].join('\n')}\n`;
 }
 
 /** The table in the form that a file's name asks for. */

@@ -47,6 +47,27 @@ describe('a comparison of residues', () => {
     expect(tokens.pairs).toEqual(residue.runs[0]!.tokens.map((_, i) => [i, i]));
   });
 
+  it('pairs commands that are given several times by their parameters, and tells them apart', () => {
+    const [a, b] = [generateResidue({ ...shape, seed: 3 }), generateResidue({ ...shape, seed: 3 })];
+    const knockout = (effect: number, params: Record<string, unknown>) => ({
+      ...{ name: 'INHIBIT', params: { span: 'fact', ...params }, evidence: 'caused' as const, findings: [] },
+      ...{ values: { effect }, measures: { effect: { unit: 'nats' } }, curves: [], tables: [] },
+    });
+    for (const run of a.runs) run.commands = [knockout(-1, {}), knockout(-2, { layers: [1] }), knockout(-3, { rate: 0.5 })];
+    for (const run of b.runs) run.commands = [knockout(-7, { layers: [1] }), knockout(-5, {})];
+    const found = compare(a, b).differences.filter(({ label }) => label.startsWith('INHIBIT'));
+    expect(found.map(({ label, a, b }) => [label, a, b])).toEqual([
+      ['INHIBIT {"span":"fact"}: effect', -1, -5],
+      ['INHIBIT {"span":"fact","layers":[1]}: effect', -2, -7],
+    ]);
+    // One of a name on either side is one command, whatever its parameters.
+    for (const run of a.runs) run.commands = [knockout(-1, {})];
+    for (const run of b.runs) run.commands = [knockout(-7, { layers: [1] })];
+    expect(compare(a, b).differences.filter(({ label }) => label.startsWith('INHIBIT'))).toMatchObject([
+      { name: 'INHIBIT.effect', label: 'INHIBIT: effect', a: -1, b: -7 },
+    ]);
+  });
+
   it('negates every difference and keeps every p and q when the two are swapped, whatever their depth', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 99 }), fc.integer({ min: 2, max: 9 }), fc.boolean(), (seed, layers, sameShell) => {

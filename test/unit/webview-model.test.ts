@@ -28,10 +28,24 @@ describe('verdict', () => {
     expect(model.failed).toBe(true);
     expect(model.headline).toBe('Failed: says " blue", should say " red"');
     expect(model.chips[0]).toMatchObject({ kind: 'observed', text: `lost at layer ${layer} of 6 (observed)` });
-    expect(model.chips.filter((c) => c.kind === 'caused').map((c) => c.text)).toEqual([
-      `qk-collapse: ${residue.verdict!.diagnosis!.sentence.replace(/\.$/, '')} · 1 of 2 other tests agree`,
-      ...residue.verdict!.confirmed.map((text) => `${text} · p = 0.030; 8 of 8 agree`),
-    ]);
+    expect(model.chips.filter((c) => c.kind === 'caused').map((c) => c.text)).toEqual(
+      residue.verdict!.confirmed.map((text) => `${text} · p = 0.030; 8 of 8 agree`),
+    );
+    // A diagnosis that other tests do not bear out is not drawn as one that is settled.
+    const { diagnosis } = residue.verdict!;
+    const chip = `qk-collapse: ${diagnosis!.sentence.replace(/\.$/, '')}`;
+    expect(model.chips.find((c) => c.text.startsWith(chip))).toMatchObject({
+      kind: 'unchecked',
+      text: `${chip} · 1 of 2 other tests agree, unstable`,
+    });
+    diagnosis!.opinion = { agree: 2, of: 2, by: [] };
+    diagnosis!.null = { of: 'random spans', n: 32, median: 0, p95: 1, sided: 'size', p: 0.2, q: 0.4 };
+    expect(verdictModel(residue).chips.find((c) => c.text.startsWith(chip))).toMatchObject({
+      kind: 'unchecked',
+      text: `${chip} · q = 0.400, within its null; 2 of 2 other tests agree`,
+    });
+    diagnosis!.null.q = 0.01;
+    expect(verdictModel(residue).chips.find((c) => c.text.startsWith(chip))).toMatchObject({ kind: 'caused' });
   });
 
   it('shows a shell that did not fail as plainly, with the closest approach', () => {
@@ -63,6 +77,9 @@ describe('verdict', () => {
   it('says what was not checked', () => {
     const residue = failing();
     residue.verdict!.confirmed = [];
+    // What was tested and brought nothing back is not what nobody tested.
+    expect(texts(residue)).toContain('cause: none confirmed');
+    for (const run of residue.runs) delete run.verification;
     expect(texts(residue)).toContain('cause: not checked');
     expect(texts(residue)).toContain('not checked: nulls');
     residue.verdict!.notChecked.push('a second opinion: only one kind of ablation was used');

@@ -1,4 +1,4 @@
-import { clears, steady } from '../../src/residue/standing.js';
+import { clears, doubtsOf, isRefuted, nothingConfirmed, standingOf, steady } from '../../src/residue/standing.js';
 import { standing } from './claims.js';
 import { METHODS, patternAnchor } from '../../src/method-anchors.js';
 import type { Residue, RunTrace } from '../../src/residue/types.js';
@@ -90,10 +90,10 @@ export function verdictModel(residue: Residue): VerdictModel {
   const diagnosis = v?.diagnosis;
   if (diagnosis && diagnosis.kind !== 'none') {
     const { kind, sentence, opinion } = diagnosis;
-    const agree = opinion ? ` · ${opinion.agree} of ${opinion.of} other tests agree` : '';
+    const stands = standingOf(diagnosis).replace(/(\d+ of \d+) agree/, '$1 other tests agree');
     add(
-      kind === 'unexplained' ? 'unchecked' : diagnosis.evidence,
-      kind === 'unexplained' ? sentence : `${kind}: ${sentence.replace(/\.$/, '')}${agree}`,
+      kind === 'unexplained' || doubtsOf(diagnosis).length > 0 ? 'unchecked' : diagnosis.evidence,
+      kind === 'unexplained' ? sentence : `${kind}: ${sentence.replace(/\.$/, '')}${stands === '' ? '' : ` · ${stands}`}`,
       [
         'What the run comes down to, from what was measured alone.',
         ...(opinion?.by ?? []).map(({ name, says, agrees }) => `${agrees ? 'Agrees' : 'Disagrees'}: ${name} ${says}.`),
@@ -108,7 +108,7 @@ export function verdictModel(residue: Residue): VerdictModel {
     return words === '' ? '' : ` · ${words}`;
   };
   for (const one of residue.claims ?? [])
-    if (one.evidence === 'caused' && one.holds === false && !one.name.endsWith('.verdict'))
+    if (isRefuted(one))
       add('unchecked', `not confirmed: ${one.sentence} · ${standing(one)}`, 'What should do nothing does as much: it is within its null.', {
         methods: METHODS.nulls,
       });
@@ -118,9 +118,12 @@ export function verdictModel(residue: Residue): VerdictModel {
       text + behind(text),
       'Tested by intervention: something inside the model was changed, and the margin was measured again.',
     );
-  if (v && v.confirmed.length === 0)
-    add('unchecked', 'cause: not checked', 'No intervention of this run tested what caused the result.', {
-      verify: true,
+  const unconfirmed = nothingConfirmed(residue, run ?? undefined);
+  if (unconfirmed === 'cause not checked')
+    add('unchecked', 'cause: not checked', 'No intervention of this run tested what caused the result.', { verify: true });
+  else if (unconfirmed)
+    add('unchecked', 'cause: none confirmed', 'Interventions were made, and none brought back or took away more than its null does.', {
+      methods: METHODS.nulls,
     });
 
   const scored = run ? paraphrasesOf(residue, run) : [];

@@ -4,6 +4,7 @@ import { toCsv } from '../model/csv.js';
 import { number, visible } from '../model/format.js';
 import { commandAnchor } from '../../src/method-anchors.js';
 import { evidenceOf, kindsOf } from '../../src/residue/evidence.js';
+import { valuesStanding, type ValueStanding } from '../../src/residue/standing.js';
 import type { Cell, CommandOutcome } from '../../src/residue/types.js';
 import { axis, drawChart } from './chart.js';
 import { alongX } from './plot.js';
@@ -34,7 +35,8 @@ function commandElement(context: Context, outcome: CommandOutcome, index: number
   const kinds = kindsOf(outcome);
   const mixed = kinds.length > 1;
   const anchor = commandAnchor(outcome.name);
-  const list = h('dl', { class: 'values' }, ...values.flatMap(([k, v]) => valueElements(outcome, k, v)));
+  const stands = new Map(valuesStanding(outcome).map((one) => [one.value, one]));
+  const list = h('dl', { class: 'values' }, ...values.flatMap(([k, v]) => valueElements(outcome, k, v, stands.get(k))));
   roving(list, 'dt');
   return h(
     'article',
@@ -69,7 +71,7 @@ function commandElement(context: Context, outcome: CommandOutcome, index: number
 }
 
 /** A value's name, and the value with its unit. What was read off is told apart from what was tested, as everywhere. */
-function valueElements(outcome: CommandOutcome, name: string, value: Cell): HTMLElement[] {
+function valueElements(outcome: CommandOutcome, name: string, value: Cell, stands: ValueStanding | undefined): HTMLElement[] {
   const measure = outcome.measures?.[name];
   const evidence = evidenceOf(measure, outcome);
   const words = evidence === 'caused' ? 'tested by intervention' : 'read off';
@@ -82,10 +84,11 @@ function valueElements(outcome: CommandOutcome, name: string, value: Cell): HTML
     h('dt', { title: `${outcome.name}.${name} in expect; ${words}` }, name),
     h(
       'dd',
-      { class: evidence },
+      { class: stands?.doubtful ? `${evidence} doubtful` : evidence },
       typeof value === 'number'
         ? told(number(value, 4))
         : h('bdi', null, typeof value === 'boolean' ? (value ? 'yes' : 'no') : visible(String(value), 60)),
+      stands ? h('span', { class: 'value-stands' }, ` (${stands.words})`) : null,
     ),
   ];
 }

@@ -1,4 +1,4 @@
-import { doubts } from '../standing.js';
+import { doubtOf, doubts } from '../standing.js';
 import type { Residue } from '../types.js';
 import { plain, printable, table, type Look, type Paint } from './text.js';
 
@@ -22,7 +22,7 @@ export function claimLines({ claims = [] }: Residue, look: Look, paint: Paint): 
       one.null ? `${plain(round(one.null.median))}, ${plain(round(one.null.p95))}` : '',
       one.null ? `${one.null.q === undefined ? '' : 'q '}${(one.null.q ?? one.null.p).toFixed(3)}` : '',
       one.opinion ? `${one.opinion.agree}/${one.opinion.of}` : '',
-      doubts(one).join(', ') || (one.null && one.holds === null ? 'too few nulls' : ''),
+      doubtOf(one),
     ]),
     look,
   );

@@ -104,7 +104,7 @@ function q(test: DifferenceTest | null): string {
 
 function differenceLines({ differences }: Comparison, look: Look): string[] {
   const rows = differences.map((d: Difference) => [
-    d.label,
+    printable(d.label),
     d.evidence === 'caused' ? 'tested' : 'read off',
     value(d.a, d.unit),
     value(d.b, d.unit),

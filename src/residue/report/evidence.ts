@@ -1,4 +1,5 @@
 import { evidenceOf, kindsOf, type Evidence } from '../evidence.js';
+import { valuesStanding } from '../standing.js';
 import type { Claim, CommandOutcome, Residue, RunTrace } from '../types.js';
 import { curve, marginChart, sparkline } from './chart.js';
 import { cut, nats, percent, plain, printable, quote, share, table, wrap, type Column, type Look, type Paint } from './text.js';
@@ -245,6 +246,8 @@ export function commandLines(outcome: CommandOutcome, look: Look, paint: Paint):
   ];
   for (const finding of outcome.findings)
     lines.push(...wrap(printable(finding), look.width - 6, 0).map((l, i) => `  ${i === 0 ? '• ' : '  '}${l}`));
+  for (const { value, words, doubtful } of valuesStanding(outcome))
+    lines.push(...wrap(`${printable(value)}: ${words}`, look.width - 6, 2).map((l) => `    ${doubtful ? paint.faint(l) : l}`));
   for (const part of outcome.tables) {
     const { title, columns, rows } = part;
     if (rows.length === 0) continue;

@@ -1,6 +1,6 @@
 import stringWidth from 'string-width';
 import type { Diagnosis, Residue, RunTrace } from '../types.js';
-import { standing } from '../standing.js';
+import { doubtsOf, isRefuted, nothingConfirmed, standing, standingOf } from '../standing.js';
 import { nats, percent, plain, printable, quote, share, table, wrap, type Look, type Paint } from './text.js';
 
 /** Paraphrases at the vary values of `run`. */
@@ -49,10 +49,9 @@ export function verdictLines(residue: Residue, look: Look, paint: Paint): string
     return words === '' ? '' : `; ${words}`;
   };
   chips.push(...verdict.confirmed.map((claim) => `${printable(claim)} (tested by intervention${behind(claim)})`));
-  for (const one of residue.claims ?? [])
-    if (one.evidence === 'caused' && one.holds === false && !one.name.endsWith('.verdict'))
-      chips.push(`not confirmed: ${printable(one.sentence)} (${standing(one)})`);
-  if (verdict.failed && verdict.confirmed.length === 0) chips.push('cause not checked');
+  for (const one of residue.claims ?? []) if (isRefuted(one)) chips.push(`not confirmed: ${printable(one.sentence)} (${standing(one)})`);
+  const open = verdict.failed ? nothingConfirmed(residue, run) : null;
+  if (open) chips.push(open);
   const alike = paraphrasesOf(residue, run);
   if (alike.length) {
     const agree = alike.filter((p) => p.scores?.failed === verdict.failed).length;
@@ -83,15 +82,16 @@ export function verdictLines(residue: Residue, look: Look, paint: Paint): string
 /** What the run comes down to, with how it was tested; nothing where there is nothing to tell. */
 function diagnosisLines(diagnosis: Diagnosis | undefined, look: Look, paint: Paint): string[] {
   if (!diagnosis || diagnosis.kind === 'none') return [];
-  const { kind, sentence, evidence, opinion } = diagnosis;
-  const unstable = opinion !== null && opinion.agree < opinion.of;
-  const behind = [
-    evidence === 'caused' ? 'tested by intervention' : '',
-    opinion ? `${opinion.agree} of ${opinion.of} other tests agree` : '',
-  ];
-  const words = behind.filter(Boolean).join('; ');
+  const { kind, sentence } = diagnosis;
+  const words = diagnosisStanding(diagnosis);
   const text = `${kind === 'unexplained' ? '' : `${kind}. `}${printable(sentence)}${words === '' ? '' : ` (${words})`}`;
-  return wrap(text, look.width).map((line) => (kind === 'unexplained' || unstable ? paint.faint(line) : line));
+  return wrap(text, look.width).map((line) => (kind === 'unexplained' || doubtsOf(diagnosis).length > 0 ? paint.faint(line) : line));
+}
+
+/** `tested by intervention; q = 0.031; 1 of 3 other tests agree, unstable`; empty where nothing stands behind it. */
+export function diagnosisStanding(diagnosis: Diagnosis): string {
+  const behind = standingOf(diagnosis).replace(/(\d+ of \d+) agree/, '$1 other tests agree');
+  return [diagnosis.evidence === 'caused' ? 'tested by intervention' : '', behind].filter(Boolean).join('; ');
 }
 
 /** Chips side by side as far as they fit, each whole where it can be. */

@@ -104,7 +104,7 @@ function said(v: Omit<HeadVerdict, 'reason'>, span: string): string {
     case 'conflict':
       return `${name} writes ${nats(w.probe)} from ${span}, ${w.probe < 0 ? 'against' : 'for'} the answer, and other heads the opposite.`;
     case 'ghost':
-      return `${name} is a ghost: it looks at ${span} (${percent(a.probe)}, random spans up to ${percent(a.null95 ?? 0)}) and writes nothing from it (${nats(w.probe)}).`;
+      return `${name} is a ghost: it looks at ${span} (${percent(a.probe)}, 95 % of random spans up to ${percent(a.null95 ?? 0)}) and writes nothing from it (${nats(w.probe)}).`;
     case 'none':
       return `${name} looks at ${span} (${percent(a.probe)}${a.control === null ? '' : `, ${percent(a.control)} in the control`}) and writes ${nats(w.probe)}${w.control === null ? '' : `, ${nats(w.control)} in the control`}.`;
   }
@@ -113,6 +113,6 @@ function said(v: Omit<HeadVerdict, 'reason'>, span: string): string {
 function testWords(test: Tested | null): string {
   if (!test) return '';
   const change = `${test.effect < 0 ? 'lowers' : 'raises'} the margin by ${nats(Math.abs(test.effect))}`;
-  const beside = test.null95 === null ? '' : `, random spans by up to ${nats(test.null95)}`;
+  const beside = test.null95 === null ? '' : `, 95 % of random spans by up to ${nats(test.null95)}`;
   return ` Tested: ${test.what} ${change}${beside}${test.confirmed ? '' : ', which does not confirm it'}.`;
 }

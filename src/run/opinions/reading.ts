@@ -7,6 +7,7 @@ import { observedVerdicts, sceneOf } from '../heads/verdicts.js';
 import { readingsOf } from '../nulls/stage.js';
 import { collapseSection, contestOf, lensSection } from '../observe.js';
 import { sourceSpan } from '../patterns.js';
+import { sentencesOf } from '../verdict.js';
 import { detectAll, sight } from '../patterns/sighting.js';
 import { DETECTORS } from '../patterns/table.js';
 import { loopingOf, speak, speakTogether } from '../speak.js';
@@ -24,6 +25,8 @@ export interface ParaphraseReading {
   /** Each head's contribution to its margin, nats, [layer][head]. */
   heads: number[][];
   /** Verdicts of heads against its own control, by `layer.head`; null where they were not asked for or it has no control. */
+  /** By the index of each of the headline's commands: the value that it claims, here; nothing of those that cannot be asked again. */
+  claimed: Map<number, number>;
   verdicts: Map<string, { kind: HeadVerdictKind; silent: boolean }> | null;
 }
 
@@ -62,6 +65,7 @@ export async function readParaphrase(context: StageContext, index: number, said:
     patterns: found,
     collapse: await collapseSection(model, traced, scores, lens.margin, null, seed),
     heads: terms.head,
+    claimed: await claimedIn(context, traced, trace),
     verdicts: await verdictsIn(context, traced, index),
   };
   traced.result.release();
@@ -89,6 +93,23 @@ async function commandsIn(
     );
   }
   return outcomes;
+}
+
+/** What each command of the headline that claims something gives here. */
+async function claimedIn(
+  { model, shell, seed, signal, subject }: StageContext,
+  probe: TracedRun,
+  trace: RunTrace,
+): Promise<Map<number, number>> {
+  const claimed = new Map<number, number>();
+  for (const [i, outcome] of (subject.trace.commands ?? []).entries()) {
+    const command = commandByName(outcome.name);
+    if (!command?.again || sentencesOf(outcome).length === 0) continue;
+    const context = { model, shell, probe, control: null, paraphrases: [], trace, seed, signal, progress: () => {} };
+    const value = await command.again(context, outcome.params, outcome);
+    if (value !== null) claimed.set(i, value);
+  }
+  return claimed;
 }
 
 async function verdictsIn(context: StageContext, traced: TracedRun, index: number): Promise<ParaphraseReading['verdicts']> {

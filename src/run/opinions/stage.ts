@@ -1,8 +1,10 @@
+import { commandByName } from '../../commands/table.js';
+import type { CommandOutcome } from '../../residue/types.js';
 import type { Opinion } from '../../residue/types-claims.js';
 import { forwardCost } from '../cost.js';
 import type { Stage, StageContext } from '../stage.js';
 import { nats } from '../words.js';
-import { judged, opinionOf, type Answer } from './opinion.js';
+import { judged, opinionOf, sayOf, type Answer } from './opinion.js';
 import { readParaphrase, sayingsOf, type ParaphraseReading } from './reading.js';
 
 /** Multiply-adds that reading the headline's paraphrases may cost. */
@@ -34,10 +36,21 @@ export const secondOpinions: Stage = {
     }
     subject.patterns = subject.patterns.map((pattern) => ({ ...pattern, opinion: ofPattern(pattern, read) }));
     subject.opinions = { collapse: ofCollapse(context, read), heads: ofTopHeads(context, read) };
+    for (const [i, outcome] of (subject.trace.commands ?? []).entries()) askAgain(outcome, i, read);
     const { headVerdicts } = subject.trace;
     if (headVerdicts) headVerdicts.heads = headVerdicts.heads.map((one) => judged(one, read));
   },
 };
+
+/** The value that a command claims, in every paraphrase that can be asked for it. */
+function askAgain(outcome: CommandOutcome, index: number, read: readonly ParaphraseReading[]): void {
+  const value = commandByName(outcome.name)?.claimed ?? 'effect';
+  const observed = outcome.values[value];
+  if (typeof observed !== 'number') return;
+  const by = read.flatMap(({ name, claimed }) => (claimed.has(index) ? [sayOf(name, claimed.get(index)!, observed)] : []));
+  const opinion = opinionOf(by);
+  if (opinion) (outcome.opinions ??= {})[value] = opinion;
+}
 
 function ofPattern({ name, present }: { name: string; present: boolean }, read: readonly ParaphraseReading[]): Opinion | null {
   return opinionOf(

@@ -1,0 +1,159 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Edit, Model } from '../../src/engine/api.js';
+import { logSoftmax, margin } from '../../src/methods/lens.js';
+import { randomSpans } from '../../src/methods/random-spans.js';
+import { packageRoot } from '../../src/paths.js';
+import { formatMarkdown } from '../../src/residue/markdown.js';
+import { checkResidue } from '../../src/residue/read.js';
+import { formatReport } from '../../src/residue/report.js';
+import type { Claim, Residue } from '../../src/residue/types.js';
+import { serializeResidue } from '../../src/residue/write.js';
+import { costsOrGains } from '../../src/run/opinions/opinion.js';
+import { openPath, runText } from '../helpers/shells.js';
+
+const SHELL = `format: 1
+shell: claiming
+family: memory
+prompt: "Tom has a [[fact|red]] ball. Anna has a [[other|blue]] ball. [[walk|They walk for a while.]] They walk for a while. Q: What color is Tom's cup? A:"
+answer: " red"
+rivals: [" blue", " green", " unknown"]
+paraphrases:
+  - "Tom has a [[fact|red]] hat. Anna has a [[other|blue]] ball. [[walk|They walk for a while.]] They walk for a while. Q: What color is Tom's cup? A:"
+run:
+  - ANCHOR: { span: fact, inject: { layers: [2, 3], scale: 1.5 } }
+  - INHIBIT: { span: fact }
+  - INHIBIT: { span: fact, rate: 0.5 }
+  - STABILIZE: { candidate: " red" }
+  - WEIGHT: { span: fact }
+  - WEIGHT: { span: other, at: all }
+  - CANCEL: { span: fact }
+  - SHIFT: { between: [fact, other], gaps: [32] }
+  - NULLIFY: { span: walk, other: fact }
+  - NULLIFY: { span: fact, other: walk }
+`;
+
+describe('what the interventions of commands claim', () => {
+  let model: Model;
+  let residue: Residue;
+  const named = (name: string): Claim => residue.claims!.find((one) => one.name === name)!;
+
+  beforeAll(async () => {
+    model = await openPath(`${packageRoot()}/media/models/pocket`);
+    residue = await runText(model, SHELL);
+  });
+  afterAll(() => model?.close());
+
+  /** Margin at the last token of a prompt, every token run. */
+  async function marginOf(ids: readonly number[], edits: Edit[] = []): Promise<number> {
+    const { answer, rivals } = residue.runs[0]!.scores!;
+    const result = await model.run(ids, { edits, logits: 'last' });
+    const got = margin(
+      logSoftmax(result.logits!.data),
+      answer.ids[0]!,
+      rivals.map(({ ids: [first] }) => first!),
+    );
+    result.release();
+    return got;
+  }
+  const idsOf = ({ tokens }: { tokens: readonly { id: number }[] }): number[] => tokens.map(({ id }) => id);
+
+  it('stands with the value that it is about, its unit, its null and its second opinion, one name each', () => {
+    const names = residue.claims!.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    const told = (name: string) => {
+      const { value, unit, null: band, opinion } = named(name);
+      return { value, unit, n: band?.n ?? null, asked: opinion?.of ?? 0 };
+    };
+    const value = (at: number, key: string) => residue.runs[0]!.commands![at]!.values[key];
+    expect(told('ANCHOR.injectEffect')).toEqual({ value: value(0, 'injectEffect'), unit: 'nats', n: 32, asked: 1 });
+    expect(told('INHIBIT.2.effect')).toEqual({ value: value(2, 'effect'), unit: 'nats', n: null, asked: 0 });
+    expect(told('STABILIZE.gain')).toEqual({ value: value(3, 'gain'), unit: 'nats', n: 32, asked: 1 });
+    expect(told('WEIGHT.effect')).toEqual({ value: value(4, 'effect'), unit: 'nats', n: 32, asked: 1 });
+    expect(told('WEIGHT.2.effect')).toEqual({ value: value(5, 'effect'), unit: 'nats', n: 32, asked: 1 });
+    expect(told('SHIFT.effect')).toEqual({ value: value(7, 'effect'), unit: 'nats', n: null, asked: 1 });
+    expect(told('NULLIFY.2.effect')).toEqual({ value: value(9, 'effect'), unit: 'nats', n: 32, asked: 1 });
+    expect(named('WEIGHT.effect').null!.p).toBe(value(4, 'p'));
+    expect(named('STABILIZE.gain').null!.p).toBe(value(3, 'p'));
+    expect(named('STABILIZE.gain').sentence).toMatch(/^the heads that support " red" carry it/);
+    expect(named('INHIBIT.2.effect').sentence).toContain('cutting a random 50 % of the heads off from it costs');
+    expect(() => checkResidue(JSON.parse(serializeResidue(residue)))).not.toThrow();
+  });
+
+  it('is asked again in the paraphrase as a whole forward pass of it says', async () => {
+    const ids = idsOf(residue.paraphrases[0]!);
+    const [start] = residue.paraphrases[0]!.spans['fact']!;
+    const base = await marginOf(ids);
+    const all = { layers: 'all', heads: 'all' } as const;
+    const without = await marginOf(ids, [{ kind: 'scale-values', ...all, queries: [ids.length - 1], keys: [start], scale: 0 }]);
+    expect(named('WEIGHT.effect').opinion!.by).toMatchObject([{ name: 'paraphrase 1', agrees: true, says: costsOrGains(without - base) }]);
+    const positions = ids.map((_, i) => (i < residue.paraphrases[0]!.spans['other']![0] ? i : i + 32));
+    const { answer, rivals } = residue.runs[0]!.scores!;
+    const shifted = await model.run(ids, { positions, logits: 'last' });
+    const moved = margin(
+      logSoftmax(shifted.logits!.data),
+      answer.ids[0]!,
+      rivals.map(({ ids: [first] }) => first!),
+    );
+    shifted.release();
+    expect(named('SHIFT.effect').opinion!.by[0]!.says).toBe(costsOrGains(moved - base));
+  });
+
+  it('is held against random spans that are treated alike', async () => {
+    const run = residue.runs[0]!;
+    const ids = idsOf(run);
+    const base = await marginOf(ids);
+    const traced = await model.run(ids, { hooks: ['blocks.2.hook_resid_pre', 'blocks.3.hook_resid_pre'], logits: 'none' });
+    const gains: number[] = [];
+    for (const [start] of randomSpans(ids.length, run.spans['fact']! as [number, number], 0)) {
+      const at: number[] = [];
+      for (const layer of [2, 3]) {
+        const { data, shape } = traced.get(`blocks.${layer}.hook_resid_pre`);
+        const width = shape.at(-1)!;
+        const value = data.slice(start * width, (start + 1) * width).map((x) => 1.5 * x);
+        at.push(await marginOf(ids, [{ kind: 'add', at: 'resid_pre', layer, positions: [ids.length - 1], value }]));
+      }
+      gains.push(Math.max(...at) - base);
+    }
+    traced.release();
+    const { value, null: band } = named('ANCHOR.injectEffect');
+    expect(band!.n).toBe(gains.length);
+    expect(band!.p).toBeCloseTo((1 + gains.filter((gain) => gain >= value).length) / (1 + gains.length), 12);
+  });
+
+  it('is marked wherever it stands when it fails its null or its second opinion', () => {
+    const within = residue.claims!.filter(
+      ({ evidence, holds, name }) => evidence === 'caused' && holds === false && !name.endsWith('.verdict'),
+    );
+    expect(within.map(({ name }) => name)).toEqual(expect.arrayContaining(['ANCHOR.injectEffect', 'STABILIZE.gain', 'NULLIFY.effect']));
+    for (const { sentence } of within) expect(residue.verdict!.confirmed).not.toContain(sentence);
+    const flat = (text: string): string => text.replaceAll(/\s+/g, ' ');
+    const report = flat(formatReport(residue, { width: 100 }));
+    const markdown = flat(formatMarkdown(residue)).replaceAll('\\', '');
+    for (const { sentence, null: band } of within)
+      for (const text of [report, markdown]) {
+        const [, after] = text.split(new RegExp(`not confirmed: ${sentence.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')} \\(`, 'i'));
+        expect(after).toMatch(new RegExp(`^p = ${band!.p.toFixed(3)}, within its null`));
+      }
+    // The command's own section says it too.
+    expect(report).toMatch(/NULLIFY \{"span":"walk".*? effect: p = 0\.\d+, within its null; 0 of 1 agree, unstable/);
+    expect(markdown).toMatch(/NULLIFY\.effect: p = 0\.\d+, within its null; 0 of 1 agree, unstable/);
+    // A command with both kinds of evidence does not call tested what was read off.
+    expect(markdown).not.toMatch(/ANCHOR \(tested by intervention\): The heads write/);
+    expect(markdown).toMatch(/ANCHOR: The heads write .* \(read off\)\./);
+  });
+
+  it('marks the ghosts of CANCEL as the verdicts of heads mark them', () => {
+    const run = residue.runs[0]!;
+    const cancelled = run.commands!.find(({ name }) => name === 'CANCEL')!;
+    const table = cancelled.tables.find(({ title }) => title.startsWith('Ghost heads'))!;
+    const at = (label: string): number => table.columns.findIndex((column) => column.label === label);
+    const doubtful = table.rows.filter((row) => row[at('doubt')] === 'within its null').map(([head]) => head);
+    expect(doubtful.length).toBeGreaterThan(0);
+    for (const { layer, head, verdict, null: band } of run.headVerdicts!.heads) {
+      const row = table.rows.find(([name]) => name === `${layer}.${head}`);
+      if (verdict !== 'ghost' || !row) continue;
+      expect(row[at('q of its attention')]).toBeCloseTo(band!.q!, 6);
+    }
+    expect(cancelled.findings.at(-1)).toMatch(/Within their null, judged as picked from all heads: /);
+  });
+});
