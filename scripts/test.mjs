@@ -10,6 +10,8 @@ const only = process.argv
   .split(',');
 const wanted = (step) => !only || only.includes(step);
 const results = join(root, 'test-results');
+/** Tests in a browser that open no VS Code: of the panel's and the report's page. */
+const PAGES = ['test/e2e/panel', 'test/e2e/report'];
 const totals = { passed: 0, failed: 0 };
 const failures = [];
 
@@ -85,8 +87,20 @@ try {
     const { ensureCodeServer } = await import('./code-server.mjs');
     await ensureChromium();
     await ensureCodeServer();
-    if (wanted('host')) await check('tests in the extension host', node, [join('test', 'editor', 'run.mjs')]);
-    if (wanted('e2e')) await vitest('tests in a browser', ['--config', join('test', 'e2e', 'vitest.config.ts')]);
+    const { packageExtension } = await import('./package.mjs');
+    const config = ['--config', join('test', 'e2e', 'vitest.config.ts')];
+    const env = wanted('e2e') ? { RESIDUE_VSIX: await packageExtension() } : {};
+    const host = async () => {
+      if (wanted('host')) await check('tests in the extension host', node, [join('test', 'editor', 'run.mjs')]);
+    };
+    const windows = async () => {
+      if (wanted('e2e')) await vitest('tests in a window', [...config, ...PAGES.flatMap((page) => ['--exclude', `${page}*`])], env);
+    };
+    const pages = async () => {
+      if (wanted('e2e')) await vitest('tests of pages', [...config, ...PAGES], env);
+    };
+    // Windows have servers and folders of their own, and wait for the clock as much as for the processor: beside them there is room for the rest.
+    await Promise.all([windows(), host().then(pages)]);
   }
 } catch (error) {
   console.error(`▸ ${error instanceof Error ? error.message : String(error)}`);
