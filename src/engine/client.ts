@@ -4,7 +4,7 @@ import type { Residue } from '../residue/types.js';
 import type { RunProgress } from '../run/types.js';
 import type { GenerateResult, NdArray } from './api.js';
 import { EngineError } from './errors.js';
-import { EngineProcess, type CallOptions, type EngineProcessOptions, type RequestOptions } from './process.js';
+import { EngineProcess, untilGone, type CallOptions, type EngineProcessOptions, type RequestOptions } from './process.js';
 import type { AxisSlice, EngineEvent, GenerateParams, Method, Methods, ModelInfo, ModelRef, ProbeParams, ProcessInfo } from './protocol.js';
 import type { RunParams, RunShellParams } from './protocol.js';
 import { RemoteRun } from './remote.js';
@@ -61,10 +61,14 @@ export class EngineClient {
     return this.call('open', model, withProgress(options));
   }
 
-  /** Closes a model and drops its runs; its open requests are finished first. False when it was not open. */
+  /**
+   * Closes a model and drops its runs; its open requests are finished first. False when it was not open. A process that ends meanwhile
+   * has closed it.
+   */
   async close(model: ModelRef, options?: CallOptions): Promise<boolean> {
-    if (!this.current?.alive) return false;
-    return (await this.call('close', model, options)).closed;
+    const engine = this.current;
+    if (!engine?.alive) return false;
+    return (await untilGone(engine, this.callIn(engine, 'close', ref(model), options)))?.closed ?? true;
   }
 
   /** Tokens of a text, with special tokens as the model's own configuration says unless `addSpecial` is given. */

@@ -264,6 +264,16 @@ export class EngineProcess {
   }
 }
 
+/** The answer to a request that only gives something back: undefined where the process has ended, for that gives back all there was. */
+export async function untilGone<T>(engine: EngineProcess, answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (engine.alive) throw error;
+    return undefined;
+  }
+}
+
 function fromWire(error: WireError): Error {
   if (error.kind === 'input') return new InputError(error.message, error.place);
   if (error.kind === 'cancelled') return new CancelledError(error.message);

@@ -3,7 +3,7 @@ import type { ModelSpec } from '../model/spec.js';
 import type { Residue } from '../residue/types.js';
 import type { GenerateResult, LensRequest, LensResult, NdArray } from './api.js';
 import type { EngineClient, ShellCallOptions } from './client.js';
-import type { CallOptions, EngineProcess } from './process.js';
+import { untilGone, type CallOptions, type EngineProcess } from './process.js';
 import type { AxisSlice, GenerateParams, ModelInfo, ModelRef, ProbeParams, RunParams, RunShellParams, RunSummary } from './protocol.js';
 
 /** Frees runs in the engine that the program has dropped without `release`. */
@@ -72,12 +72,13 @@ export class RemoteRun {
     return this.client.callIn(this.engine, 'lens', { handle: this.handle, request, row: options.row }, options);
   }
 
-  /** Frees the run's arrays in the engine. */
+  /** Frees the run's arrays in the engine. Never fails: arrays go with their process, too, and a caller need not wait. */
   async release(): Promise<void> {
     if (this.released) return;
     this.released = true;
     dropped.unregister(this);
-    if (this.engine.alive) await this.client.callIn(this.engine, 'release', { handles: [this.handle] });
+    const { engine } = this;
+    if (engine.alive) await untilGone(engine, this.client.callIn(engine, 'release', { handles: [this.handle] }));
   }
 }
 

@@ -179,6 +179,19 @@ describe('the process ends', () => {
     expect(alive(pid)).toBe(false);
   });
 
+  test('and what nobody waits for, a release and the closing of a model, ends well with it', async () => {
+    for (const end of [
+      (client: EngineClient) => client.dispose(),
+      async (client: EngineClient) => process.kill(client.pid ?? 0, 'SIGKILL'),
+    ]) {
+      const client = start();
+      const run = await client.run(pocket, [1, 2, 3], { hooks: ['hook_embed'] });
+      const left = [caught(run.release()), caught(client.close(pocket))];
+      await end(client);
+      expect(await Promise.all(left)).toEqual([{ resolved: undefined }, { resolved: true }]);
+    }
+  });
+
   test('when it was idle for the time set; the next request starts another', async () => {
     const client = start({ idle: 100 });
     await client.open(pocket);
