@@ -43,7 +43,7 @@ export function readRope(config: ConfigReader, defaults: RopeDefaults): { rope: 
   const key = current ? 'rope_parameters' : 'rope_scaling';
   const given = new Fields(config, key, current ?? old ?? {});
   const type = given.type();
-  const one = (field: string, alias: string | undefined): number | undefined => {
+  const one = (field: string, alias: string | undefined, fallback: number): number => {
     const found = [field, alias].flatMap((name) =>
       name !== undefined && config.raw(name) != null ? [{ name, value: config.positive(name) }] : [],
     );
@@ -54,10 +54,17 @@ export function readRope(config: ConfigReader, defaults: RopeDefaults): { rope: 
       if (other.value === first!.value) continue;
       throw config.fail(other.name, `"${other.name}" is ${other.value}, but "${first!.name}" is ${first!.value}`);
     }
-    return first?.value;
+    // A family with a name of its own for it: transformers 5 does not read the common one, which earlier versions do.
+    if (alias !== undefined && first?.name === field && first.value !== fallback) {
+      throw config.fail(
+        field,
+        `"${field}" is ${first.value}, but this kind of model names it "${alias}", and versions of transformers differ in whether they read the other`,
+      );
+    }
+    return first?.value ?? fallback;
   };
-  const theta = one('rope_theta', defaults.thetaAlias) ?? 10_000;
-  const partial = one('partial_rotary_factor', defaults.partial?.alias) ?? defaults.partial?.fallback ?? 1;
+  const theta = one('rope_theta', defaults.thetaAlias, 10_000);
+  const partial = one('partial_rotary_factor', defaults.partial?.alias, defaults.partial?.fallback ?? 1);
   if (partial > 1 || (partial !== 1 && defaults.partial === undefined)) {
     throw config.fail('partial_rotary_factor', `the partial rotary factor is ${partial}, which this kind of model does not take`);
   }

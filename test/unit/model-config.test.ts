@@ -402,6 +402,8 @@ describe('rotary embeddings', () => {
     [{ ...llama32, rope_scaling: { ...(llama32['rope_scaling'] as Config), high_freq_factor: 1 } }, 'rope_scaling.high_freq_factor'],
     [{ ...llama32, rope_parameters: { rope_type: 'default' } }, 'rope_scaling'],
     [{ ...pythia, rotary_pct: 0.01 }, 'rope_scaling'],
+    [{ ...pythia, rotary_emb_base: undefined, rope_theta: 500 }, 'rope_theta'],
+    [{ ...pythia, rotary_pct: undefined, partial_rotary_factor: 0.5 }, 'partial_rotary_factor'],
     [{ ...pythia, rotary_pct: 2 }, 'partial_rotary_factor'],
     [{ ...tinyLlama, rope_theta: 0 }, 'rope_theta'],
     [{ ...tinyLlama, rope_theta: '10000' }, 'rope_theta'],
