@@ -100,19 +100,22 @@ const FORMS: readonly ((cluster: string) => string)[] = (['', 'NFC', 'NFKC', 'NF
   return [normalize, (cluster: string): string => normalize(cluster).toLowerCase()];
 });
 
-/** Exact alignment when the surface is a normal form of the text, perhaps in lower case, perhaps with one space in front. */
+/**
+ * Exact alignment when the surface is a normal form of the text, perhaps in lower case, perhaps with one space in front: one form for all
+ * of it, or else (a table of SentencePiece's changes some clusters only) for each cluster the first that fits.
+ */
 function byClusters(from: readonly Character[], to: readonly Character[], text: string): [number, number][] | null {
   const clusters = clustersOf(to);
   for (const skip of from[0]?.text === ' ' ? [0, 1] : [0]) {
-    for (const form of FORMS) {
+    for (const forms of [...FORMS.map((form) => [form]), FORMS]) {
       const map: [number, number][] = skip === 1 ? [[0, 0]] : [];
       let at = skip;
       const fits = clusters.every(([start, end]) => {
         const cluster = text.slice(start, end);
-        const normal = form(cluster);
+        const normal = forms.map((form) => form(cluster)).find((text) => begins(from, at, text));
+        if (normal === undefined) return false;
         let here = start;
         for (const character of normal) {
-          if (!same(from[at]?.text, character)) return false;
           // Within a cluster that stays as it is every character has its own place.
           map.push(normal === cluster ? [here, here + character.length] : [start, end]);
           here += character.length;
@@ -124,6 +127,11 @@ function byClusters(from: readonly Character[], to: readonly Character[], text: 
     }
   }
   return null;
+}
+
+function begins(from: readonly Character[], at: number, text: string): boolean {
+  for (const character of text) if (!same(from[at++]?.text, character)) return false;
+  return true;
 }
 
 /** Ranges of each base character with the marks and the Hangul vowels and finals that may join it. */

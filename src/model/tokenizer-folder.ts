@@ -35,7 +35,7 @@ export function loadFolderTokenizer(folder: string): Tokenizer {
   const special = { ...optionalObject(join(folder, 'special_tokens_map.json')), ...config };
   const checked = checkTokenizerJson(withNamedTokens(json, special, file), file);
   const named = namedTokens(special, checked.idOf);
-  const notes = [...checked.notes];
+  const notes: string[] = [];
   const bosId = named.get('bos_token') ?? checked.prefix[0] ?? null;
   const eosId = named.get('eos_token') ?? null;
   const prefix = withOverride(checked.prefix, config['add_bos_token'], bosId, 'add_bos_token', notes);

@@ -1,7 +1,7 @@
 import { Checker, describe, MAX_NESTING, MAX_TOKENS } from './tokenizer-checker.js';
 import type { Json } from './tokenizer-checker.js';
 import { seamsOf } from './tokenizer-seam.js';
-import { rewriteDecoder, rewriteNormalizer, rewritePreTokenizer } from './tokenizer-rewrite.js';
+import { checkNormalizer, rewriteDecoder, rewritePreTokenizer } from './tokenizer-rewrite.js';
 
 export type { Json } from './tokenizer-checker.js';
 
@@ -20,6 +20,7 @@ export interface AddedToken {
   content: string;
   lstrip: boolean;
   rstrip: boolean;
+  singleWord: boolean;
   normalized: boolean;
   special: boolean;
 }
@@ -36,7 +37,6 @@ export interface CheckedTokenizer {
   byteFallback: boolean;
   /** See `seamsOf`. */
   seam: ((text: string) => number) | null;
-  notes: string[];
 }
 
 /**
@@ -47,7 +47,6 @@ export interface CheckedTokenizer {
 export function checkTokenizerJson(value: unknown, file: string): CheckedTokenizer {
   const check = new Checker(file);
   const root = check.object(value, '');
-  const notes: string[] = [];
   const model = check.object(root['model'], 'model');
   const { tokens, idOf, type } = readVocabulary(check, model);
   if (type === 'BPE') checkBpe(check, model, idOf);
@@ -61,7 +60,7 @@ export function checkTokenizerJson(value: unknown, file: string): CheckedTokeniz
   return {
     json: {
       added_tokens: added,
-      normalizer: rewriteNormalizer(check, root['normalizer'] ?? null, notes),
+      normalizer: checkNormalizer(check, root['normalizer'] ?? null),
       pre_tokenizer: rewritePreTokenizer(check, root['pre_tokenizer'] ?? null, 'pre_tokenizer', 0),
       post_processor: null,
       decoder: rewriteDecoder(check, root['decoder'] ?? null),
@@ -73,7 +72,6 @@ export function checkTokenizerJson(value: unknown, file: string): CheckedTokeniz
     suffix,
     byteFallback,
     seam: seamsOf(root),
-    notes,
   };
 }
 
@@ -177,12 +175,6 @@ function readAddedTokens(
       throw check.fail(`${field}.id`, `The added token "${content}" has the id ${id}, but in the vocabulary it is ${known}.`);
     }
     if (seen.has(id) || content === '') return;
-    if (token['single_word'] === true) {
-      throw check.fail(
-        `${field}.single_word`,
-        `The added token "${content}" is to match whole words only (single_word), which is not understood.`,
-      );
-    }
     seen.set(id, content);
     const special = token['special'] === true;
     list.push({
@@ -191,6 +183,7 @@ function readAddedTokens(
       special,
       lstrip: token['lstrip'] === true,
       rstrip: token['rstrip'] === true,
+      singleWord: token['single_word'] === true,
       normalized: typeof token['normalized'] === 'boolean' ? token['normalized'] : !special,
     });
   });

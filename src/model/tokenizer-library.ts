@@ -3,20 +3,35 @@ import { InputError } from '../errors.js';
 import { concatBytes, decodeBytes, encodeText, pieceBytes } from './pieces.js';
 import type { PieceStyle } from './pieces.js';
 import type { TokenizerCore } from './tokenizer-build.js';
-import type { CheckedTokenizer, Json } from './tokenizer-json.js';
+import { finder } from './tokenizer-added.js';
+import type { AddedToken, CheckedTokenizer, Json } from './tokenizer-json.js';
+import { normalizerOf } from './tokenizer-normalizer.js';
 
 /** A checked tokenizer.json as a core: `@huggingface/tokenizers` makes the ids, the surfaces are read off the vocabulary. */
 export function libraryCore(checked: CheckedTokenizer, file: string): TokenizerCore {
   const { json, tokens, idOf, byteFallback, seam } = checked;
   let library: Library;
   try {
-    library = new Library(json, { clean_up_tokenization_spaces: false, unk_token: json.model['unk_token'] ?? undefined });
+    // Added tokens and the normaliser are followed here, where they are followed exactly.
+    library = new Library(
+      { ...json, normalizer: null, added_tokens: [] },
+      { clean_up_tokenization_spaces: false, unk_token: json.model['unk_token'] ?? undefined },
+    );
   } catch (error) {
     throw new InputError(`The tokenizer cannot be built: ${(error as Error).message.replace(/\s+/g, ' ').replace(/\.?$/, '.')}`, { file });
   }
   dropWhatWasRead(json.model);
   const style = styleOf(json.pre_tokenizer, json.decoder, byteFallback);
+  const normalize = normalizerOf(json.normalizer);
   const added = new Map(json.added_tokens.map((token) => [token.id, token.content]));
+  // What stands in a normalised text for a token that is looked for there.
+  const normals = new Map(json.added_tokens.filter(({ normalized }) => normalized).map(({ id, content }) => [id, normalize(content)]));
+  const wanted = ({ id, content, lstrip, rstrip, singleWord }: AddedToken) => ({ content, token: id, lstrip, rstrip, singleWord });
+  const plain = finder(json.added_tokens.filter(({ id }) => !normals.has(id)).map(wanted));
+  const normal = finder(
+    json.added_tokens.filter(({ id }) => normals.has(id)).map((token) => wanted({ ...token, content: normals.get(token.id)! })),
+  );
+  const special = new Set(json.added_tokens.filter((token) => token.special).map(({ id }) => id));
   const unknownToken =
     json.model['type'] === 'Unigram' ? tokens[Number(json.model['unk_id'] ?? -1)] : (json.model['unk_token'] as string | null | undefined);
   const unknownId = unknownToken === undefined || unknownToken === null ? undefined : idOf.get(unknownToken);
@@ -28,17 +43,39 @@ export function libraryCore(checked: CheckedTokenizer, file: string): TokenizerC
     if (bytes === undefined) {
       const token = tokens[id];
       if (token === undefined) return null;
-      bytes = added.has(id) ? encodeText(token) : pieceBytes(token, style);
+      bytes = !added.has(id) ? pieceBytes(token, style) : special.has(id) ? encodeText(token) : addedBytes(id, token);
       surfaces.set(id, bytes);
     }
     return bytes;
   }
 
+  /** A token that is found in the normalised text is what it is there, `▁` for a space with it. */
+  function addedBytes(id: number, content: string): Uint8Array {
+    const text = normals.get(id);
+    return encodeText(text === undefined ? content : style === 'metaspace' ? text.replaceAll('▁', ' ') : text);
+  }
+
   function encode(text: string): { id: number; surface: Uint8Array | null }[] {
-    if (text === '') return [];
-    return library.encode(text, { add_special_tokens: false }).tokens.flatMap((token) => {
+    return plain(text).flatMap(({ token, text: stretch, start }) => {
+      if (token !== null) return [{ id: token, surface: surface(token) }];
+      return normal(normalize(stretch)).flatMap((part) => {
+        if (part.token !== null) return [{ id: part.token, surface: addedBytes(part.token, tokens[part.token]!) }];
+        return pieces(part.text, start === 0 && part.start === 0);
+      });
+    });
+  }
+
+  /** Tokens of a normalised text without added tokens; `first`: nothing stands before it. */
+  function pieces(text: string, first: boolean): { id: number; surface: Uint8Array | null }[] {
+    const words = library.pre_tokenizer ? library.pre_tokenizer(text, { section_index: first ? 0 : 1 }) : [text];
+    const model = library.model!;
+    // Unknown characters become one token within a word, not across words.
+    const found = model.fuse_unk ? words.flatMap((word) => model([word])) : model(words);
+    return found.flatMap((token) => {
       const id = idOf.get(token);
-      if (id !== undefined) return [{ id, surface: id === unknownId && !added.has(id) ? null : surface(id) }];
+      // The model's own tokens alone: an added one that was not found above is none here.
+      if (id !== undefined && model.tokens_to_ids.has(token))
+        return [{ id, surface: id === unknownId && !added.has(id) ? null : surface(id) }];
       // Unigram hands over unknown characters as they are, and leaves the fallback to bytes to us.
       if (byteFallback) {
         const bytes = Array.from(encodeText(token), (byte) => idOf.get(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`));

@@ -1,27 +1,30 @@
 import { describe, MAX_NESTING } from './tokenizer-checker.js';
 import type { Checker, Json } from './tokenizer-checker.js';
+import { parseCharsmap } from './tokenizer-charsmap.js';
 
 /** GPT-2's pattern, as HF's ByteLevel applies it. */
 export const GPT2_PATTERN = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
 const NORMALIZERS = new Set(['Precompiled', 'Replace', 'NFC', 'NFD', 'NFKC', 'NFKD', 'Strip', 'StripAccents', 'Lowercase', 'Prepend']);
 
-export function rewriteNormalizer(check: Checker, value: unknown, notes: string[], depth = 0): Json | null {
+export function checkNormalizer(check: Checker, value: unknown, depth = 0): Json | null {
   if (value === null) return null;
   const normalizer = check.object(value, 'normalizer');
   if (depth > MAX_NESTING) throw check.fail('normalizer', `The tokenizer's normalizer is nested more than ${MAX_NESTING} deep.`);
   const type = normalizer['type'];
   if (type === 'Sequence') {
     const list = check.list(normalizer['normalizers'], 'normalizer.normalizers');
-    return { type, normalizers: list.map((inner) => rewriteNormalizer(check, inner ?? null, notes, depth + 1)) };
+    return { type, normalizers: list.map((inner) => checkNormalizer(check, inner ?? null, depth + 1)) };
   }
   if (typeof type !== 'string' || !NORMALIZERS.has(type)) {
     throw check.fail('normalizer.type', `The tokenizer's normalizer type is ${describe(type)}, which is not understood.`);
   }
-  if (type === 'Precompiled')
-    notes.push(
-      'The tokenizer normalises by a precompiled table, which is read as NFKC: rare characters may get other ids than in its own library.',
+  if (type === 'Precompiled' && parseCharsmap(normalizer['precompiled_charsmap']) === undefined) {
+    throw check.fail(
+      'normalizer.precompiled_charsmap',
+      "The tokenizer's precompiled_charsmap must be a table in base64 that begins with its length.",
     );
+  }
   if (type === 'Replace') checkPattern(check, normalizer['pattern'], 'normalizer.pattern');
   if (type === 'Prepend') check.string(normalizer['prepend'], 'normalizer.prepend');
   return normalizer;
@@ -49,7 +52,16 @@ export function rewritePreTokenizer(check: Checker, value: unknown, field: strin
       const list = check.list(pre['pretokenizers'], `${field}.pretokenizers`);
       return {
         type,
-        pretokenizers: list.map((inner, i) => rewritePreTokenizer(check, inner ?? null, `${field}.pretokenizers[${i}]`, depth + 1)),
+        pretokenizers: list.map((inner, i) => {
+          const place = `${field}.pretokenizers[${i}]`;
+          if (i > 0 && (inner as Json | null)?.['prepend_scheme'] === 'first') {
+            throw check.fail(
+              `${place}.prepend_scheme`,
+              "The tokenizer's prepend_scheme is first behind another pre-tokenizer, which is not understood.",
+            );
+          }
+          return rewritePreTokenizer(check, inner ?? null, place, depth + 1);
+        }),
       };
     }
     case 'ByteLevel': {

@@ -108,7 +108,22 @@ describe('a malformed tokenizer.json is refused in one sentence', () => {
       }),
       /nested more than 16 deep/,
     ],
-    ['whole words', changed((t) => t.added_tokens.push({ ...token('<w>', 2000), single_word: true })), /single_word/],
+    ...['AAAA', 'CQAAAAAAAAAAAAAAAA==', '////fw==', 7].map((map): [string, ReturnType<typeof changed>, RegExp] => [
+      `a table of characters that is none: ${map}`,
+      changed((t) => ((t as Json)['normalizer'] = { type: 'Precompiled', precompiled_charsmap: map })),
+      /precompiled_charsmap must be a table/,
+    ]),
+    [
+      'a scheme for what stands first, behind a cut',
+      changed(
+        (t) =>
+          ((t as Json)['pre_tokenizer'] = {
+            type: 'Sequence',
+            pretokenizers: [{ type: 'WhitespaceSplit' }, { type: 'Metaspace', replacement: '▁', prepend_scheme: 'first' }],
+          }),
+      ),
+      /first behind another/,
+    ],
   ])('%s', async (_, tokenizer, message) => {
     expect(await refusal(open(tokenizer))).toMatch(message);
   });

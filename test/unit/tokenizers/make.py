@@ -1,5 +1,6 @@
 """Small tokenizers of many kinds and what the Rust library `tokenizers` (0.23.3) does with them: NAME.json (tokenizer.json) and cases.json
 (ids, offsets in UTF-16 units, decoded text). Run in this folder. Fixed text, no network; the files differ only if the library does."""
+import base64
 import json
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from tokenizers import Regex
@@ -13,7 +14,22 @@ TEXTS = ["", " ", "Hello world", " leading", "trailing ", "two  spaces   three",
          "1234567 3.14 10:35 ١٢٣ ²½Ⅷ", "naïve café Ünïcödé", "e\u0301 decomposed a\u0308o\u0308", "日本語のテキスト", "emoji 🙂👩\u200d👩\u200d👧 end", "!!! ??? ...---",
          "x\r\ny", "nel\u0085here", "\ufeffbom and\ufeffinside", "nbsp\u00a0and\u3000wide", "각각 한글", "a<|special|>b", " <|special|> spaced <|special|>",
          "<added> and  <added>  twice", "[MASK] and [MASK]", "\u0000null\u0007bell", "ﬁ ligature ｆｕｌｌ", "under_score and-dash 'quoted' (parens)", "▁already▁here", "مرحبا بالعالم",
-         "The cat sat on the mat. " * 3, "İstanbul ẞ ǅ", "\u2028line\u2029para", "ab\u0301\u0323c", "Stop!\ufeff!\u0085 Go!\ufeff\ufeff x"]
+         "The cat sat on the mat. " * 3, "İstanbul ẞ ǅ", "\u2028line\u2029para", "ab\u0301\u0323c", "ΟΔΟΣ Σ ς", "ABAB\u200b½ \uff21", "a ball, football", "cat concat cat.", "Hello  Hello mat\n matmat", "<added><added>", "Go! Go!  x", "日 本 語 & 中", "Stop!\ufeff!\u0085 Go!\ufeff\ufeff x"]
+
+
+# SentencePiece's own, of a normalization_rule_tsv with eleven rules: U+FB01 to fi, A and fullwidth A to a, e with an acute to one character, AB to x,
+# tab, newline and U+200B to a space, a half to 1/2, a capital sigma to a small one.
+CHARSMAP = base64.b64decode("""
+AAQAAAAgAAAJCQAACgUAAAAAAIAGAACACwAAgMwAAgCBOQAAvQkAAA0AAIACAACAox0AABAAAICAIAIAizUAAKx4AgCBBQAACAAAgKEFAAAGAACAFQAAABQAAAAXAAAAFgAAABkAAAAY
+AAAAGwAAABoAAAAdAAAAHAAAAB8AAAC8sAIAIQAAACAAAAAjAAAAIgAAACUAAAAkAAAAJwAAACYAAAApAAAAKAAAACsAAAAqAAAALQAAACwAAAAvAAAALgAAADEAAAAwAAAAMwAAADIA
+AAA1AAAANAAAADcAAAA2AAAAOQAAADgAAAA7AAAAOgAAAD0AAAA8AAAAPwAAAD4AAABBAAAAQAAAAEMAAABCAAAARQAAAEQAAABCDQEARgAAAEkAAABBNQEASwAAAEoAAABNAAAATAAA
+AE8AAABOAAAAUQAAAFAAAABTAAAAUgAAAFUAAABUAAAAVwAAAFYAAABZAAAAWAAAAFsAAABaAAAAXQAAAFwAAABfAAAAXgAAAGEAAABgAAAAYwAAAGIAAABlAAAAZAAAAGcAAABmAAAA
+aQAAAGgAAABrAAAAagAAAG0AAABlnAIAbwAAAG4AAABxAAAAcAAAAHMAAAByAAAAdQAAAHQAAAB3AAAAdgAAAHkAAAB4AAAAewAAAHoAAAB9AAAAfAAAAH8AAAB+AAAAgQAAAIAAAACD
+AAAAggAAAIUAAACEAAAAhwAAAIYAAACJAAAAiAAAAIsAAACKAAAAjQAAAIwAAACPAAAAjgAAAJEAAACQAAAAkwAAAJIAAACVAAAAlAAAAJcAAACWAAAAmQAAAJgAAACbAAAAmgAAAJ0A
+AACcAAAAnwAAAJ4AAAChAAAAoAAAAKMAAACiAAAApQAAAKQAAACnAAAApgAAAKkAAACoAAAAqwAAAKoAAACtAAAArAAAAK8AAACuAAAAsQAAALAAAACzAAAAsgAAALUAAAC0AAAAtwAA
+ALYAAAC5AAAAuAAAALsAAAC6AAAAvQAAALwAAAC/AAAAvgAAAMEAAADAAAAAwwAAAMIAAADFAAAAxAAAAM64AQDGAAAAyQAAAMgAAADC/AEAygAAAM0AAADMAAAAzwAAAM4AAADRAAAA
+0AAAANMAAADSAAAA1QAAANQAAADXAAAA1gAAANkAAADYAAAA2wAAANoAAADdAAAA3AAAAN8AAADeAAAA4QAAAOAAAADjAAAA4gAAAOUAAADkAAAA5wAAAO8QAQDpAAAA6AAAAOKcAQDq
+AAAA7QAAAOwAAADvAAAA7gAAAPEAAADwAAAA8wAAAPIAAAD1AAAA9AAAAPcAAAD2AAAA+QAAAPgAAAD7AAAA+gAAAP0AAAD8AAAA/wAAAP4AAAAgADEvMgBhAGZpAHgAw6kAz4MA""")
 
 
 def train(tok, kind="bpe", size=420, special=("<|special|>",), **more):
@@ -90,6 +106,22 @@ def make():
     tok = Tokenizer(models.WordLevel(unk_token="<unk>"))
     tok.pre_tokenizer = pre_tokenizers.Whitespace()
     out["wordlevel"] = train(tok, "wordlevel", size=80, special=["<unk>"])
+    # Added tokens that are looked for in the normalised text, that must be words of their own, or that take spaces in there.
+    tok = spm(normalizer=prepend)
+    tok.add_tokens([AddedToken("ball", normalized=True), AddedToken("<added>", normalized=True, lstrip=True), AddedToken("cat", single_word=True, normalized=False),
+                    AddedToken("Go!", rstrip=True, normalized=True), AddedToken("[MASK]", normalized=True)])
+    out["normalized-added"] = tok
+    tok = spm(pre=pre_tokenizers.Metaspace(prepend_scheme="first", split=False), normalizer=normalizers.NFC())
+    tok.add_tokens([AddedToken("Hello", normalized=True, rstrip=True), AddedToken("mat", single_word=True, normalized=True)])
+    out["added-first"] = tok
+    # Unknown characters become one token within a word, not across words; trimming and lower case are Unicode's, not JavaScript's.
+    tok = Tokenizer(models.Unigram())
+    tok.normalizer = normalizers.Sequence([normalizers.Strip(), normalizers.Lowercase()])
+    tok.pre_tokenizer, tok.decoder = pre_tokenizers.WhitespaceSplit(), decoders.Fuse()
+    out["unknown-by-word"] = train(tok, "unigram", size=120, special=["<unk>", "<s>"], unk_token="<unk>")
+    tok = Tokenizer(models.Unigram())
+    tok.normalizer, tok.pre_tokenizer, tok.decoder = normalizers.Precompiled(CHARSMAP), pre_tokenizers.Metaspace(), decoders.Metaspace()
+    out["precompiled"] = train(tok, "unigram", size=200, special=["<unk>", "<s>"], unk_token="<unk>")
     return out
 
 
