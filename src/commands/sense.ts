@@ -93,7 +93,7 @@ function report(params: SenseParams, here: Sensed, there: Sensed | null): Comman
   const findings = [
     retained === null
       ? `What the heads bring from ${name} never speaks for the answer: its running contribution ends at ${nats(end)}.`
-      : `What the heads bring from ${name} is highest after layer ${peakLayer} of ${running.length - 1} (${nats(peak)}); ${percent(retained)} of it is left at the end.`,
+      : `What the heads bring from ${name} is highest after layer ${peakLayer} of ${running.length - 1} (${nats(peak)}); ${end < 0 ? `nothing of it is left at the end, where it stands at ${nats(end)}, against the answer` : `${percent(retained)} of it is left at the end`}.`,
     kept === null
       ? `There is no layer after that in which attention to ${name} could be kept.`
       : `After that layer attention to ${name} is ${percent(kept)} of what it was before.`,

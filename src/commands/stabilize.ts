@@ -99,7 +99,7 @@ export const stabilize: Command<StabilizeParams> = {
     const { candidate } = params as StabilizeParams;
     const whose = candidate === undefined ? 'the answer' : typeof candidate === 'string' ? quote(candidate) : JSON.stringify(candidate);
     return [
-      `the heads that support ${whose} carry it: scaled up they gain ${nats(gain)}${typeof dose === 'number' ? ` and win from ${plain(dose)} times on` : ''}`,
+      `the heads that support ${whose} carry it: scaled up they gain ${nats(gain)}${typeof dose === 'number' && dose > 1 ? ` and win from ${plain(dose)} times on` : ''}`,
     ];
   },
   claimed: 'gain',

@@ -156,4 +156,25 @@ describe('what the interventions of commands claim', () => {
     }
     expect(cancelled.findings.at(-1)).toMatch(/Within their null, judged as picked from all heads: /);
   });
+
+  it('does not tell a share of what has turned against the answer, nor that what is ahead wins from once on', async () => {
+    const other = await runText(
+      model,
+      `format: 1
+shell: turned
+family: salience
+prompt: "[[first|Tom]] has a red ball. Q: What color is Tom's ball? [[last|A:]]"
+answer: " red"
+rivals: [" blue"]
+run:
+  - SENSE: { span: last }
+  - STABILIZE: {}
+`,
+    );
+    const [sense, stabilize] = other.runs[0]!.commands!;
+    expect(sense!.values['contribution']).toBeLessThan(0);
+    expect(sense!.findings[0]).toMatch(/nothing of it is left at the end, where it stands at −0\.\d+ nats, against the answer\.$/);
+    expect(stabilize!.values['dose']).toBe(1);
+    expect(other.claims!.find(({ name }) => name === 'STABILIZE.gain')!.sentence).toMatch(/carry it: scaled up they gain [\d.]+ nats$/);
+  });
 });

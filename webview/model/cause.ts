@@ -1,3 +1,4 @@
+import { causedWords } from '../../src/residue/interval.js';
 import { standingOf } from '../../src/residue/standing.js';
 import type { RunTrace } from '../../src/residue/types.js';
 import type { Table } from './csv.js';
@@ -13,12 +14,6 @@ export interface RecoveryModel {
   table: Table;
 }
 
-/** The caused interval as it lies on the axis of layers; null where an end was not found. */
-export function causedRows({ verification }: RunTrace): [number, number] | null {
-  const { from, to } = verification?.interval ?? { from: null, to: null };
-  return from == null || to == null ? null : [Math.min(from, to), Math.max(from, to)];
-}
-
 /** Recovery by residual row, at the source span and at the answer position. */
 export function recoveryModel(run: RunTrace): RecoveryModel | null {
   const curves = run.verification?.curves;
@@ -29,7 +24,6 @@ export function recoveryModel(run: RunTrace): RecoveryModel | null {
     { label: 'patched at the answer position', y: curves.answer },
   ];
   const rows = curves.answer.map((_, l) => l);
-  const caused = causedRows(run);
   return {
     rows,
     series,
@@ -39,7 +33,7 @@ export function recoveryModel(run: RunTrace): RecoveryModel | null {
       'R = (patched − probe) / (control − probe), margins. Tested by intervention.',
     ]),
     aria: `Recovery by layer when activations of the control are patched into the probe; ${
-      caused ? `the cause is confirmed in layers ${caused[0]} to ${caused[1]}` : 'the cause is not confirmed'
+      causedWords(run) ?? 'the cause is not confirmed'
     }. Tested by intervention.`,
     table: { columns: ['layer', ...series.map((s) => s.label)], rows: rows.map((l) => [l, ...series.map((s) => s.y[l] ?? null)]) },
   };

@@ -1,5 +1,5 @@
 import type { RunTrace } from '../../src/residue/types.js';
-import { causedRows } from './cause.js';
+import { causedLayers, causedWords } from '../../src/residue/interval.js';
 import type { Table } from './csv.js';
 import { fromLog, nats, number, probability, visible } from './format.js';
 import { rowName } from './view.js';
@@ -16,6 +16,8 @@ export interface MarginModel {
   collapse: { row: number; margin: number; label: string } | null;
   /** Rows in which interventions confirmed the cause; null where they did not. */
   caused: [number, number] | null;
+  /** What these rows are, with their doubts. */
+  causedWords: string | null;
   /** Lines of the tooltip by row. */
   tips: string[][];
   aria: string;
@@ -63,7 +65,8 @@ export function marginModel(run: RunTrace, control: RunTrace | null, layers: num
     candidates,
     tau: run.scores?.tau ?? 0,
     collapse,
-    caused: causedRows(run),
+    caused: causedLayers(run),
+    causedWords: causedWords(run),
     tips,
     aria,
     table: {

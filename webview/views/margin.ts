@@ -92,7 +92,7 @@ export function marginView(context: Context): HTMLElement {
           ? h('span', { class: 'key' }, `${model.candidates.length - drawn.length} more in the table`)
           : null,
         model.collapse ? key('collapse', 'collapse point (read off)') : null,
-        model.caused ? key('caused-bar', `cause confirmed in layers ${model.caused[0]}–${model.caused[1]} (tested by intervention)`) : null,
+        model.causedWords ? key('caused-bar', `${model.causedWords}, tested by intervention`) : null,
         h('span', { class: 'key' }, 'above the zero line: toward the answer; below: toward the rival'),
       ),
     ],

@@ -1,6 +1,7 @@
 import type { Plugin } from 'chart.js';
 import { h } from '../dom.js';
-import { causedRows, strongestPatches } from '../model/cause.js';
+import { causedLayers, causedWords } from '../../src/residue/interval.js';
+import { strongestPatches } from '../model/cause.js';
 import { number } from '../model/format.js';
 import { METHODS } from '../../src/method-anchors.js';
 import { diverging, patchedIn, PATCHED_NAMES, patchingModel, type PatchingModel } from '../model/patching.js';
@@ -32,7 +33,7 @@ export function patchingView(context: Context): HTMLElement | null {
     ...rampColours(palette.negative, palette.background, STEPS + 1),
     ...rampColours(palette.background, palette.positive, STEPS + 1).slice(1),
   ];
-  const caused = at === 'resid_pre' ? causedRows(run) : null;
+  const caused = at === 'resid_pre' ? causedLayers(run) : null;
   const body = heatMap(context, {
     key: 'patching',
     label: 'Patching map',
@@ -83,7 +84,7 @@ export function patchingView(context: Context): HTMLElement | null {
         rampBar(colours, 'Colour ramp from away from the answer, over none, to recovery'),
         h('span', null, `${number(model.limit)} recovery`),
         h('span', { class: 'key' }, 'share of the drop that the control’s activation brings back, 1: all of it'),
-        caused ? key('caused-bar plain', `cause confirmed in layers ${caused[0]}–${caused[1]}`) : null,
+        caused ? key('caused-bar plain', causedWords(run)!) : null,
       ),
       h('p', { class: 'note' }, `Largest: ${strongest.join('; ')}.`),
       model.complete

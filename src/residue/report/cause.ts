@@ -1,3 +1,4 @@
+import { bringsAnswerBack, causedLayers, layersInWords } from '../interval.js';
 import { doubtsOf, standingOf } from '../standing.js';
 import type { RunTrace } from '../types.js';
 import { nats, percent, printable, table, wrap, type Look, type Paint } from './text.js';
@@ -19,12 +20,16 @@ export function causeLines(run: RunTrace, look: Look, paint: Paint): string[] {
   if (curves) {
     const from = interval?.from ?? null;
     const to = interval?.to ?? null;
+    const lost = bringsAnswerBack(run);
+    const back = lost ? 'it still comes back' : 'half of it or more is there';
     if (from !== null && to !== null) {
       say(
-        `The answer is lost in layers ${Math.min(from, to)}–${Math.max(from, to)}: patched from the control it still comes back at ${printable(source ?? '')} up to layer ${from}, at the answer position from layer ${to} on${behind(interval)}.`,
+        `${lost ? 'The answer is lost' : 'What the control is ahead of the prompt by comes about'} in ${layersInWords(causedLayers(run)!)}: patched from the control ${back} at ${printable(source ?? '')} up to layer ${from}, at the answer position from layer ${to} on${behind(interval)}.`,
       );
     } else if (to !== null)
-      say(`Patched from the control, the answer comes back at the answer position from layer ${to} on${behind(interval)}.`);
+      say(
+        `Patched from the control, ${lost ? 'the answer comes back' : 'half of what it is ahead by, or more, is there'} at the answer position from layer ${to} on${behind(interval)}.`,
+      );
     const columns = [
       { label: 'layer', align: 'right' as const },
       { label: source === null ? 'recovery at the source' : `recovery at ${printable(source)}` },

@@ -1,5 +1,5 @@
 import { RECOVERED } from '../../methods/recovery.js';
-import { steady } from '../../residue/standing.js';
+import { bringsAnswerBack, causedLayers, causedWords, layersInWords } from '../../residue/interval.js';
 import type { RunTrace } from '../../residue/types.js';
 import type { Claim } from '../../residue/types-claims.js';
 import { LEAST_EFFECT } from '../opinions/opinion.js';
@@ -7,20 +7,10 @@ import { nats, plain, quote } from '../words.js';
 import { isInhibited } from './knockout.js';
 import { claimedEffects } from './opinions.js';
 
-/** The caused interval as layers, lower end first; null where an end was not found. */
-function confirmedLayers({ verification }: RunTrace): [number, number] | null {
-  const { from, to } = verification?.interval ?? { from: null, to: null };
-  return from === null || to === null ? null : [Math.min(from, to), Math.max(from, to)];
-}
-
-const layersIn = ([from, to]: readonly [number, number]): string => (from === to ? `layer ${from}` : `layers ${from}–${to}`);
-
 /** `; cause confirmed in layers 3–5`, to go behind the headline; nothing where it was not tested. */
 export function causeWords(run: RunTrace): string {
   if (!run.verification) return '';
-  const layers = confirmedLayers(run);
-  const doubt = steady(run.verification.interval?.opinion) === false ? ' (unstable)' : '';
-  return layers ? `; cause confirmed in ${layersIn(layers)}${doubt}` : '; cause not confirmed';
+  return `; ${(bringsAnswerBack(run) && causedWords(run)) || 'cause not confirmed'}`;
 }
 
 /** What verification has shown, one claim each, with what stands behind it. */
@@ -28,7 +18,8 @@ export function causeClaims(run: RunTrace): Omit<Claim, 'holds' | 'stable'>[] {
   const { verification } = run;
   if (!verification) return [];
   const { curves, interval, knockout, effects, source } = verification;
-  const layers = confirmedLayers(run);
+  const itHas = bringsAnswerBack(run);
+  const layers = causedLayers(run);
   const claims: Omit<Claim, 'holds' | 'stable'>[] = [];
   // Recovery is a share of the drop, which is no null's: a patch either brings half of it back or does not.
   const ofInterval = { name: 'cause', evidence: 'caused', unit: 'share', null: null, opinion: interval?.opinion ?? null } as const;
@@ -36,13 +27,15 @@ export function causeClaims(run: RunTrace): Omit<Claim, 'holds' | 'stable'>[] {
     claims.push({
       ...ofInterval,
       value: Math.min(curves!.source![interval!.from!]!, curves!.answer[interval!.to!]!),
-      sentence: `${run.scores?.failed ? 'the failure is caused' : 'what the control is ahead by comes about'} in ${layersIn(layers)}: the control's answer can be patched back in at ${quote(source ?? '')} up to layer ${interval!.from} and at the answer position from layer ${interval!.to} on`,
+      sentence: `${itHas ? 'the failure is caused' : 'what the control is ahead of the prompt by comes about'} in ${layersInWords(layers)}: ${itHas ? "the control's answer" : 'half of it or more'} can be patched ${itHas ? 'back ' : ''}in at ${quote(source ?? '')} up to layer ${interval!.from} and at the answer position from layer ${interval!.to} on`,
     });
   } else if (curves && interval?.to != null && interval.to < curves.answer.length - 1) {
     claims.push({
       ...ofInterval,
       value: curves.answer[interval.to]!,
-      sentence: `by layer ${interval.to} the control has the answer at the answer position: patched in there, it brings back half of the drop or more`,
+      sentence: itHas
+        ? `by layer ${interval.to} the control has the answer at the answer position: patched in there, it brings back half of the drop or more`
+        : `by layer ${interval.to} the control has at the answer position what it is ahead of the prompt by: patched in there, it brings back half of the drop or more`,
     });
   }
   if (knockout && !isInhibited(run, knockout.span) && Math.abs(knockout.effect) >= LEAST_EFFECT) {
