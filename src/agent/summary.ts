@@ -1,5 +1,5 @@
 import { paraphrasesOf, runLabel } from '../residue/report/verdict.js';
-import { clears, doubts, doubtsOf, nothingConfirmed } from '../residue/standing.js';
+import { clears, collapseDoubts, doubts, doubtsOf, nothingConfirmed } from '../residue/standing.js';
 import type { Opinion, Residue, RunTrace } from '../residue/types.js';
 import { sectionNames } from './sections.js';
 
@@ -24,7 +24,7 @@ export interface Summary {
   control: { margin: number; failed: boolean } | null;
   paraphrases: { failing: number; of: number } | null;
   density: { failing: number; of: number; interval: [number, number] } | null;
-  collapse: { kind: 'none' | 'lost' | 'never-formed'; layer: number | null; evidence: 'read off' } | null;
+  collapse: { kind: 'none' | 'lost' | 'never-formed'; layer: number | null; evidence: 'read off'; doubts: string[] } | null;
   causedInterval: { from: number | null; to: number | null; evidence: 'tested by intervention'; doubts: string[] } | null;
   diagnosis: { kind: string; sentence: string; evidence: Evidence; agree: string | null; doubts: string[] } | null;
   /** The heads with the largest contributions to the margin. */
@@ -79,7 +79,9 @@ export function summarize(residue: Residue): Summary {
     density: density
       ? { failing: density.failing, of: density.total, interval: [round(density.interval[0]), round(density.interval[1])] }
       : null,
-    collapse: run?.collapse ? { kind: run.collapse.kind, layer: run.collapse.layer, evidence: 'read off' } : null,
+    collapse: run?.collapse
+      ? { kind: run.collapse.kind, layer: run.collapse.layer, evidence: 'read off', doubts: collapseDoubts(residue, run) }
+      : null,
     causedInterval: interval
       ? { from: interval.from, to: interval.to, evidence: 'tested by intervention', doubts: doubtsOf(interval) }
       : null,

@@ -6,6 +6,7 @@ import { DEFAULT_MODEL } from '../model/catalog.js';
 import { formatComparison } from '../residue/report/comparison.js';
 import { readResidue } from '../residue/read.js';
 import type { Residue } from '../residue/types.js';
+import { parseShell } from '../shell/parse.js';
 import { serializePlain, writeFileAtomic } from '../residue/write.js';
 import { diagnose } from './check.js';
 import { EXIT, inSession, settingsOf, type ModelOptions, type Session } from './session.js';
@@ -60,7 +61,9 @@ function askedFor(args: readonly string[], { models, control, model }: CompareCo
   const [a, b] = args;
   if (a === undefined || args.length > 2) throw new InputError(`compare takes one or two files, not ${args.length}.`);
   if (models !== undefined && models.length !== 2)
-    throw new InputError(`--models takes two models to compare, not ${models.length}; \`residue run --models\` makes a table of more.`);
+    throw new InputError(
+      `--models takes two different models to compare, not ${models.length}; \`residue run --models\` makes a table of more.`,
+    );
   if (models && b !== undefined) throw new InputError('--models compares one shell on two models: name one shell, not two files.');
   if (control && (b !== undefined || models))
     throw new InputError('--control compares a probe with its own control: name one file and no --models.');
@@ -86,13 +89,17 @@ function askedFor(args: readonly string[], { models, control, model }: CompareCo
 const isResidueFile = (file: string): boolean => !/\.ya?ml$/i.test(file);
 
 /** A residue that was read, or the text of a shell to run. Throws InputError for what can be neither. */
-function prepare({ file }: Asked): { residue?: Residue; shell?: string } {
+function prepare({ file, prompt }: Asked): { residue?: Residue; shell?: string } {
   if (isResidueFile(file)) {
     refuseArray(file);
     return { residue: readResidue(file) };
   }
   const { text, lines } = diagnose(file);
-  if (text !== null) return { shell: text };
+  if (text !== null) {
+    if (prompt === 'control' && parseShell(text).shell?.control === null)
+      throw new InputError('the shell has no control to compare its prompt with.', { file });
+    return { shell: text };
+  }
   throw new InputError(lines[0]?.replace(/^.*?: /, '') ?? 'the shell cannot be run.', { file });
 }
 

@@ -1,12 +1,19 @@
 import { nats, percent, printable, quote } from '../residue/report/text.js';
-import type { ClaimStanding, ComparedSide, Comparison } from '../residue/types-comparison.js';
+import { doubts } from '../residue/standing.js';
+import type { ClaimStanding, ComparedClaim, ComparedSide, Comparison } from '../residue/types-comparison.js';
 
 /** A difference is called at this false discovery rate. */
 export const LEVEL = 0.05;
 
 /** What a comparison comes to, in sentences; what does not clear its null is said so. */
 export function findingsOf({ a, b, differences, heads, doses, tests, claims = [] }: Comparison): string[] {
-  const findings = [outcome(a, b)];
+  const findings = [
+    outcome(
+      a,
+      b,
+      claims.find(({ name }) => name === 'collapse'),
+    ),
+  ];
   const margin = differences.find(({ name }) => name === 'margin');
   if (margin?.difference != null) {
     const size = `The margin is ${nats(a.margin)} in ${printable(a.label)} and ${nats(b.margin)} in ${printable(b.label)}: ${nats(margin.difference)} nats`;
@@ -44,16 +51,17 @@ export function findingsOf({ a, b, differences, heads, doses, tests, claims = []
 /** A tested claim that fails neither its null nor its second opinion. */
 const confirmed = (claim: ClaimStanding | null): boolean => claim?.evidence === 'caused' && claim.holds !== false && claim.stable !== false;
 
-function outcome(a: ComparedSide, b: ComparedSide): string {
-  const of = (side: ComparedSide): string => {
+function outcome(a: ComparedSide, b: ComparedSide, told: ComparedClaim | undefined): string {
+  const of = (side: ComparedSide, claim: ClaimStanding | null | undefined): string => {
     const name = printable(side.label);
     if (!side.failed) return `${name} does not fail`;
     const { kind, layer, depth } = side.collapse;
     const where = layer === null || depth === null ? '' : ` at layer ${layer} of ${side.model.layers} (${percent(depth)} of its depth)`;
+    const how = ['read off', ...(claim ? doubts(claim) : [])].join(', ');
     const says = side.says === null ? '' : `, saying ${quote(side.says)}`;
-    return `${name} fails${says}${kind === 'lost' ? `, lost${where} (read off)` : kind === 'never-formed' ? `, never formed${where} (read off)` : ''}`;
+    return `${name} fails${says}${kind === 'lost' ? `, lost${where} (${how})` : kind === 'never-formed' ? `, never formed${where} (${how})` : ''}`;
   };
-  return `${of(a)}; ${of(b)}.`;
+  return `${of(a, told?.a)}; ${of(b, told?.b)}.`;
 }
 
 export const round = (value: number): string => (value < 0.001 ? '<0.001' : String(Number(value.toPrecision(2))));

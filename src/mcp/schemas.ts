@@ -102,7 +102,7 @@ const summary = z.object({
   density: nullable(z.object({ failing: z.int(), of: z.int(), interval: z.tuple([share, share]) })).describe(
     'Share of failing runs with its Wilson 95 % interval.',
   ),
-  collapse: nullable(z.object({ kind: z.enum(['none', 'lost', 'never-formed']), layer, evidence: z.literal('read off') })),
+  collapse: nullable(z.object({ kind: z.enum(['none', 'lost', 'never-formed']), layer, evidence: z.literal('read off'), doubts })),
   causedInterval: nullable(z.object({ from: layer, to: layer, evidence: z.literal('tested by intervention'), doubts })),
   diagnosis: nullable(z.object({ kind: z.string(), sentence: z.string(), evidence, agree: nullable(z.string()), doubts })),
   heads: z

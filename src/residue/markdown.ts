@@ -2,7 +2,7 @@ import { programReference, referencesOf } from './references.js';
 import { kindsOf } from './evidence.js';
 import { collapseWords, diagnosisStanding, runLabel } from './report/verdict.js';
 import { nats, percent, plain, printable, quote, share } from './report/text.js';
-import { doubtOf, doubtsOf, isRefuted, nothingConfirmed, standing, standingOf, valuesStanding } from './standing.js';
+import { collapseDoubts, doubtOf, doubtsOf, isRefuted, nothingConfirmed, standing, standingOf, valuesStanding } from './standing.js';
 import type { Residue, RunTrace } from './types.js';
 
 /** Text that Markdown and HTML leave as it is. */
@@ -83,7 +83,7 @@ function verdictLines(residue: Residue, run: RunTrace | undefined): string[] {
     );
   }
   if (verdict.drop !== null) lines.push(`- Against the control: ${nats(-verdict.drop)} nats`);
-  const collapse = run && collapseWords(run, residue.provenance.model.layers);
+  const collapse = run && collapseWords(residue, run);
   if (collapse) lines.push(`- ${literal(collapse)}`);
   const interval = run?.verification?.interval;
   if (interval)
@@ -125,7 +125,8 @@ function intervalWords({ from, to }: { from: number | null; to: number | null })
 }
 
 /** One row per combination of vary values; failing counts its paraphrases too. */
-function doseTable({ runs, density }: Residue): string[] {
+function doseTable(residue: Residue): string[] {
+  const { runs, density } = residue;
   if (runs.length < 2) return [];
   const counts = new Map(density?.byRun.map((one) => [one.name, one]));
   return table(
@@ -148,7 +149,9 @@ function doseTable({ runs, density }: Residue): string[] {
         run.scores ? nats(run.scores.margin) : 'not measured',
         run.scores ? cell(share(Math.exp(run.scores.answer.logprob))) : '',
         run.scores?.top[0] ? code(quote(run.scores.top[0].text)) : '',
-        !collapse || collapse.kind === 'none' ? '' : `${collapse.kind}${collapse.layer === null ? '' : ` at layer ${collapse.layer}`}`,
+        !collapse || collapse.kind === 'none'
+          ? ''
+          : [`${collapse.kind}${collapse.layer === null ? '' : ` at layer ${collapse.layer}`}`, ...collapseDoubts(residue, run)].join(', '),
         count ? `${count.failing} of ${count.total}` : '',
         count ? `${percent(count.interval[0])} to ${percent(count.interval[1])}` : '',
       ];

@@ -83,3 +83,12 @@ export function nothingConfirmed({ verdict, claims = [] }: Pick<Residue, 'verdic
 /** A claim that an intervention was made for and that does no more than its null; heads' verdicts and the diagnosis say so where they stand. */
 export const isRefuted = ({ evidence, holds, name }: Claim): boolean =>
   evidence === 'caused' && holds === false && !name.endsWith('.verdict') && name !== 'diagnosis';
+
+/** The doubts of where the headline's answer was lost, to stand behind it wherever it is told: `(unstable)`; of another run than the headline none are known. */
+export function collapseDoubts(
+  { claims = [], runs, primary }: Pick<Residue, 'claims' | 'runs' | 'primary'>,
+  run: RunTrace | undefined,
+): string[] {
+  const told = run !== undefined && run === runs[primary] ? claims.find(({ name }) => name === 'collapse') : undefined;
+  return told ? doubts(told) : [];
+}

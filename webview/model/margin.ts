@@ -25,7 +25,7 @@ export interface MarginModel {
 }
 
 /** Probe and control margins by layer; null until the lens has been computed. */
-export function marginModel(run: RunTrace, control: RunTrace | null, layers: number): MarginModel | null {
+export function marginModel(run: RunTrace, control: RunTrace | null, layers: number, doubts: readonly string[] = []): MarginModel | null {
   const probe = run.lens?.margin;
   // Without a rival there is no margin to draw.
   if (!probe?.length) return null;
@@ -38,7 +38,7 @@ export function marginModel(run: RunTrace, control: RunTrace | null, layers: num
       ? {
           row: layer,
           margin: probe[layer],
-          label: kind === 'lost' ? `lost at layer ${layer}` : 'never formed',
+          label: `${kind === 'lost' ? `lost at layer ${layer}` : 'never formed'}${doubts.length > 0 ? ` (${doubts.join(', ')})` : ''}`,
         }
       : null;
   const candidates = candidateLines(run);

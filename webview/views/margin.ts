@@ -1,3 +1,4 @@
+import { collapseDoubts } from '../../src/residue/standing.js';
 import { METHODS } from '../../src/method-anchors.js';
 import { h } from '../dom.js';
 import { marginModel, type MarginModel } from '../model/margin.js';
@@ -18,7 +19,7 @@ export function marginView(context: Context): HTMLElement {
   const { residue, selection, palette } = context;
   const run = selection.run;
   const layers = residue.provenance.model.layers;
-  const model = run ? marginModel(run, residue.control, layers) : null;
+  const model = run ? marginModel(run, residue.control, layers, collapseDoubts(residue, run)) : null;
   if (!model)
     return run?.lens
       ? h('p', { class: 'note' }, 'Margin by layer: none, for there is no rival to take it against.')

@@ -1,3 +1,4 @@
+import { collapseDoubts, doubtsOf } from '../../residue/standing.js';
 import type { CommandOutcome, ExpectationResult, Residue } from '../../residue/types.js';
 
 /** How something turned out: `lost`: the prompt failed, or an expectation did. `plain`: nothing to pass or fail. */
@@ -56,12 +57,15 @@ export function summarise(residue: Residue, commands?: readonly number[]): RunSu
   };
 }
 
-function outcomeOf({ verdict, runs, primary }: Residue): string {
+function outcomeOf(residue: Residue): string {
+  const { verdict, runs, primary } = residue;
+  const doubts = collapseDoubts(residue, runs[primary]);
+  const doubt = doubts.length > 0 ? ` (${doubts.join(', ')})` : '';
   if (!verdict) return 'no verdict';
   if (!verdict.failed) return 'did not fail';
   const collapse = runs[primary]?.collapse;
-  if (collapse?.kind === 'lost' && collapse.layer !== null) return `lost at layer ${collapse.layer}`;
-  return collapse?.kind === 'never-formed' ? 'never formed' : 'failed';
+  if (collapse?.kind === 'lost' && collapse.layer !== null) return `lost at layer ${collapse.layer}${doubt}`;
+  return collapse?.kind === 'never-formed' ? `never formed${doubt}` : 'failed';
 }
 
 function commandsOf(outcomes: readonly CommandOutcome[], indexes: readonly number[] | undefined, residue: Residue): CommandSummary[] {
@@ -88,7 +92,8 @@ function commandText(outcome: CommandOutcome, about: readonly ExpectationResult[
   if (name === undefined || value === undefined || value === null) return { mark: 'plain', text: 'done' };
   const unit = outcome.measures?.[name]?.unit ?? '';
   const shown = typeof value === 'number' ? number(value) : String(value);
-  return { mark: 'plain', text: `${name} ${shown}${unit ? ` ${unit}` : ''}` };
+  const doubts = doubtsOf({ null: outcome.nulls?.[name] ?? null, opinion: outcome.opinions?.[name] ?? null });
+  return { mark: 'plain', text: `${name} ${shown}${unit ? ` ${unit}` : ''}${doubts.length > 0 ? ` (${doubts.join(', ')})` : ''}` };
 }
 
 /** Three significant digits, with a true minus sign. */

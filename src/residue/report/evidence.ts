@@ -1,5 +1,5 @@
 import { evidenceOf, kindsOf, type Evidence } from '../evidence.js';
-import { valuesStanding } from '../standing.js';
+import { collapseDoubts, valuesStanding } from '../standing.js';
 import type { Claim, CommandOutcome, Residue, RunTrace } from '../types.js';
 import { curve, marginChart, sparkline } from './chart.js';
 import { cut, nats, percent, plain, printable, quote, share, table, wrap, type Column, type Look, type Paint } from './text.js';
@@ -13,10 +13,10 @@ export function lostLines(residue: Residue, run: RunTrace, look: Look, paint: Pa
   if (!run.lens || run.lens.margin.length === 0) return [];
   const control = residue.control?.lens?.margin.length === run.lens.margin.length ? residue.control.lens.margin : null;
   const legend = [`● ${printable(runLabel(run))}`, ...(control ? ['○ control', '◉ both'] : [])];
-  if (run.collapse?.layer != null) legend.push('◇ collapse (observed)');
+  if (run.collapse?.layer != null) legend.push(`◇ collapse (${['observed', ...collapseDoubts(residue, run)].join(', ')})`);
   const lines = marginChart({ probe: run.lens.margin, control, collapse: run.collapse?.layer ?? null }, look, paint);
   lines.push(`  ${paint.faint(cut(legend.join('   '), look.width - 2))}`);
-  const words = collapseWords(run, residue.provenance.model.layers);
+  const words = collapseWords(residue, run);
   if (words) lines.push(...wrap(words, look.width - 2).map((l) => `  ${l}`));
   return lines;
 }

@@ -1,6 +1,6 @@
 import stringWidth from 'string-width';
 import type { Diagnosis, Residue, RunTrace } from '../types.js';
-import { doubtsOf, isRefuted, nothingConfirmed, standing, standingOf } from '../standing.js';
+import { collapseDoubts, doubtsOf, isRefuted, nothingConfirmed, standing, standingOf } from '../standing.js';
 import { nats, percent, plain, printable, quote, share, table, wrap, type Look, type Paint } from './text.js';
 
 /** Paraphrases at the vary values of `run`. */
@@ -107,12 +107,15 @@ function chipLines(chips: readonly string[], width: number): string[] {
 }
 
 /** Where the observed collapse is, and what it rests on. Null when nothing collapsed. */
-export function collapseWords({ collapse }: RunTrace, layers: number): string | null {
+export function collapseWords(residue: Residue, run: RunTrace): string | null {
+  const { collapse } = run;
   if (!collapse || collapse.kind === 'none') return null;
+  const { layers } = residue.provenance.model;
+  const how = ['read off', ...collapseDoubts(residue, run)].join(', ');
   const lead = `${nats(collapse.peakMargin)} nats at layer ${collapse.peak}, noise there ${nats(collapse.noise).replace('+', '')}`;
-  if (collapse.kind === 'lost') return `Lost at layer ${collapse.layer ?? '?'} of ${layers} (read off), after its best margin: ${lead}.`;
+  if (collapse.kind === 'lost') return `Lost at layer ${collapse.layer ?? '?'} of ${layers} (${how}), after its best margin: ${lead}.`;
   const control = collapse.layer === null ? '' : ` The control leads from layer ${collapse.layer} of ${layers} on.`;
-  return `Never formed (read off): its best margin is ${lead}.${control}`;
+  return `Never formed (${how}): its best margin is ${lead}.${control}`;
 }
 
 /** The prompt's tokens, spans marked `⟦name: …⟧`; a long stretch without a span is folded. */
