@@ -71,13 +71,23 @@ export function sentenceOf(run: RunTrace, layers: number, claims: readonly Claim
   if (scores.failed) {
     const told = claims.find(({ name }) => name === 'collapse');
     const observed = ['observed', ...(told ? doubts(told) : [])].join(', ');
-    return `Failed: ${failure(run)}${collapseWords(run, layers, observed)}${causeWords(run)}`;
+    return `Failed: ${failure(run)}${collapseWords(run, layers, observed)}${causeWords(run)}${wholeWords(run)}`;
   }
   const margins = run.lens?.margin ?? [];
   const said = scores.top[0];
   // Ahead of the rivals that the shell names is not yet what the model says.
   const other = said && said.id !== scores.answer.ids[0] ? `; yet the model says ${quote(said.text)}` : '';
-  return `Did not fail: ${answer} wins by ${nats(scores.margin)}${closest(margins, layers)}${other}`;
+  return `Did not fail: ${answer} wins by ${nats(scores.margin)}${closest(margins, layers)}${other}${wholeWords(run)}`;
+}
+
+/** Where strings of several tokens come out otherwise as a whole than by their first tokens, by which failure is told; else nothing. */
+function wholeWords({ scores }: RunTrace): string {
+  const { answer, rivals, failed } = scores!;
+  if (rivals.length === 0 || [answer, ...rivals].every(({ ids }) => ids.length === 1)) return '';
+  const best = rivals.reduce((a, b) => (b.totalLogprob > a.totalLogprob ? b : a));
+  if (best.totalLogprob > answer.totalLogprob === failed) return '';
+  const [ahead, behind] = failed ? [answer, best] : [best, answer];
+  return `; as whole strings ${quote(ahead.text)} is ahead of ${quote(behind.text)} (${plain(ahead.totalLogprob)} against ${nats(behind.totalLogprob)})`;
 }
 
 function failure({ scores }: RunTrace): string {

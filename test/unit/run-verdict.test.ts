@@ -33,6 +33,7 @@ function trace(scores: Partial<Scores>, rest: Partial<RunTrace> = {}): RunTrace 
   };
 }
 const lens = (margin: number[]) => ({ margin, answerLogprob: [], answerRank: [], rivalLogprob: [], entropy: [], top: [] });
+const whole = (text: string, ids: number[], totalLogprob: number) => ({ text, ids, logprob: -1, totalLogprob, rank: 0 });
 const says = (text: string, id: number) => [{ id, text, prob: 0.9, logprob: -0.1 }];
 const collapse = (kind: 'lost' | 'never-formed', layer: number | null) =>
   ({ kind, layer, peak: 2, peakMargin: 1, noise: 0, evidence: 'observed' }) as const;
@@ -55,6 +56,19 @@ describe('the verdict in words', () => {
       'Failed: says " blue", should say " red"; never formed (observed)',
       trace({ failed: true, top: says(' blue', 2) }, { collapse: collapse('never-formed', null) }),
     ],
+    // By the first tokens the answer is ahead, as a whole it is not, and the other way round.
+    [
+      'Did not fail: " red ball" wins by 2.1 nats; as whole strings " blue" is ahead of " red ball" (−5 against −9 nats)',
+      trace({ answer: whole(' red ball', [1, 3], -9), rivals: [whole(' blue', [2], -5)] }),
+    ],
+    [
+      'Failed: says " blue", should say " red ball"; as whole strings " red ball" is ahead of " blue sky" (−4 against −6 nats)',
+      trace({
+        ...{ failed: true, top: says(' blue', 2) },
+        ...{ answer: whole(' red ball', [1, 3], -4), rivals: [whole(' blue sky', [2, 5], -6), whole(' green', [7], -8)] },
+      }),
+    ],
+    ['Did not fail: " red ball" wins by 2.1 nats', trace({ answer: whole(' red ball', [1, 3], -4), rivals: [whole(' blue', [2], -5)] })],
     // The model says the answer's first token, and a rival is as probable.
     ['Failed: prefers " blue" to " red"', trace({ failed: true })],
   ])('%s', (sentence, run) => {
