@@ -53,7 +53,11 @@ export function graphCommand(subject: string, options: GraphCommandOptions): Pro
 async function residueOf(session: Session, subject: string, options: GraphCommandOptions): Promise<Residue> {
   if (subject === '') throw new InputError('The text to graph is empty; give a shell, a residue, or what the model is to read.');
   const file = isFile(subject);
-  if (file && subject.endsWith('.json')) return readResidue(subject);
+  if (file && subject.endsWith('.json')) {
+    refuse(subject, 'a residue, whose graph is shown as it was made', options, [...ASKED_OF_TEXT, ...ASKED_OF_RUN]);
+    return readResidue(subject);
+  }
+  if (file) refuse(subject, 'a shell, which names its own', options, ASKED_OF_TEXT);
   const graph = { node: options.nodeThreshold, edge: options.edgeThreshold, maxNodes: options.maxNodes, maxEdges: options.maxEdges };
   const shared = {
     model: options.model,
@@ -75,6 +79,17 @@ async function residueOf(session: Session, subject: string, options: GraphComman
   const { text, lines } = diagnose(subject);
   if (text === null) throw new InputError(lines[0] ?? 'The shell has an error.');
   return complete(await session.engine.runShell({ text, file: subject, commands: [], ...shared }, on));
+}
+
+const ASKED_OF_TEXT = ['answer', 'rivals'] as const;
+const ASKED_OF_RUN = ['model', 'seed', 'nodeThreshold', 'edgeThreshold', 'maxNodes', 'maxEdges'] as const;
+
+/** Refuses options that this subject has no use for: what is left out in silence would be believed to hold. */
+function refuse(file: string, what: string, options: GraphCommandOptions, names: readonly (keyof GraphCommandOptions)[]): void {
+  const given = names
+    .filter((name) => options[name] !== undefined)
+    .map((name) => `--${name.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`);
+  if (given.length > 0) throw new InputError(`it is ${what}; leave ${given.join(' and ')} out.`, { file });
 }
 
 function complete(residue: Residue): Residue {

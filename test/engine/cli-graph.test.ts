@@ -49,6 +49,15 @@ describe('residue graph', () => {
     expect(run.stdout).toContain('Attribution graph');
     const again = await cli(['graph', join(folder, 'short.residue.json')]);
     expect(again.stdout).toBe(fresh.stdout);
+    // What it has no use for is refused, not left out in silence.
+    const other = await cli(['graph', join(folder, 'short.residue.json'), '--node-threshold', '0.5', '--model', 'pocket-gpt2']);
+    expect(other).toMatchObject({ code: 2, stdout: '' });
+    expect(other.stderr).toMatch(
+      /short\.residue\.json: it is a residue, whose graph is shown as it was made; leave --model and --node-threshold out\.\s*$/,
+    );
+    const answered = await cli(['graph', shell, '--answer', ' blue']);
+    expect(answered).toMatchObject({ code: 2, stdout: '' });
+    expect(answered.stderr).toMatch(/short\.shell\.yaml: it is a shell, which names its own; leave --answer out\.\s*$/);
   });
 
   it.each<[string, string[], RegExp]>([
