@@ -6,10 +6,13 @@ export const ALPHA = 0.05;
 
 /**
  * Whether a band is cleared at `ALPHA`, by its q where several things were tested together; null without a band, or with one too coarse
- * to be cleared by any number.
+ * to be cleared by any number. Of a single number such a band still tells one thing: that it is within its null where some of the null
+ * reach it.
  */
 export function clears(band: NullBand | null | undefined): boolean | null {
-  if (!band || 1 / (1 + band.n) > ALPHA) return null;
+  if (!band) return null;
+  const least = 1 / (1 + band.n);
+  if (least > ALPHA) return band.q === undefined && band.p > least * (1 + 1e-3) ? false : null;
   return (band.q ?? band.p) <= ALPHA;
 }
 

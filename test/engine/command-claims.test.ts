@@ -142,6 +142,28 @@ describe('what the interventions of commands claim', () => {
     expect(markdown).toMatch(/ANCHOR: The heads write .* \(read off\)\./);
   });
 
+  it('is no cause where the few random spans that there is room for do as much', async () => {
+    const short = await runText(
+      model,
+      `format: 1
+shell: short
+family: memory
+prompt: "Tom has a [[fact|red]] ball. Q: What color is Anna's ball? A:"
+answer: " blue"
+run:
+  - INHIBIT: { span: fact }
+  - WEIGHT: { span: fact }
+`,
+    );
+    for (const name of ['INHIBIT.effect', 'WEIGHT.effect']) {
+      const { null: band, holds, sentence } = short.claims!.find((one) => one.name === name)!;
+      expect(band!.n).toBeLessThan(19);
+      expect(band!.p).toBeGreaterThan(0.1);
+      expect(holds).toBe(false);
+      expect(short.verdict!.confirmed).not.toContain(sentence);
+    }
+  });
+
   it('marks the ghosts of CANCEL as the verdicts of heads mark them', () => {
     const run = residue.runs[0]!;
     const cancelled = run.commands!.find(({ name }) => name === 'CANCEL')!;

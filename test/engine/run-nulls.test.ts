@@ -67,6 +67,7 @@ describe('claims', () => {
   it('say what holds and what is stable, each from its own evidence', () => {
     for (const one of residue.claims!) {
       if (one.null && one.null.n >= 19) expect(one.holds, one.name).toBe((one.null.q ?? one.null.p) <= 0.05);
+      else if (one.null && one.null.q === undefined && one.null.p > 1.5 / (1 + one.null.n)) expect(one.holds, one.name).toBe(false);
       else expect(one.holds, one.name).toBeNull();
       expect(one.stable, one.name).toBe(one.opinion ? one.opinion.agree === one.opinion.of : null);
     }
