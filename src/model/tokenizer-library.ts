@@ -65,10 +65,19 @@ export function libraryCore(checked: CheckedTokenizer, file: string): TokenizerC
     });
   }
 
+  /** A BPE that has neither a token nor bytes for an unknown character leaves it out before it merges, so that its neighbours may join. */
+  const drops = json.model['type'] === 'BPE' && !unknownToken && !byteFallback && !json.model['end_of_word_suffix'];
+  const ignoresMerges = json.model['ignore_merges'] === true;
+  function known(word: string): string {
+    if (!drops || (ignoresMerges && idOf.has(word))) return word;
+    const characters = Array.from(word);
+    return characters.every((character) => idOf.has(character)) ? word : characters.filter((character) => idOf.has(character)).join('');
+  }
+
   /** Tokens of a normalised text without added tokens; `first`: nothing stands before it. */
   function pieces(text: string, first: boolean): { id: number; surface: Uint8Array | null }[] {
-    const words = library.pre_tokenizer ? library.pre_tokenizer(text, { section_index: first ? 0 : 1 }) : [text];
     const model = library.model!;
+    const words = (library.pre_tokenizer ? library.pre_tokenizer(text, { section_index: first ? 0 : 1 }) : [text]).map(known);
     // Unknown characters become one token within a word, not across words.
     const found = model.fuse_unk ? words.flatMap((word) => model([word])) : model(words);
     return found.flatMap((token) => {

@@ -119,6 +119,10 @@ def make():
     tok.normalizer = normalizers.Sequence([normalizers.Strip(), normalizers.Lowercase()])
     tok.pre_tokenizer, tok.decoder = pre_tokenizers.WhitespaceSplit(), decoders.Fuse()
     out["unknown-by-word"] = train(tok, "unigram", size=120, special=["<unk>", "<s>"], unk_token="<unk>")
+    # Unknown characters that leave nothing behind.
+    tok = Tokenizer(models.BPE())
+    tok.normalizer, tok.decoder = prepend, decoders.Sequence([decoders.Replace("▁", " "), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    out["unknown-dropped"] = train(tok, size=300, limit_alphabet=40)
     tok = Tokenizer(models.Unigram())
     tok.normalizer, tok.pre_tokenizer, tok.decoder = normalizers.Precompiled(CHARSMAP), pre_tokenizers.Metaspace(), decoders.Metaspace()
     out["precompiled"] = train(tok, "unigram", size=200, special=["<unk>", "<s>"], unk_token="<unk>")
