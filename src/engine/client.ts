@@ -3,6 +3,7 @@ import type { EncodedToken } from '../model/types.js';
 import type { Residue } from '../residue/types.js';
 import type { RunProgress } from '../run/types.js';
 import type { GenerateResult, NdArray } from './api.js';
+import { InputError } from '../errors.js';
 import { EngineError } from './errors.js';
 import { EngineProcess, untilGone, type CallOptions, type EngineProcessOptions, type RequestOptions } from './process.js';
 import type { AxisSlice, EngineEvent, GenerateParams, Method, Methods, ModelInfo, ModelRef, ProbeParams, ProcessInfo } from './protocol.js';
@@ -101,8 +102,10 @@ export class EngineClient {
   generate(
     model: ModelRef,
     tokens: readonly number[],
-    { signal, timeout, onToken, ...options }: GenerateParams & CallOptions & { onToken?: (id: number) => void },
+    given: GenerateParams & CallOptions & { onToken?: (id: number) => void },
   ): Promise<GenerateResult> {
+    // Whoever writes JavaScript may leave them out; the engine says what is missing.
+    const { signal, timeout, onToken, ...options } = given ?? {};
     const onEvent = onToken && ((event: EngineEvent) => event.kind === 'token' && onToken(event.id));
     return this.call('generate', { ...ref(model), tokens, options }, { signal, timeout, onEvent });
   }
@@ -209,6 +212,7 @@ export class EngineClient {
   }
 
   private mustBe(run: RemoteRun, engine: EngineProcess): void {
+    if (!(run instanceof RemoteRun)) throw new InputError('The `cache` must be a run that was made with `keepCache`.', { field: 'cache' });
     if (run.engine !== engine) throw lost();
   }
 }

@@ -53,6 +53,14 @@ describe('the engine serves', () => {
     expect(text.trim()).toBe('Tom has a red ball.');
   });
 
+  test('no request that JavaScript lets through unfinished: it is said what is missing', async () => {
+    const nothing = undefined as never;
+    await expect(shared.generate(pocket, ids, nothing)).rejects.toThrow(/options\.maxTokens/);
+    const error: unknown = await shared.run(pocket, [1], { cache: {} as never }).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(InputError);
+    expect(error).toMatchObject({ message: expect.stringMatching(/must be a run/), place: { field: 'cache' } });
+  });
+
   test('a run whose arrays stay there until they are read', async () => {
     const run = await shared.run(pocket, [ids, ids.toReversed()], { hooks: ['blocks.*.attn.hook_pattern'], logits: 'all' });
     expect(run).toMatchObject({ batch: 2, length: 6 });
