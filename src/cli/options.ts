@@ -11,7 +11,7 @@ export function integer(low: number, high: number): (text: string) => number {
 
 export function text(name: string): (value: string) => string {
   return (value) => {
-    if (value === '') throw new InvalidArgumentError(`It must name a ${name}, not be empty.`);
+    if (value === '') throw new InvalidArgumentError(`It must name ${/^[aeiou]/.test(name) ? 'an' : 'a'} ${name}, not be empty.`);
     if (value.includes('\0')) throw new InvalidArgumentError('It must not hold a NUL character.');
     return value;
   };

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { CancelledError, InputError, type Place } from '../errors.js';
 import { DEFAULT_MODEL } from '../model/catalog.js';
@@ -9,7 +9,7 @@ import { formatReport } from '../residue/report.js';
 import { printable } from '../residue/report/text.js';
 import { formatSarif, type SarifEntry } from '../residue/sarif.js';
 import type { Residue } from '../residue/types.js';
-import { serializeResidue, writeFailure, writeFileAtomic, writeResidue } from '../residue/write.js';
+import { makeFolders, serializeResidue, writeFailure, writeFileAtomic, writeResidue } from '../residue/write.js';
 import { wantWords } from '../run/expect.js';
 import { placeOf } from '../run/place.js';
 import { chosenCommands, chosenDoses } from '../shell/chosen.js';
@@ -49,7 +49,7 @@ class ArrayFolder {
 
   constructor(private readonly target: string) {
     try {
-      mkdirSync(target, { recursive: true });
+      makeFolders(target);
       this.path = mkdtempSync(join(target, `.residue-${process.pid}-${randomBytes(3).toString('hex')}-`));
     } catch (error) {
       throw writeFailure(target, error);
@@ -61,7 +61,7 @@ class ArrayFolder {
     const place = subfolder === null ? this.target : join(this.target, subfolder);
     const names = readdirSync(this.path).filter((name) => name.endsWith('.npz'));
     try {
-      mkdirSync(place, { recursive: true });
+      makeFolders(place);
       for (const name of names) renameSync(join(this.path, name), join(place, name));
     } catch (error) {
       throw writeFailure(place, error);

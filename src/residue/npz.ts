@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, openSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Zip, ZipDeflate, ZipPassThrough } from 'fflate';
 import { InputError } from '../errors.js';
-import { discard, temporaryName, writeFailure } from './write.js';
+import { discard, temporaryName, writeFailure, makeFolders } from './write.js';
 
 /** A row-major array as traced: float32, or int64 for token ids. */
 export interface NpzArray {
@@ -71,7 +71,7 @@ export function writeNpz(path: string, arrays: ReadonlyMap<string, NpzArray>, op
   const temporary = temporaryName(path);
   let file: number | undefined;
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolders(dirname(path));
     file = openSync(temporary, 'wx');
     const out = file;
     const zip = new Zip((error, chunk) => {

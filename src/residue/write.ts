@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
 import { residueSchema, type Schema } from './schema.js';
@@ -103,9 +103,26 @@ export function writeFailure(path: string, error: unknown): InputError {
     ENOTDIR: 'a part of the path is a file, not a folder',
     EEXIST: 'a file is in the way of the folder',
     EISDIR: 'it is a folder',
+    ENOENT: 'nothing can be made there',
     ENAMETOOLONG: 'the name is too long',
   };
   return new InputError(`cannot be written: ${why[code ?? ''] ?? (error as Error).message}; choose another place.`, { file: path });
+}
+
+/**
+ * Makes a folder and those above it, where they are not there. (Node's own `recursive` never returns where a folder that is there can
+ * hold none, as /proc.)
+ */
+export function makeFolders(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  const above = dirname(path);
+  if (above !== path) makeFolders(above);
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another process may have been quicker.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !statSync(path).isDirectory()) throw error;
+  }
 }
 
 /**
@@ -116,7 +133,7 @@ export function writeFailure(path: string, error: unknown): InputError {
 export function writeFileAtomic(path: string, content: string | Uint8Array): void {
   const temporary = temporaryName(path);
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolders(dirname(path));
     const file = openSync(temporary, 'wx');
     try {
       const bytes = typeof content === 'string' ? Buffer.from(content, 'utf8') : content;

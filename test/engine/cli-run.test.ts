@@ -117,6 +117,8 @@ describe('run', () => {
       ['--out', path],
       ['--junit', join(path, 'x.xml')],
       ['--npz', path],
+      // A folder that can hold none, even for root.
+      ...(process.platform === 'linux' ? ['--out', '--npz'].map((option) => [option, '/proc/none/x']) : []),
     ]) {
       const { code, stderr } = await cli(['run', path, ...option]);
       expect(code).toBe(2);
