@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -64,6 +64,41 @@ describe('the library as installed from npm', () => {
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout.trim()).not.toBe('');
     expect(stdout).not.toMatch(/NaN|undefined/);
+  });
+
+  test('brings the command line, which works in any folder with paths of that folder', () => {
+    const elsewhere = mkdtempSync(join(tmpdir(), 'residue-elsewhere-'));
+    try {
+      const installed = join(project, 'node_modules', 'symbolic-residue');
+      const { bin } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as { bin: { residue: string } };
+      // As npm links it.
+      const link = join(project, 'node_modules', '.bin', 'residue');
+      mkdirSync(join(link, '..'), { recursive: true });
+      if (process.platform !== 'win32') symlinkSync(join('..', 'symbolic-residue', bin.residue), link);
+      const residue = process.platform === 'win32' ? join(installed, bin.residue) : link;
+      cpSync(join(root, 'test', 'reference', 'qwen2'), join(elsewhere, 'model'), { recursive: true });
+      mkdirSync(join(elsewhere, 'shells'));
+      writeFileSync(
+        join(elsewhere, 'shells', 'a.shell.yaml'),
+        'format: 1\nshell: mine\nfamily: memory\nmodel: ../model\nprompt: The cat\nanswer: " sat"\nrivals: [" a"]\nrun: [RECALL: {}]\nverify: false\n',
+      );
+      const said = (...args: string[]) => {
+        const { status, stdout, stderr } = run([residue, ...args], elsewhere);
+        expect({ args, status, stderr: status === 0 ? '' : stderr }).toEqual({ args, status: 0, stderr: '' });
+        return stdout;
+      };
+      expect(said('check', 'shells')).toContain('a.shell.yaml: ok');
+      expect(said('models')).toMatch(/^pocket /m);
+      const residues = JSON.parse(said('run', 'shells/a.shell.yaml', '--json', '--npz', 'arrays', '--out', 'out')) as {
+        shell: { id: string };
+      };
+      expect(residues.shell.id).toBe('mine');
+      expect(said('probe', 'The cat', '--model', 'model', '--npz', 'probed')).toContain('qwen2, 3 layers');
+      for (const made of ['arrays/probe.npz', 'out/a.residue.json', 'probed/probe.npz'])
+        expect(existsSync(join(elsewhere, made)), made).toBe(true);
+    } finally {
+      rmSync(elsewhere, { recursive: true, force: true });
+    }
   });
 
   test.each(['node16', 'bundler'])('its types hold for a consumer with moduleResolution %s', (resolution) => {
