@@ -52,10 +52,47 @@ function compile(source: ChatSource): Template {
   if (template === undefined) {
     if (source.template.length > MAX_TEMPLATE) throw new Error(`it has ${source.template.length} characters, more than ${MAX_TEMPLATE}`);
     template = new Template(source.template);
+    if (losesText(template.parsed.body)) {
+      throw new Error('it leaves a turn of a loop (break or continue) in which it has written something, which is not understood');
+    }
     compiled.set(source, template);
   }
   return template;
 }
+
+/** A statement or expression of the library's tree, as far as it is looked at. */
+interface Node {
+  type: string;
+  body?: Node[];
+  alternate?: Node[];
+  value?: unknown;
+  callee?: Node;
+}
+
+/** Whether a loop is left behind text of the same turn: the library drops that text, Jinja keeps it. */
+function losesText(body: readonly Node[]): boolean {
+  let lost = false;
+  /** Whether anything may have been written at the end of `nodes`. */
+  const walk = (nodes: readonly Node[], before: boolean): boolean => {
+    let written = before;
+    for (const node of nodes) {
+      if (node.type === 'Break' || node.type === 'Continue') lost ||= written;
+      else if (node.type === 'If') {
+        const [yes, no] = [walk(node.body ?? [], written), walk(node.alternate ?? [], written)];
+        written = yes || no;
+      } else if (node.type === 'For' || node.type === 'Macro') {
+        const inside = walk(node.body ?? [], false);
+        written ||= inside && node.type === 'For';
+      } else if (!isSilent(node)) written = true;
+    }
+    return written;
+  };
+  walk(body, false);
+  return lost;
+}
+
+const isSilent = ({ type, value, callee }: Node): boolean =>
+  type === 'Set' || type === 'Comment' || (type === 'StringLiteral' && value === '') || callee?.value === 'raise_exception';
 
 /** True for a template whose text depends on the day it is rendered. */
 export function writesDate(template: string): boolean {

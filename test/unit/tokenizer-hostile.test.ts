@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../src/errors.js';
 import { withTimeLimit } from '../../src/model/time-limit.js';
+import { renderTemplate } from '../../src/model/chat.js';
 import { loadTokenizer } from '../../src/model/tokenizer.js';
 import type { Tokenizer } from '../../src/model/types.js';
 import { cpuTime } from '../helpers/cpu-time.js';
@@ -253,6 +254,19 @@ describe('what the config says of BOS, EOS and special tokens', () => {
 });
 
 describe('chat templates', () => {
+  it('that leave a turn of a loop behind text are refused, those that skip a turn are followed', () => {
+    const render = (template: string): string =>
+      renderTemplate(
+        { template, file: 'tokenizer_config.json', tokens: {} },
+        ['system', 'user'].map((role) => ({ role, content: `I am ${role}.` })),
+        true,
+      );
+    const skip = `{% if m.role == 'tool' %}{{ raise_exception('no tools') }}{% endif %}{% if m.role == 'system' %}{% continue %}{% endif %}`;
+    expect(render(`{% for m in messages %}{% set x = 1 %}${skip}{{ m.content }}{% endfor %}`)).toBe('I am user.');
+    expect(() => render(`{% for m in messages %}{{ m.role }}${skip}{{ m.content }}{% endfor %}`)).toThrow(/break or continue/);
+    expect(() => render(`{% for m in messages %}{% if m.role %}- {% break %}{% endif %}{% endfor %}`)).toThrow(/break or continue/);
+  });
+
   const messages = [{ role: 'user', content: 'Hi' }];
   const config = (chat_template: unknown): Record<string, Json> => ({
     'tokenizer_config.json': { bos_token: '<|special|>', chat_template },
