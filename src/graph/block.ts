@@ -18,7 +18,7 @@ import { DataType } from './onnx-proto.js';
  *   z_mul, z_add [B|1, R|1, H|1, d_head|1] · attn_mul, attn_add, mlp_mul, mlp_add [B|1, R|1, d_model|1] ·
  *   rows [R] int64 (last block only): the tokens to compute; nothing reads what the others would become
  *
- * Outputs: each hook point of the block under its own name (of the tokens asked for, but ln1, k and v of all; mlp.hook_post as [B · R, d_mlp]), and present_k, present_v [B, kv_head, S or Q + T, d_head].
+ * Outputs: each hook point of the block under its own name (of the tokens asked for, but ln1, k and v of all; q, k, v and mlp.hook_post in any shape of theirs, such as [B · R, d_mlp]), and present_k, present_v [B, kv_head, S or Q + T, d_head].
  */
 export const BLOCK_EDITS = ['value_scale', 'z_mul', 'z_add', 'attn_mul', 'attn_add', 'mlp_mul', 'mlp_add'] as const;
 export type BlockEdit = (typeof BLOCK_EDITS)[number];
@@ -93,7 +93,9 @@ function behindHeads(g: GraphBuilder, from: Source, name: string, asked: Value, 
   out.set('hook_mlp_out', mlpOut).set('hook_resid_post', g.add(residMid, mlpOut));
 }
 
-const tapDims = (tap: string): string[] => Array.from({ length: /_(q|k|v|z|scores|pattern)$/.test(tap) ? 4 : 3 }, (_, i) => `${tap}_${i}`);
+/** Sizes of an output by names of their own; null for any shape. */
+const tapDims = (tap: string): string[] | null =>
+  /\.hook_(q|k|v|post)$/.test(tap) ? null : Array.from({ length: /_(q|k|z|scores|pattern)$/.test(tap) ? 4 : 3 }, (_, i) => `${tap}_${i}`);
 
 /** Attention up to z [B, R, head, d_head], from the normalised stream [B, T, d_model]; `pick` takes the tokens asked for off axis 1. */
 function attention(
@@ -107,8 +109,8 @@ function attention(
 ): Value {
   const { spec } = from;
   const name = `blocks.${layer}`;
-  const { q, k, v } = queryKeyValue(g, from, name, stream, pick);
-  out.set('attn.hook_q', q).set('attn.hook_k', k).set('attn.hook_v', v);
+  const { q, k, v, given } = queryKeyValue(g, from, name, stream, pick);
+  out.set('attn.hook_q', given.q).set('attn.hook_k', given.k).set('attn.hook_v', given.v);
   let turnedQ = spec.qkNorm ? headNorm(g, from, q, `${name}.attn.q_norm`) : q;
   let turnedK = spec.qkNorm ? headNorm(g, from, k, `${name}.attn.k_norm`) : k;
   if (spec.position.kind === 'rope') {
@@ -131,14 +133,19 @@ function attention(
   return attended.z;
 }
 
-/** Queries [B, R, head, d_head], keys and values [B, T, kv_head, d_head], before q/k norms and RoPE, in half-split RoPE order. */
+type QueryKeyValue = Record<'q' | 'k' | 'v', Value>;
+
+/**
+ * Queries [B, R, head, d_head], keys and values [B, T, kv_head, d_head], before q/k norms and RoPE, in half-split RoPE order. `given`: the same as
+ * they lie, in whatever shape they were made: under another shape, what leaves the graph would be a copy.
+ */
 function queryKeyValue(
   g: GraphBuilder,
   from: Source,
   name: string,
   stream: Value,
   pick: (value: Value) => Value,
-): { q: Value; k: Value; v: Value } {
+): QueryKeyValue & { given: QueryKeyValue } {
   const { nHeads, nKvHeads, dHead, dModel } = from.spec;
   const rows = g.reshape(stream, [-1, dModel]);
   const batchTime = g.shapeOf(stream, 0, 2);
@@ -148,20 +155,26 @@ function queryKeyValue(
     const all = linear(g, from, rows, fusedName, `${name}.attn.b_QKV`);
     if (from.weights.get(fusedName).fused === 'per_head') {
       const [q, k, v] = g.split(g.reshape(all, [batchTime, nHeads, 3 * dHead]), 3, [dHead, dHead, dHead]);
-      return { q: pick(q!), k: k!, v: v! };
+      const made = { q: pick(q!), k: k!, v: v! };
+      return { ...made, given: made };
     }
-    const [q, k, v] = g.split(all, 1, [nHeads * dHead, nKvHeads * dHead, nKvHeads * dHead]);
-    return { q: pick(heads(q!, nHeads)), k: heads(k!, nKvHeads), v: heads(v!, nKvHeads) };
+    const [q, k, v] = g.split(all, 1, [nHeads * dHead, nKvHeads * dHead, nKvHeads * dHead]) as [Value, Value, Value];
+    const queries = heads(q, nHeads);
+    const picked = pick(queries);
+    return { q: picked, k: heads(k, nKvHeads), v: heads(v, nKvHeads), given: { q: picked === queries ? q : picked, k, v } };
   }
   const asked = pick(stream);
   const askedRows = asked === stream ? rows : g.reshape(asked, [-1, dModel]);
-  const projected = (which: 'Q' | 'K' | 'V', count: number): Value => {
+  const projected = (which: 'Q' | 'K' | 'V', count: number): [split: Value, given: Value] => {
     const matrix = `${name}.attn.W_${which}`;
     const flat = linear(g, from, which === 'Q' ? askedRows : rows, matrix, `${name}.attn.b_${which}`);
     const x = which === 'Q' ? g.reshape(flat, [g.shapeOf(asked, 0, 2), count, dHead]) : heads(flat, count);
-    return from.weights.get(matrix).pairs ? pairsToHalves(g, x, count, dHead) : x;
+    if (!from.weights.get(matrix).pairs) return [x, flat];
+    const halves = pairsToHalves(g, x, count, dHead);
+    return [halves, halves];
   };
-  return { q: projected('Q', nHeads), k: projected('K', nKvHeads), v: projected('V', nKvHeads) };
+  const [q, k, v] = [projected('Q', nHeads), projected('K', nKvHeads), projected('V', nKvHeads)];
+  return { q: q[0], k: k[0], v: v[0], given: { q: q[1], k: k[1], v: v[1] } };
 }
 
 /** RoPE (Su 2021) on the first `rotaryDim` dimensions of each head, half-split as in transformers' rotate_half. */

@@ -23,6 +23,9 @@ export interface Graph {
 const OPSET = 20;
 const IR_VERSION = 9;
 
+/** onnxruntime's own operators. */
+const CONTRIB = { domain: 'com.microsoft', version: 1 } as const;
+
 const text = new TextEncoder();
 
 /**
@@ -53,8 +56,11 @@ export class GraphBuilder {
     return name;
   }
 
-  /** Gives a value out of the graph under `name`. */
-  output(name: string, value: Value, dims: readonly Dim[], type: DataType = DataType.FLOAT): void {
+  /**
+   * Gives a value out of the graph under `name`.
+   * @param dims null: any shape.
+   */
+  output(name: string, value: Value, dims: readonly Dim[] | null, type: DataType = DataType.FLOAT): void {
     this.taken.add(name);
     this.graph.output.push(valueInfo(name, type, dims));
     // A node's output simply takes the new name; what is given out twice, or comes from outside, needs a node of its own.
@@ -115,6 +121,13 @@ export class GraphBuilder {
   /** A node with one output. */
   op(opType: string, input: readonly Value[], attributes: Readonly<Record<string, Attribute>> = {}): Value {
     return this.ops(opType, input, 1, attributes)[0]!;
+  }
+
+  /** A node of an operator that onnxruntime has beside ONNX's, with one output. */
+  contrib(opType: string, input: readonly Value[], attributes: Readonly<Record<string, Attribute>> = {}): Value {
+    const value = this.op(opType, input, attributes);
+    this.nodes.at(-1)!.domain = CONTRIB.domain;
+    return value;
   }
 
   /** A node with several outputs. An empty name stands for an input left out. */
@@ -221,7 +234,7 @@ export class GraphBuilder {
     const bytes = encodeModel({
       irVersion: IR_VERSION,
       producerName: 'symbolic-residue',
-      opsetImport: [{ domain: '', version: OPSET }],
+      opsetImport: [{ domain: '', version: OPSET }, CONTRIB],
       graph: this.graph,
     });
     return { bytes, mapped: this.mapped };

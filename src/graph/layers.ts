@@ -24,12 +24,23 @@ export interface Normed {
  * `frozen` [..., 1] replaces the scale wherever it is above 0.
  */
 export function norm(g: GraphBuilder, from: Source, x: Value, name: string, frozen?: Value): Normed {
-  const { kind, eps } = from.spec.norm;
-  const centred = kind === 'layer' ? g.op('Sub', [x, g.mean(x)]) : x;
-  const own = g.op('Sqrt', [g.add(g.mean(g.mul(centred, centred)), g.scalar(eps))]);
-  const scale = frozen === undefined ? own : g.op('Where', [g.op('Greater', [frozen, g.scalar(0)]), frozen, own]);
-  const normalized = g.op('Div', [centred, scale]);
+  const own = normalised(g, from, x);
+  if (frozen === undefined) return { ...own, out: affine(g, from, own.normalized, name) };
+  const scale = g.op('Where', [g.op('Greater', [frozen, g.scalar(0)]), frozen, own.scale]);
+  // A ratio of 1 where the scale is the row's own.
+  const normalized = g.mul(own.normalized, g.op('Div', [own.scale, scale]));
   return { scale, normalized, out: affine(g, from, normalized, name) };
+}
+
+/** x over its own scale, and that scale, in one pass over x. */
+function normalised(g: GraphBuilder, { spec: { norm, dModel } }: Source, x: Value): Omit<Normed, 'out'> {
+  const ones = g.floats(new Float32Array(dModel).fill(1));
+  const attributes = { axis: -1, epsilon: { float: norm.eps } };
+  const made =
+    norm.kind === 'layer'
+      ? g.ops('LayerNormalization', [x, ones], 3, attributes)
+      : g.ops('SimplifiedLayerNormalization', [x, ones], 2, attributes);
+  return { scale: g.op('Reciprocal', [made.at(-1)!]), normalized: made[0]! };
 }
 
 function affine(g: GraphBuilder, from: Source, x: Value, name: string): Value {
@@ -70,13 +81,13 @@ export function pairsToHalves(g: GraphBuilder, x: Value, heads: number, dHead: n
 export function activate(g: GraphBuilder, x: Value, kind: Activation): Value {
   switch (kind) {
     case 'silu':
-      return g.mul(x, g.op('Sigmoid', [x]));
+      return g.contrib('QuickGelu', [x], { alpha: { float: 1 } });
     case 'gelu':
       return g.op('Gelu', [x], { approximate: 'none' });
     case 'gelu_tanh':
       return g.op('Gelu', [x], { approximate: 'tanh' });
     case 'quick_gelu':
-      return g.mul(x, g.op('Sigmoid', [g.mul(x, g.scalar(1.702))]));
+      return g.contrib('QuickGelu', [x], { alpha: { float: 1.702 } });
     case 'relu':
       return g.op('Relu', [x]);
     case 'relu2': {

@@ -33,6 +33,8 @@ export interface AttributeProto {
 
 export interface NodeProto {
   opType: string;
+  /** Whose operator it is; ONNX's own without. */
+  domain?: string;
   name: string;
   input: string[];
   output: string[];
@@ -101,6 +103,7 @@ const root = protobuf.Root.fromJSON({
             name: one('string', 3),
             opType: one('string', 4),
             attribute: repeated('AttributeProto', 5),
+            domain: one('string', 7),
           },
         },
         GraphProto: {
