@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { CancelledError, InputError, type Place } from '../errors.js';
 import { DEFAULT_MODEL } from '../model/catalog.js';
@@ -46,8 +46,11 @@ export interface ProbeCommandOptions extends ModelOptions {
  */
 class ArrayFolder {
   readonly path: string;
+  /** The folder is here for these arrays alone: it goes with them. */
+  private readonly made: boolean;
 
   constructor(private readonly target: string) {
+    this.made = !existsSync(target);
     try {
       makeFolders(target);
       this.path = mkdtempSync(join(target, `.residue-${process.pid}-${randomBytes(3).toString('hex')}-`));
@@ -72,6 +75,7 @@ class ArrayFolder {
 
   discard(): void {
     rmSync(this.path, { recursive: true, force: true });
+    if (this.made && existsSync(this.target) && readdirSync(this.target).length === 0) rmdirSync(this.target);
   }
 }
 

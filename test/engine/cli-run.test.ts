@@ -106,6 +106,9 @@ describe('run', () => {
     const junit = join(folder, 'over.xml');
     const { code, stdout, stderr } = await cli(['run', over, file('fine', shell('fine')), '--json', '--junit', junit]);
     expect(code).toBe(2);
+    const arrays = join(folder, 'over-arrays');
+    expect((await cli(['run', over, '--npz', arrays])).code).toBe(2);
+    expect(existsSync(arrays)).toBe(false);
     expect((JSON.parse(stdout) as Residue[]).map((r) => r.shell.id)).toEqual(['fine']);
     expect(stderr).toMatch(/over\.shell\.yaml.*512/);
     expect(readFileSync(junit, 'utf8')).toMatch(/errors="1"/);
