@@ -99,8 +99,9 @@ try {
     const pages = async () => {
       if (wanted('e2e')) await vitest('tests of pages', [...config, ...PAGES], env);
     };
-    // Windows have servers and folders of their own, and wait for the clock as much as for the processor: beside them there is room for the rest.
-    await Promise.all([windows(), host().then(pages)]);
+    // A window's tests wait for what VS Code shows for some seconds only, and so have the machine to themselves.
+    await windows();
+    await Promise.all([host(), pages()]);
   }
 } catch (error) {
   console.error(`▸ ${error instanceof Error ? error.message : String(error)}`);

@@ -9,7 +9,7 @@ export default defineConfig({
     // A window that was slow to open, once, is no fault of the product; what fails again is.
     retry: 1,
     pool: 'forks',
-    // One browser at a time; `npm test` runs the tests of pages, which need no server, beside those of windows.
+    // One browser at a time; `npm test` runs the tests of pages, which need no server, beside those of the extension host.
     maxWorkers: 1,
     fileParallelism: false,
   },
