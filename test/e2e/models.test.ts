@@ -19,13 +19,20 @@ let window: EditorWindow;
 const row = (text: string | RegExp): Locator => window.page.locator('.pane-body .monaco-list-row', { hasText: text }).first();
 const spoken = async (text: string): Promise<string> => (await row(text).getAttribute('aria-label')) ?? '';
 
+/** Shows the view. A window that is reloaded shows it again by itself, when it comes to it: a click meanwhile would hide it, and the next one shows it. */
 async function openView(): Promise<void> {
-  // A window that is reloaded shows the view again by itself.
-  const title = window.page.locator('.sidebar .title-label').first();
-  await title.waitFor();
-  if (!(await title.innerText()).includes('Symbolic Residue'))
-    await window.page.locator('.activitybar a.action-label[aria-label^="Symbolic Residue"]').click();
-  await row('pocket-gpt2').waitFor();
+  const shown = row('pocket-gpt2');
+  const title = window.page.locator('.sidebar .title-label', { hasText: 'Symbolic Residue' }).first();
+  await expect
+    .poll(
+      async () => {
+        if (!(await title.isVisible())) await window.page.locator('.activitybar a.action-label[aria-label^="Symbolic Residue"]').click();
+        await shown.waitFor({ timeout: 5_000 }).catch(() => undefined);
+        return shown.isVisible();
+      },
+      { timeout: 60_000 },
+    )
+    .toBe(true);
 }
 
 /** Clicks one of the buttons that a row shows under the mouse. */
