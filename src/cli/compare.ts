@@ -6,7 +6,6 @@ import { DEFAULT_MODEL } from '../model/catalog.js';
 import { formatComparison } from '../residue/report/comparison.js';
 import { readResidue } from '../residue/read.js';
 import type { Residue } from '../residue/types.js';
-import { parseShell } from '../shell/parse.js';
 import { serializePlain, writeFileAtomic } from '../residue/write.js';
 import { diagnose } from './check.js';
 import { EXIT, inSession, settingsOf, type ModelOptions, type Session } from './session.js';
@@ -94,9 +93,9 @@ function prepare({ file, prompt }: Asked): { residue?: Residue; shell?: string }
     refuseArray(file);
     return { residue: readResidue(file) };
   }
-  const { text, lines } = diagnose(file);
+  const { text, shell, lines } = diagnose(file);
   if (text !== null) {
-    if (prompt === 'control' && parseShell(text).shell?.control === null)
+    if (prompt === 'control' && shell?.control === null)
       throw new InputError('the shell has no control to compare its prompt with.', { file });
     return { shell: text };
   }

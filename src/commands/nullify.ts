@@ -3,7 +3,7 @@ import { InputError } from '../errors.js';
 import { difference, isDirection } from '../methods/directions.js';
 import { jensenShannon } from '../methods/divergence.js';
 import { logSoftmax } from '../methods/lens.js';
-import { Random } from '../methods/random.js';
+import { Random, scrambling } from '../methods/random.js';
 import { nullBand } from '../methods/significance.js';
 import { editedOutputs, marginsAtEnd, outputsAtEnd, type Variant } from '../run/edited.js';
 import { prefixOf } from '../run/prefix.js';
@@ -159,11 +159,8 @@ function unrelated(solo: Solo, layers: readonly number[], { probe, seed }: Comma
   if (own.length === 0) return [];
   const random = new Random(seed);
   return range(NULL_DIRECTIONS).map(() => {
-    const order = random.shuffled(range(solo.neither.rows[0]!.length));
-    const signs = order.map(() => (random.unit() < 0.5 ? 1 : -1));
-    return own.map((edit) =>
-      edit.kind === 'project-out' ? { ...edit, direction: Float32Array.from(order, (at, i) => signs[i]! * edit.direction[at]!) } : edit,
-    );
+    const scrambled = scrambling(random, solo.neither.rows[0]!.length);
+    return own.map((edit) => (edit.kind === 'project-out' ? { ...edit, direction: scrambled(edit.direction) } : edit));
   });
 }
 

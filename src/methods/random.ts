@@ -67,3 +67,19 @@ export class Random {
 }
 
 const rotate = (x: number, k: number): number => (x << k) | (x >>> (32 - k));
+
+/**
+ * Directions without meaning in place of others: their coordinates shuffled and their signs flipped, alike in every row of every array, so
+ * that the lengths of rows, and the angles between them, stay as they are.
+ * @returns A function of rows [n · width].
+ */
+export function scrambling(random: Random, width: number): (rows: Float32Array) => Float32Array {
+  const order = random.shuffled(Array.from({ length: width }, (_, i) => i));
+  const signs = order.map(() => (random.unit() < 0.5 ? 1 : -1));
+  return (rows) => {
+    const out = new Float32Array(rows.length);
+    for (let start = 0; start < rows.length; start += width)
+      for (let i = 0; i < width; i++) out[start + i] = signs[i]! * rows[start + order[i]!]!;
+    return out;
+  };
+}

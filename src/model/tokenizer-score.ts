@@ -1,4 +1,5 @@
 import { byteOfToken, encodeText, pieceBytes, wellFormed } from './pieces.js';
+import { finder } from './tokenizer-added.js';
 import type { TokenizerCore } from './tokenizer-build.js';
 
 /** A vocabulary whose merges are not listed but scored: SentencePiece's BPE, as llama.cpp and llama2.c read it. */
@@ -40,8 +41,7 @@ export function scoreCore(vocabulary: ScoredVocabulary): TokenizerCore {
   pieces.forEach((piece, id) => {
     if (!vocabulary.unmergeable.has(id) && !idOf.has(piece)) idOf.set(piece, id);
   });
-  const longest = [...whole.keys()].sort((a, b) => b.length - a.length);
-  const firsts = new Set(longest.map((piece) => piece[0]!));
+  const stretchesOf = finder([...whole].map(([content, token]) => ({ content, token, lstrip: false, rstrip: false, singleWord: false })));
   const surfaces = new Map<number, Uint8Array>();
 
   function surface(id: number): Uint8Array | null {
@@ -64,20 +64,10 @@ export function scoreCore(vocabulary: ScoredVocabulary): TokenizerCore {
   function encode(text: string): { id: number; surface: Uint8Array | null }[] {
     const out: { id: number; surface: Uint8Array | null }[] = [];
     const put = (id: number): void => void out.push({ id, surface: id === vocabulary.unknownId ? null : surface(id) });
-    let start = 0;
-    const plain = (end: number): void => {
-      if (end > start) merge((vocabulary.prefixSpace ? ' ' : '') + text.slice(start, end), put);
-    };
-    for (let at = 0; at < text.length; at++) {
-      if (!firsts.has(text[at]!)) continue;
-      const found = longest.find((piece) => text.startsWith(piece, at));
-      if (found === undefined) continue;
-      plain(at);
-      put(whole.get(found)!);
-      start = at + found.length;
-      at = start - 1;
+    for (const { token, text: stretch } of stretchesOf(text)) {
+      if (token === null) merge((vocabulary.prefixSpace ? ' ' : '') + stretch, put);
+      else put(token);
     }
-    plain(text.length);
     return out;
   }
 

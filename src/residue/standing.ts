@@ -1,4 +1,4 @@
-import type { CommandOutcome, Residue, RunTrace } from './types.js';
+import type { CommandOutcome, Diagnosis, Residue, RunTrace } from './types.js';
 import type { Claim, NullBand, Opinion } from './types-claims.js';
 
 /** Level at which a number clears its null. */
@@ -64,6 +64,9 @@ export function valuesStanding({ nulls = {}, opinions = {} }: Pick<CommandOutcom
     return { value, words: standingOf(both), doubtful: doubtsOf(both).length > 0 };
   });
 }
+
+/** `standingOf` of what a run comes down to, which is asked in other tests, not of paraphrases. */
+export const diagnosisWords = (diagnosis: Diagnosis): string => standingOf(diagnosis).replace(/(\d+ of \d+) agree/, '$1 other tests agree');
 
 export interface ValueStanding {
   /** Name of the value under its command. */

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Edit, Model } from '../../src/engine/api.js';
+import type { Model, RunOptions } from '../../src/engine/api.js';
 import { logSoftmax, margin } from '../../src/methods/lens.js';
 import { randomSpans } from '../../src/methods/random-spans.js';
 import { packageRoot } from '../../src/paths.js';
@@ -44,9 +44,9 @@ describe('what the interventions of commands claim', () => {
   afterAll(() => model?.close());
 
   /** Margin at the last token of a prompt, every token run. */
-  async function marginOf(ids: readonly number[], edits: Edit[] = []): Promise<number> {
+  async function marginOf(ids: readonly number[], options: RunOptions = {}): Promise<number> {
     const { answer, rivals } = residue.runs[0]!.scores!;
-    const result = await model.run(ids, { edits, logits: 'last' });
+    const result = await model.run(ids, { ...options, logits: 'last' });
     const got = margin(
       logSoftmax(result.logits!.data),
       answer.ids[0]!,
@@ -84,17 +84,12 @@ describe('what the interventions of commands claim', () => {
     const [start] = residue.paraphrases[0]!.spans['fact']!;
     const base = await marginOf(ids);
     const all = { layers: 'all', heads: 'all' } as const;
-    const without = await marginOf(ids, [{ kind: 'scale-values', ...all, queries: [ids.length - 1], keys: [start], scale: 0 }]);
+    const without = await marginOf(ids, {
+      edits: [{ kind: 'scale-values', ...all, queries: [ids.length - 1], keys: [start], scale: 0 }],
+    });
     expect(named('WEIGHT.effect').opinion!.by).toMatchObject([{ name: 'paraphrase 1', agrees: true, says: costsOrGains(without - base) }]);
     const positions = ids.map((_, i) => (i < residue.paraphrases[0]!.spans['other']![0] ? i : i + 32));
-    const { answer, rivals } = residue.runs[0]!.scores!;
-    const shifted = await model.run(ids, { positions, logits: 'last' });
-    const moved = margin(
-      logSoftmax(shifted.logits!.data),
-      answer.ids[0]!,
-      rivals.map(({ ids: [first] }) => first!),
-    );
-    shifted.release();
+    const moved = await marginOf(ids, { positions });
     expect(named('SHIFT.effect').opinion!.by[0]!.says).toBe(costsOrGains(moved - base));
   });
 
@@ -110,7 +105,7 @@ describe('what the interventions of commands claim', () => {
         const { data, shape } = traced.get(`blocks.${layer}.hook_resid_pre`);
         const width = shape.at(-1)!;
         const value = data.slice(start * width, (start + 1) * width).map((x) => 1.5 * x);
-        at.push(await marginOf(ids, [{ kind: 'add', at: 'resid_pre', layer, positions: [ids.length - 1], value }]));
+        at.push(await marginOf(ids, { edits: [{ kind: 'add', at: 'resid_pre', layer, positions: [ids.length - 1], value }] }));
       }
       gains.push(Math.max(...at) - base);
     }

@@ -1,4 +1,4 @@
-import { clears, doubtsOf, isRefuted, nothingConfirmed, standingOf, steady } from '../../src/residue/standing.js';
+import { clears, diagnosisWords, doubtsOf, isRefuted, nothingConfirmed, steady } from '../../src/residue/standing.js';
 import { standing } from './claims.js';
 import { METHODS, patternAnchor } from '../../src/method-anchors.js';
 import type { Residue, RunTrace } from '../../src/residue/types.js';
@@ -90,7 +90,7 @@ export function verdictModel(residue: Residue): VerdictModel {
   const diagnosis = v?.diagnosis;
   if (diagnosis && diagnosis.kind !== 'none') {
     const { kind, sentence, opinion } = diagnosis;
-    const stands = standingOf(diagnosis).replace(/(\d+ of \d+) agree/, '$1 other tests agree');
+    const stands = diagnosisWords(diagnosis);
     add(
       kind === 'unexplained' || doubtsOf(diagnosis).length > 0 ? 'unchecked' : diagnosis.evidence,
       kind === 'unexplained' ? sentence : `${kind}: ${sentence.replace(/\.$/, '')}${stands === '' ? '' : ` · ${stands}`}`,

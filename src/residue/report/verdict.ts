@@ -1,6 +1,6 @@
 import stringWidth from 'string-width';
 import type { Diagnosis, Residue, RunTrace } from '../types.js';
-import { collapseDoubts, doubtsOf, isRefuted, nothingConfirmed, standing, standingOf } from '../standing.js';
+import { collapseDoubts, diagnosisWords, doubtsOf, isRefuted, nothingConfirmed, standing } from '../standing.js';
 import { nats, percent, plain, printable, quote, share, table, wrap, type Look, type Paint } from './text.js';
 
 /** Paraphrases at the vary values of `run`. */
@@ -90,8 +90,7 @@ function diagnosisLines(diagnosis: Diagnosis | undefined, look: Look, paint: Pai
 
 /** `tested by intervention; q = 0.031; 1 of 3 other tests agree, unstable`; empty where nothing stands behind it. */
 export function diagnosisStanding(diagnosis: Diagnosis): string {
-  const behind = standingOf(diagnosis).replace(/(\d+ of \d+) agree/, '$1 other tests agree');
-  return [diagnosis.evidence === 'caused' ? 'tested by intervention' : '', behind].filter(Boolean).join('; ');
+  return [diagnosis.evidence === 'caused' ? 'tested by intervention' : '', diagnosisWords(diagnosis)].filter(Boolean).join('; ');
 }
 
 /** Chips side by side as far as they fit, each whole where it can be. */

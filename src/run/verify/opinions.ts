@@ -1,6 +1,6 @@
 import type { Edit, Model, RunResult } from '../../engine/api.js';
 import { alignPrompts, pairsIn, sharedPrefix, type AlignedPair } from '../../methods/align.js';
-import { Random } from '../../methods/random.js';
+import { Random, scrambling } from '../../methods/random.js';
 import { hasDrop, RECOVERED, recovery, type Ends } from '../../methods/recovery.js';
 import { nullBand } from '../../methods/significance.js';
 import type { NullBand, Opinion } from '../../residue/types-claims.js';
@@ -171,10 +171,7 @@ export async function effectNull(
   const random = new Random(seed);
   const at = component.part === 'mlp' ? 'mlp_out' : 'attn_out';
   const variants = Array.from({ length: NULL_DRAWS }, (): Edit[] => {
-    const order = random.shuffled(Array.from({ length: dModel }, (_, i) => i));
-    const signs = order.map(() => (random.unit() < 0.5 ? 1 : -1));
-    const value = new Float32Array(written.length);
-    for (let t = 0; t < written.length; t += dModel) for (let i = 0; i < dModel; i++) value[t + i] = signs[i]! * written[t + order[i]!]!;
+    const value = scrambling(random, dModel)(written);
     return [{ kind: 'add', at, layer: component.layer, positions: 'all', value }];
   });
   const contest = contestOf(subject.trace.scores!);
