@@ -2,12 +2,13 @@
 // the clock and as the processor time of the page's main thread, for a clock also tells what else the machine is doing.
 import { pathToFileURL } from 'node:url';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import { root } from '../scripts/setup.mjs';
 import { median } from './measure.mjs';
 
 /** Milliseconds: { first, firstBusy, frame, frameBusy, bytes } of so many fresh pages. */
 export async function panel(pages) {
+  // Not at the top: on a fresh clone it is there only once `ensureInstalled` has run.
+  const { build } = await import('esbuild');
   // With the harness of the tests, which shows the page as VS Code does.
   const program = join(root, 'dist', 'bench', 'panel.mjs');
   await build({

@@ -1,11 +1,12 @@
 // The benchmarks' programs that are TypeScript, bundled into dist/bench.
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
 import { root } from '../scripts/setup.mjs';
 
 /** Builds programs of bench/ by their names; their folder, and how the engine's process is started, which they are started like. */
 export async function buildPrograms(...names) {
+  // Not at the top: on a fresh clone it is there only once `ensureInstalled` has run.
+  const { build } = await import('esbuild');
   const folder = join(root, 'dist', 'bench');
   await build({
     bundle: true,

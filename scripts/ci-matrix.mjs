@@ -3,7 +3,6 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parse } from 'yaml';
 import { environment, root } from './setup.mjs';
 
 /** Shells of the little sweep; one more than there are jobs, so that the parts differ in size. */
@@ -11,6 +10,8 @@ const SHELLS = 5;
 
 /** Runs every job of the matrix and the one that merges, and holds the result to an unsplit sweep. */
 export async function ciMatrix(check, contents) {
+  // Not at the top: on a fresh clone it is there only once `ensureInstalled` has run.
+  const { parse } = await import('yaml');
   const { jobs } = parse(readFileSync(join(root, 'examples', 'sweep.github.yml'), 'utf8'));
   const folder = mkdtempSync(join(tmpdir(), 'residue-ci-'));
   const cli = join(root, 'dist', 'cli.cjs');

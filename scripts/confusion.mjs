@@ -4,11 +4,12 @@ import { execFile } from 'node:child_process';
 import { readdirSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { parse } from 'yaml';
 import { readmeWith } from './readme.mjs';
-import { root, say } from './setup.mjs';
+import { ensureInstalled, root, say } from './setup.mjs';
 import { importSources } from './sources.mjs';
 
+ensureInstalled();
+const { parse } = await import('yaml');
 const folder = join(root, 'test', 'patterns');
 const labels = parse(readFileSync(join(folder, 'labels.yaml'), 'utf8'));
 const models = readdirSync(join(root, 'media', 'models')).filter((id) => existsSync(join(root, 'media', 'models', id, 'config.json')));

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readmeWith } from './readme.mjs';
-import { root } from './setup.mjs';
+import { ensureInstalled, root } from './setup.mjs';
 
 const shell = 'shells/v1-memtrace.shell.yaml';
 
@@ -45,10 +45,11 @@ function tableOf(residue) {
   ].join('\n');
 }
 
+ensureInstalled();
 const from = process.argv.find((a) => a.startsWith('--from='))?.slice('--from='.length);
 const json = from
   ? readFileSync(from, 'utf8')
-  : execFileSync(process.execPath, [join(root, 'dist', 'cli.cjs'), 'run', shell, '--json'], {
+  : execFileSync(process.execPath, [join(root, 'scripts', 'residue.mjs'), 'run', shell, '--json'], {
       cwd: root,
       encoding: 'utf8',
       maxBuffer: 1 << 28,

@@ -1,11 +1,12 @@
 // What commands write into README.md, between `<!-- name -->` and `<!-- /name -->`.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import prettier from 'prettier';
 import { root } from './setup.mjs';
 
 /** README.md as it is and as it would be with `body` between the marks of `name`. Throws where the marks are missing. */
 export async function readmeWith(name, body) {
+  // Not at the top: on a fresh clone it is there only once `ensureInstalled` has run.
+  const { default: prettier } = await import('prettier');
   const path = join(root, 'README.md');
   const [open, close] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
   const old = readFileSync(path, 'utf8');

@@ -2,11 +2,11 @@
 // compares, and ends with 1 where they differ.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import prettier from 'prettier';
 import { ensureInstalled, root, say } from './setup.mjs';
 import { importSources } from './sources.mjs';
 
 ensureInstalled();
+const { default: prettier } = await import('prettier');
 const { lookBlind, missed, reportOf, settingsOf, tableOf, tryAll } = await importSources(
   'validity',
   ['validity', 'validity-report', 'blind'].map((name) => `src/planted/${name}.js`),

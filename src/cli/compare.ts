@@ -6,7 +6,7 @@ import { DEFAULT_MODEL } from '../model/catalog.js';
 import { formatComparison } from '../residue/report/comparison.js';
 import { readResidue } from '../residue/read.js';
 import type { Residue } from '../residue/types.js';
-import { serializePlain, writeFileAtomic } from '../residue/write.js';
+import { refuseUnwritable, serializePlain, writeFileAtomic } from '../residue/write.js';
 import { diagnose } from './check.js';
 import { EXIT, inSession, settingsOf, type ModelOptions, type Session } from './session.js';
 
@@ -32,8 +32,12 @@ export function compareCommand(args: readonly string[], options: CompareCommandO
   return inSession(options.color, async (session) => {
     const [first, second] = askedFor(args, options);
     const sides: SideInput[] = [];
-    // Both are read and checked before a model is opened.
+    // Both are read and checked before a model is opened, and both models opened before one runs: what is wrong with the second is not
+    // told after minutes of work.
     const ready = [prepare(first), prepare(second)];
+    const { out } = options;
+    if (out !== undefined) refuseUnwritable(isJson(out) ? out : join(out, COMPARISON));
+    for (const model of options.models ?? []) await openable(session, model, options);
     for (const [i, asked] of [first, second].entries()) {
       const { residue, shell } = ready[i]!;
       const former = i === 1 && asked.file === first.file && asked.model === first.model ? sides[0]?.residue : undefined;
@@ -46,14 +50,23 @@ export function compareCommand(args: readonly string[], options: CompareCommandO
     const comparison = compareResidues(sides[0]!, sides[1]!, { seed: options.seed ?? 0 });
     session.terminal.progress.clear();
     const text = serializePlain(comparison);
-    if (options.out !== undefined) {
-      const path = /\.json$/.test(options.out) ? options.out : join(options.out, `${fileName(sides)}.comparison.json`);
+    if (out !== undefined) {
+      const path = isJson(out) ? out : join(out, fileName(sides) + COMPARISON);
       writeFileAtomic(path, text);
       session.terminal.err(`wrote ${path}`);
     }
     await session.terminal.out(options.json ? text : formatComparison(comparison, session.terminal));
     return EXIT.ok;
   });
+}
+
+const COMPARISON = '.comparison.json';
+const isJson = (path: string): boolean => path.endsWith('.json');
+
+/** Throws InputError for a model that cannot be opened. */
+async function openable({ engine, signal, terminal }: Session, model: string, options: CompareCommandOptions): Promise<void> {
+  const onProgress = (event: { stage: string; done: number; total: number }): void => terminal.progress.update(event, model);
+  await engine.open({ model, settings: settingsOf(options) }, { signal, onProgress });
 }
 
 function askedFor(args: readonly string[], { models, control, model }: CompareCommandOptions): [Asked, Asked] {

@@ -7,9 +7,9 @@ import { readResidue } from '../residue/read.js';
 import { graphLines } from '../residue/report/graph.js';
 import { paintOf } from '../residue/report/text.js';
 import type { Residue } from '../residue/types.js';
-import { writeFileAtomic } from '../residue/write.js';
+import { refuseUnwritable, writeFileAtomic } from '../residue/write.js';
 import { diagnose } from './check.js';
-import { EXIT, inSession, settingsOf, type ModelOptions, type Session } from './session.js';
+import { EXIT, inSession, settingsOf, withoutPlace, type ModelOptions, type Session } from './session.js';
 
 export interface GraphCommandOptions extends ModelOptions {
   answer?: string;
@@ -36,6 +36,7 @@ const isFile = (path: string): boolean => {
  */
 export function graphCommand(subject: string, options: GraphCommandOptions): Promise<number> {
   return inSession(options.color, async (session) => {
+    if (options.out !== undefined) refuseUnwritable(options.out);
     const residue = await residueOf(session, subject, options);
     session.terminal.progress.clear();
     const run = residue.runs[residue.primary]!;
@@ -74,7 +75,12 @@ async function residueOf(session: Session, subject: string, options: GraphComman
   if (!file) {
     if (/\.shell\.ya?ml$/.test(subject))
       throw new InputError('There is no such file: give the path of a shell that exists.', { file: subject });
-    return complete(await session.engine.probe({ text: subject, answer: options.answer, rivals: options.rivals, ...shared }, on));
+    const asked = { text: subject, answer: options.answer, rivals: options.rivals, ...shared };
+    return complete(
+      await session.engine.probe(asked, on).catch((error: unknown) => {
+        throw withoutPlace(error);
+      }),
+    );
   }
   const { text, lines } = diagnose(subject);
   if (text === null) throw new InputError(lines[0] ?? 'The shell has an error.');

@@ -17,6 +17,16 @@ export function text(name: string): (value: string) => string {
   };
 }
 
+/** What a text is probed with: the answer, and what might come instead. `aside` goes before what they are. */
+export const answer = (aside = ''): Option =>
+  new Option('--answer <text>', `${aside}what should come next, leading space included (default: the model's own top token)`).argParser(
+    text('answer'),
+  );
+export const rivals = (aside = ''): Option =>
+  new Option('--rivals <text...>', `${aside}what might come instead (default: the model's own top tokens)`).argParser(
+    (value: string, former: string[] = []) => [...former, text('rival')(value)],
+  );
+
 /** `a,b` and `a b` alike, each once. */
 export function names(value: string, former: string[] = []): string[] {
   const more = value.split(',').map((name) => name.trim());

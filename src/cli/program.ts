@@ -9,6 +9,7 @@ import { modelsProgram } from './models.js';
 import { reportCommand, type ReportCommandOptions } from './report.js';
 import { probeCommand, runCommand, type ProbeCommandOptions, type RunCommandOptions } from './run.js';
 import {
+  answer,
   commandNames,
   doses,
   examples,
@@ -18,6 +19,7 @@ import {
   integer,
   names,
   provider,
+  rivals,
   tables,
   text,
   threads,
@@ -86,12 +88,8 @@ export function program(end: (code: number) => void): Command {
   withOutputs(withModel(residue.command('probe')))
     .description('an overview of any prompt, without a file')
     .argument('<text>', 'what the model reads; its next token is what is looked at')
-    .addOption(
-      new Option('--answer <text>', "what should come next, leading space included (default: the model's own top token)").argParser(
-        text('answer'),
-      ),
-    )
-    .option('--rivals <text...>', "what might come instead (default: the model's own top tokens)")
+    .addOption(answer())
+    .addOption(rivals())
     .addHelpText(
       'after',
       examples(
@@ -122,8 +120,8 @@ export function program(end: (code: number) => void): Command {
   withModel(residue.command('graph'))
     .description('how the margin was put together: an attribution graph, every edge tested by intervention')
     .argument('<subject>', 'a shell, a residue that holds a graph, or what the model reads')
-    .option('--answer <text>', "with a text: what should come next (default: the model's own top token)")
-    .option('--rivals <text...>', "with a text: what might come instead (default: the model's own top tokens)")
+    .addOption(answer('with a text: '))
+    .addOption(rivals('with a text: '))
     .addOption(new Option('--out <file>', "write it in circuit-tracer's JSON, which its viewer opens").argParser(text('file')))
     .option('--json', 'print that JSON, and nothing else, on stdout')
     .addOption(new Option('--node-threshold <share>', "share of the nodes' influence to keep (default: 0.8)").argParser(fraction))

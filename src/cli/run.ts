@@ -9,14 +9,14 @@ import { formatReport } from '../residue/report.js';
 import { printable } from '../residue/report/text.js';
 import { formatSarif, type SarifEntry } from '../residue/sarif.js';
 import type { Residue } from '../residue/types.js';
-import { makeFolders, serializeResidue, writeFailure, writeFileAtomic, writeResidue } from '../residue/write.js';
+import { makeFolders, refuseUnwritable, serializeResidue, writeFailure, writeFileAtomic, writeResidue } from '../residue/write.js';
 import { wantWords } from '../run/expect.js';
 import { placeOf } from '../run/place.js';
 import { chosenCommands, chosenDoses } from '../shell/chosen.js';
 import type { Range, Shell } from '../shell/types.js';
 import { diagnose } from './check.js';
 import { expandFiles, outputNames, readShell } from './files.js';
-import { EXIT, inSession, sentenceOf, settingsOf, type ModelOptions, type Session } from './session.js';
+import { EXIT, inSession, sentenceOf, settingsOf, withoutPlace, type ModelOptions, type Session } from './session.js';
 
 export interface RunCommandOptions extends ModelOptions {
   json?: boolean;
@@ -139,6 +139,10 @@ export function runCommand(args: readonly string[], options: RunCommandOptions):
     const scan: SarifEntry[] = [];
     const residues: Residue[] = [];
     const names = outputNames(files);
+    const fileOf = (folder: string, i: number): string => join(folder, `${names[i]}.residue.json`);
+    const { out, junit, sarif } = options;
+    for (const place of [...(out === undefined ? [] : files.map((_, i) => fileOf(out, i))), junit, sarif])
+      if (place !== undefined) refuseUnwritable(place);
     let failed = broken;
     for (const [i, file] of files.entries()) {
       const { text, shell, lines, findings } = checked[i]!;
@@ -172,8 +176,8 @@ export function runCommand(args: readonly string[], options: RunCommandOptions):
           ),
         );
         terminal.progress.clear();
-        if (options.out !== undefined) {
-          const path = join(options.out, `${names[i]}.residue.json`);
+        if (out !== undefined) {
+          const path = fileOf(out, i);
           writeResidue(path, residue);
           terminal.err(`wrote ${path}`);
         }
@@ -193,13 +197,13 @@ export function runCommand(args: readonly string[], options: RunCommandOptions):
         failed = true;
       }
     }
-    if (options.junit !== undefined) {
-      writeFileAtomic(options.junit, formatJUnit(entries));
-      terminal.err(`wrote ${options.junit}`);
+    if (junit !== undefined) {
+      writeFileAtomic(junit, formatJUnit(entries));
+      terminal.err(`wrote ${junit}`);
     }
-    if (options.sarif !== undefined) {
-      writeFileAtomic(options.sarif, formatSarif(scan, { version: packageVersion() }));
-      terminal.err(`wrote ${options.sarif}`);
+    if (sarif !== undefined) {
+      writeFileAtomic(sarif, formatSarif(scan, { version: packageVersion() }));
+      terminal.err(`wrote ${sarif}`);
     }
     const [only] = residues;
     if (options.json && only) await terminal.out(serializeResidue(files.length > 1 ? residues : only));
@@ -236,16 +240,13 @@ function inFile(error: unknown, file: string): unknown {
   return error instanceof InputError && error.place.file === undefined ? new InputError(error.message, { ...error.place, file }) : error;
 }
 
-/** A place in the shell that a probe makes of its text is no place that the user knows. */
-function withoutPlace(error: unknown): unknown {
-  return error instanceof InputError && error.place.file === undefined ? new InputError(error.message) : error;
-}
-
 /** `residue probe TEXT`. Returns the exit code. */
 export function probeCommand(text: string, options: ProbeCommandOptions): Promise<number> {
   return inSession(options.color, async (session) => {
     const { terminal } = session;
     if (text === '') throw new InputError('The text to probe is empty; give what the model is to read.');
+    const path = options.out === undefined ? null : join(options.out, 'probe.residue.json');
+    if (path !== null) refuseUnwritable(path);
     const residue = await withArrays(session, options.npz, null, async (npz) =>
       completed(
         await session.engine
@@ -268,8 +269,7 @@ export function probeCommand(text: string, options: ProbeCommandOptions): Promis
       ),
     );
     terminal.progress.clear();
-    if (options.out !== undefined) {
-      const path = join(options.out, 'probe.residue.json');
+    if (path !== null) {
       writeResidue(path, residue);
       terminal.err(`wrote ${path}`);
     }

@@ -32,6 +32,11 @@ export function sentenceOf(error: unknown): string {
   return `residue: this is a fault of the program: ${printable(message.split('\n')[0] ?? '')}${stack}`;
 }
 
+/** A place in the shell that is made of a text is no place that the user knows. */
+export function withoutPlace(error: unknown): unknown {
+  return error instanceof InputError && error.place.file === undefined ? new InputError(error.message) : error;
+}
+
 const SIGNALS: Partial<Record<NodeJS.Signals, number>> = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 };
 
 let started: EngineProcess | null = null;

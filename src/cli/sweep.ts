@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { CancelledError, InputError } from '../errors.js';
 import { sha256File } from '../model/hash.js';
 import { packageVersion } from '../paths.js';
-import { serializeResidue, writeFileAtomic } from '../residue/write.js';
+import { refuseUnwritable, serializeResidue, writeFileAtomic } from '../residue/write.js';
 import {
   contentOf,
   findManifests,
@@ -51,6 +51,8 @@ export function sweepCommand(args: readonly string[], options: SweepOptions): Pr
     const checked = files.map(diagnose);
     for (const { lines } of checked) for (const line of lines) terminal.err(line);
     if (checked.some(({ text }) => text === null)) return EXIT.badInput;
+    const places = [...(options.out === undefined ? [] : [join(options.out, manifestName(shard))]), ...(options.table ?? [])];
+    places.forEach(refuseUnwritable);
     const names = outputNames(files);
     const units = unitsOf(
       names.map((name, i) => ({ name, sha256: sha256(checked[i]!.text!) })),

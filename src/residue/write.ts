@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, realpathSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
 import { residueSchema, type Schema } from './schema.js';
@@ -126,11 +126,41 @@ export function makeFolders(path: string): void {
 }
 
 /**
+ * Throws what `writeFileAtomic` would for a place that cannot be written, before there is anything to write: what takes minutes to make is
+ * not made for nothing. Makes no folder and leaves nothing behind.
+ */
+export function refuseUnwritable(path: string): void {
+  try {
+    const there = statSync(path, { throwIfNoEntry: false });
+    if (there?.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' });
+    if (there && !there.isFile()) return;
+    let folder = dirname(there ? realpathSync(path) : path);
+    while (!statSync(folder, { throwIfNoEntry: false }) && dirname(folder) !== folder) folder = dirname(folder);
+    const trial = temporaryName(join(folder, basename(path)));
+    closeSync(openSync(trial, 'wx'));
+    discard(trial);
+  } catch (error) {
+    throw writeFailure(path, error);
+  }
+}
+
+/**
  * Writes a file so that a reader sees the old content or the new, never a half: a temporary neighbour, then a rename. Synchronous,
- * so that no signal handler runs in between; what is left of a failed write is removed. Folders are made.
+ * so that no signal handler runs in between; what is left of a failed write is removed. Folders are made. What is no file (`/dev/stdout`, a pipe)
+ * is written to and stays what it is; a link stays one, to what is written anew.
  * Throws InputError when the place cannot be written.
  */
 export function writeFileAtomic(path: string, content: string | Uint8Array): void {
+  try {
+    const there = statSync(path, { throwIfNoEntry: false });
+    if (there && !there.isFile() && !there.isDirectory()) writeFileSync(path, content);
+    else replaceFile(there?.isFile() ? realpathSync(path) : path, content);
+  } catch (error) {
+    throw writeFailure(path, error);
+  }
+}
+
+function replaceFile(path: string, content: string | Uint8Array): void {
   const temporary = temporaryName(path);
   try {
     makeFolders(dirname(path));
@@ -145,7 +175,7 @@ export function writeFileAtomic(path: string, content: string | Uint8Array): voi
     renameSync(temporary, path);
   } catch (error) {
     discard(temporary);
-    throw writeFailure(path, error);
+    throw error;
   }
 }
 

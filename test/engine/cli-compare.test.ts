@@ -26,4 +26,11 @@ describe('residue compare', () => {
     const { code, stdout, stderr } = await cli(['compare', 'alone.shell.yaml', ...more], { cwd: folder });
     expect({ code, stdout, stderr: stderr.trim() }).toEqual({ code: 2, stdout: '', stderr: message });
   });
+
+  it('finds that the second model is not there before it runs the first', async () => {
+    const { code, stdout, stderr } = await cli(['compare', 'alone.shell.yaml', '--models', 'pocket,nothing'], { cwd: folder });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(/^No model is called "nothing"; give pocket/m);
+    expect(stderr).not.toMatch(/forward/);
+  });
 });

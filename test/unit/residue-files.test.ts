@@ -1,5 +1,5 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../src/errors.js';
 import { npyHeader, npzName, writeNpz, type NpzArray } from '../../src/residue/npz.js';
 import { parseResidue, readResidue } from '../../src/residue/read.js';
-import { serializeResidue, writeFileAtomic, writeResidue } from '../../src/residue/write.js';
+import { refuseUnwritable, serializeResidue, writeFileAtomic, writeResidue } from '../../src/residue/write.js';
 import { readNpz } from '../helpers/npz.js';
 import { residueFixture } from './residue-fixture.js';
 
@@ -70,6 +70,52 @@ describe('writing a residue', () => {
       expect(() => writeFileAtomic(join(path, 'y'), 'x')).toThrow(/permission is denied/);
       chmodSync(path, 0o700);
     }
+  });
+});
+
+describe('the place of a result', () => {
+  const made = (name: string): string => {
+    const path = join(folder, name);
+    mkdirSync(path);
+    return path;
+  };
+
+  it('keeps a link and writes the file that it leads to', () => {
+    const at = made('linked');
+    writeFileSync(join(at, 'real.json'), 'old');
+    symlinkSync('real.json', join(at, 'link.json'));
+    writeFileAtomic(join(at, 'link.json'), 'new');
+    expect(lstatSync(join(at, 'link.json')).isSymbolicLink()).toBe(true);
+    expect(readFileSync(join(at, 'real.json'), 'utf8')).toBe('new');
+    expect(readdirSync(at).sort()).toEqual(['link.json', 'real.json']);
+  });
+
+  it.skipIf(process.platform === 'win32')('is written to where it is no file, and stays what it is', () => {
+    const at = made('pipes');
+    const pipe = join(at, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const reader = spawn('cat', [pipe], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const said = new Promise<string>((resolve) => {
+      let text = '';
+      reader.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      reader.on('close', () => resolve(text));
+    });
+    refuseUnwritable(pipe);
+    writeFileAtomic(pipe, 'through');
+    expect(lstatSync(pipe).isFIFO()).toBe(true);
+    return expect(said).resolves.toBe('through');
+  });
+
+  it('is tried before there is anything to write, and nothing is left of the trial', () => {
+    const at = made('trial');
+    writeFileSync(join(at, 'file'), 'kept');
+    refuseUnwritable(join(at, 'file'));
+    refuseUnwritable(join(at, 'a/b/c.json'));
+    expect(readdirSync(at)).toEqual(['file']);
+    expect(readFileSync(join(at, 'file'), 'utf8')).toBe('kept');
+    expect(() => refuseUnwritable(at)).toThrow(/cannot be written: it is a folder; choose another place/);
+    expect(() => refuseUnwritable(join(at, 'file/x/y'))).toThrow(/a part of the path is a file/);
+    if (process.platform === 'linux') expect(() => refuseUnwritable('/proc/none/x')).toThrow(/nothing can be made there/);
   });
 });
 
