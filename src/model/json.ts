@@ -52,11 +52,16 @@ function checkStructure(text: string, what: string, file: string): void {
     const c = text.charCodeAt(i);
     if (c === 0x22) {
       const start = i;
-      for (i++; text.charCodeAt(i) !== 0x22; i++) if (text.charCodeAt(i) === 0x5c) i++;
+      let escaped = false;
+      for (i++; text.charCodeAt(i) !== 0x22; i++) {
+        if (text.charCodeAt(i) !== 0x5c) continue;
+        escaped = true;
+        i++;
+      }
       const keys = open.at(-1);
       if (!keyNext || !keys) continue;
       keyNext = false;
-      const key = JSON.parse(text.slice(start, i + 1)) as string;
+      const key = escaped ? (JSON.parse(text.slice(start, i + 1)) as string) : text.slice(start + 1, i);
       if (keys.has(key)) throw new InputError(`${what} has the key ${JSON.stringify(shorten(key))} twice.`, { file, field: shorten(key) });
       keys.add(key);
     } else if (c === 0x7b || c === 0x5b) {

@@ -32,8 +32,10 @@ export class Checker {
     return value;
   }
 
-  id(value: unknown, field: string): number {
+  /** `place` makes the field's name: of tens of thousands of ids none is wrong as a rule. */
+  id(value: unknown, place: string | (() => string)): number {
     if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value >= MAX_TOKENS) {
+      const field = typeof place === 'string' ? place : place();
       throw this.fail(field, `\`${field}\` of the tokenizer must be a whole number from 0 to ${MAX_TOKENS - 1}, not ${describe(value)}.`);
     }
     return value;

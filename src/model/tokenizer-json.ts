@@ -31,6 +31,8 @@ export interface CheckedTokenizer {
   /** Token of each id; undefined for an id that no token has. */
   tokens: (string | undefined)[];
   idOf: Map<string, number>;
+  /** Those of them that the model itself has, without added tokens. */
+  ownIds: Map<string, number>;
   /** Ids put before and after a text by the post-processor. */
   prefix: number[];
   suffix: number[];
@@ -48,9 +50,10 @@ export function checkTokenizerJson(value: unknown, file: string): CheckedTokeniz
   const check = new Checker(file);
   const root = check.object(value, '');
   const model = check.object(root['model'], 'model');
-  const { tokens, idOf, type } = readVocabulary(check, model);
-  if (type === 'BPE') checkBpe(check, model, idOf);
-  const added = readAddedTokens(check, root['added_tokens'], tokens, idOf);
+  const { tokens, idOf: ownIds, type } = readVocabulary(check, model);
+  if (type === 'BPE') checkBpe(check, model, ownIds);
+  const added = readAddedTokens(check, root['added_tokens'], tokens, ownIds);
+  const idOf = added.every(({ content }) => ownIds.has(content)) ? ownIds : new Map(ownIds);
   for (const token of added) {
     tokens[token.id] = token.content;
     idOf.set(token.content, token.id);
@@ -64,10 +67,12 @@ export function checkTokenizerJson(value: unknown, file: string): CheckedTokeniz
       pre_tokenizer: rewritePreTokenizer(check, root['pre_tokenizer'] ?? null, 'pre_tokenizer', 0),
       post_processor: null,
       decoder: rewriteDecoder(check, root['decoder'] ?? null),
-      model: { ...model, type },
+      // The library makes a table of a BPE's vocabulary that is made here already, and is given that (see tokenizer-library.ts).
+      model: { ...model, type, ...(type === 'BPE' ? { vocab: {} } : {}) },
     },
     tokens,
     idOf,
+    ownIds,
     prefix,
     suffix,
     byteFallback,
@@ -105,7 +110,11 @@ function readVocabulary(check: Checker, model: Json): { tokens: (string | undefi
     }
   } else {
     const vocab = check.object(model['vocab'], 'model.vocab');
-    for (const [token, id] of Object.entries(vocab)) add(token, check.id(id, `model.vocab[${JSON.stringify(token.slice(0, 40))}]`));
+    for (const token of Object.keys(vocab))
+      add(
+        token,
+        check.id(vocab[token], () => `model.vocab[${JSON.stringify(token.slice(0, 40))}]`),
+      );
   }
   if (idOf.size === 0) throw check.fail('model.vocab', "The tokenizer's vocabulary is empty.");
   const unknown = model['unk_token'];

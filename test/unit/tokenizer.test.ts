@@ -1,4 +1,4 @@
-import { copyFileSync, readFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
@@ -153,6 +153,18 @@ describe('kinds of tokenizers, against the Rust library', () => {
       });
     }
   });
+});
+
+it('reads an added token that is not in the vocabulary back as itself', async () => {
+  const json = JSON.parse(readFileSync(join(here, 'tokenizers', 'wordlevel.json'), 'utf8')) as { added_tokens: object[] };
+  json.added_tokens.push({ id: 80, content: 'zebra', special: false, normalized: false, single_word: false, lstrip: false, rstrip: false });
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'tokenizer.json'), JSON.stringify(json));
+  const tokenizer = await loadTokenizer({ kind: 'folder', path: folder });
+  // tokenizers 0.23.3, with the same token added.
+  const wanted = [10, 80, 69, 8, 80];
+  expect(ids(tokenizer.encode('the zebra sat, zebra'))).toEqual(wanted);
+  expect(tokenizer.decode(wanted)).toBe('the zebra sat , zebra');
 });
 
 it('puts what replaces a text as it is written, whatever JavaScript makes of a `$`', () => {
