@@ -43,6 +43,8 @@ export class GraphBuilder {
   private readonly made = new Set<Value>();
   private readonly renamed = new Map<Value, string>();
   private readonly copies: [Value, string][] = [];
+  /** What nodes have been made with, and what they gave; one table for the graph and one more for each branch that is being made. */
+  private scopes: Map<string, Value[]>[] = [new Map()];
   private count = 0;
 
   constructor(name: string) {
@@ -75,9 +77,9 @@ export class GraphBuilder {
     return tensor.name;
   }
 
-  /** A tensor that stays in its file, at `location` below the session's folder of external data. */
-  external(name: string, dataType: DataType, stored: StoredTensor, location: string): Value {
-    this.mapped.push(stored);
+  /** A tensor that stays in its file, at `location` below the session's folder of external data; `whole`: what it is a part of. */
+  external(name: string, dataType: DataType, stored: StoredTensor, location: string, whole = stored): Value {
+    if (!this.mapped.includes(whole)) this.mapped.push(whole);
     return this.initializer({
       name,
       dims: [...stored.shape],
@@ -118,25 +120,33 @@ export class GraphBuilder {
     return name;
   }
 
-  /** A node with one output. */
+  /** A node with one output. A node like one that is there already is that one. */
   op(opType: string, input: readonly Value[], attributes: Readonly<Record<string, Attribute>> = {}): Value {
     return this.ops(opType, input, 1, attributes)[0]!;
   }
 
   /** A node of an operator that onnxruntime has beside ONNX's, with one output. */
   contrib(opType: string, input: readonly Value[], attributes: Readonly<Record<string, Attribute>> = {}): Value {
-    const value = this.op(opType, input, attributes);
-    this.nodes.at(-1)!.domain = CONTRIB.domain;
-    return value;
+    return this.ops(opType, input, 1, attributes, CONTRIB.domain)[0]!;
   }
 
   /** A node with several outputs. An empty name stands for an input left out. */
-  ops(opType: string, input: readonly Value[], outputs: number, attributes: Readonly<Record<string, Attribute>> = {}): Value[] {
+  ops(
+    opType: string,
+    input: readonly Value[],
+    outputs: number,
+    attributes: Readonly<Record<string, Attribute>> = {},
+    domain?: string,
+  ): Value[] {
+    const key = JSON.stringify([domain, opType, input, outputs, attributes]);
+    const known = this.scopes.map((scope) => scope.get(key)).find((values) => values !== undefined);
+    if (known) return known;
     const name = `${opType}:${this.count++}`;
     const output = Array.from({ length: outputs }, (_, i) => `${name}:${i}`);
     const attribute = Object.entries(attributes).map(([key, value]) => toAttribute(key, value));
     output.forEach((value) => this.made.add(value));
-    this.nodes.push({ opType, name, input: [...input], output, attribute });
+    this.nodes.push({ opType, name, input: [...input], output, attribute, ...(domain === undefined ? {} : { domain }) });
+    this.scopes.at(-1)!.set(key, output);
     return output;
   }
 
@@ -149,7 +159,9 @@ export class GraphBuilder {
       const outer = this.nodes;
       const node: NodeProto[] = [];
       this.nodes = node;
+      this.scopes.push(new Map());
       const values = ways[which]();
+      this.scopes.pop();
       this.nodes = outer;
       const output = values.map((value) => valueInfo(value, DataType.FLOAT, null));
       return {
@@ -168,12 +180,12 @@ export class GraphBuilder {
 
   /** Makes nodes that read nothing but initializers, where every branch can read what they give and it is made once, with the session. */
   beforehand<T>(make: () => T): T {
-    const here = this.nodes;
-    this.nodes = this.graph.node;
+    const [here, scopes] = [this.nodes, this.scopes];
+    [this.nodes, this.scopes] = [this.graph.node, scopes.slice(0, 1)];
     try {
       return make();
     } finally {
-      this.nodes = here;
+      [this.nodes, this.scopes] = [here, scopes];
     }
   }
 

@@ -1,6 +1,6 @@
 import { GraphBuilder } from './builder.js';
 import type { Graph } from './builder.js';
-import { linear, norm } from './layers.js';
+import { norm, wideLinear } from './layers.js';
 import type { Source } from './layers.js';
 import { DataType } from './onnx-proto.js';
 
@@ -20,7 +20,7 @@ export function buildHead(from: Source): Graph {
   g.output('hook_normalized', final.normalized, ['N', spec.dModel]);
   g.output('hook_out', final.out, ['N', spec.dModel]);
   const matrix = from.weights.has('unembed.W_U') ? 'unembed.W_U' : 'embed.W_E';
-  g.output('logits', linear(g, from, final.out, matrix, 'unembed.b_U'), ['N', spec.vocabSize]);
+  g.output('logits', wideLinear(g, from, final.out, matrix, 'unembed.b_U'), ['N', spec.vocabSize]);
   return g.finish();
 }
 

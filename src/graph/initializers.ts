@@ -11,6 +11,9 @@ const MAPPED: Partial<Record<StoredDtype, { type: DataType; bytes: number }>> = 
   BF16: { type: DataType.BFLOAT16, bytes: 2 },
 };
 
+/** A run of a matrix's rows, as float32. */
+const RUN_BYTES = 2 ** 24;
+
 /** An ONNX file in memory is one protobuf message, whose length is a 32-bit number. */
 const MAX_RAW_BYTES = 2 ** 31 - 2 ** 20;
 
@@ -38,10 +41,34 @@ export class Initializers {
   /** A matrix as it is stored (see Weight.layout), as float32. */
   matrix(g: GraphBuilder, name: WeightName): Value {
     const { stored } = this.weights.get(name);
-    const mapped = MAPPED[stored.dtype];
-    if (!mapped || stored.byteOffset % mapped.bytes !== 0) return this.inGraph(g, name);
+    const mapped = this.mappedAs(stored);
+    if (!mapped) return this.inGraph(g, name);
     const value = g.external(name, mapped.type, stored, this.location(stored));
-    return mapped.type === DataType.FLOAT ? value : g.beforehand(() => g.op('Cast', [value], { to: DataType.FLOAT }));
+    return mapped.type === DataType.FLOAT ? value : widened(g, value);
+  }
+
+  /** What a tensor can be left in its file as; undefined where it cannot. */
+  private mappedAs({ dtype, byteOffset }: StoredTensor): (typeof MAPPED)[StoredDtype] {
+    const mapped = MAPPED[dtype];
+    return mapped && byteOffset % mapped.bytes === 0 ? mapped : undefined;
+  }
+
+  /**
+   * A matrix as `matrix` gives it, in runs of its stored rows where it is mapped and must be widened to float32: while a session is made,
+   * onnxruntime has each of its matrices twice, as it is and as its products read it, and with runs only one of them at a time.
+   */
+  runs(g: GraphBuilder, name: WeightName): Value[] {
+    const { stored } = this.weights.get(name);
+    const mapped = this.mappedAs(stored);
+    const [rows = 0, columns = 0] = stored.shape;
+    const each = Math.max(1, Math.floor(RUN_BYTES / (4 * columns)));
+    if (!mapped || mapped.type === DataType.FLOAT || rows <= each) return [this.matrix(g, name)];
+    return Array.from({ length: Math.ceil(rows / each) }, (_, i) => {
+      const count = Math.min(each, rows - i * each);
+      const row = columns * mapped.bytes;
+      const part = { ...stored, shape: [count, columns], byteOffset: stored.byteOffset + i * each * row, byteLength: count * row };
+      return widened(g, g.external(`${name}:${i}`, mapped.type, part, this.location(stored), stored));
+    });
   }
 
   /** A bias or a norm's weight; null where the model has none. */
@@ -69,6 +96,9 @@ export class Initializers {
       .join('/');
   }
 }
+
+/** Made once, with the session. */
+const widened = (g: GraphBuilder, value: Value): Value => g.beforehand(() => g.op('Cast', [value], { to: DataType.FLOAT }));
 
 /** The deepest folder that contains all the files. */
 function commonFolder(files: readonly string[]): string {

@@ -64,6 +64,16 @@ export function linear(g: GraphBuilder, from: Source, x: Value, matrix: string, 
   return g.op('Gemm', b === null ? [x, w] : [x, w, b], { transB });
 }
 
+/**
+ * `linear` of a matrix of very many outputs, such as the unembedding: in several products where that keeps memory down (see
+ * `Initializers.runs`). Each output is the same sum.
+ */
+export function wideLinear(g: GraphBuilder, from: Source, x: Value, matrix: string, bias: string): Value {
+  if (from.weights.get(matrix).layout === 'in_out' || from.weights.has(bias)) return linear(g, from, x, matrix, bias);
+  const products = from.initializers.runs(g, matrix).map((w) => g.op('Gemm', [x, w], { transB: 1 }));
+  return products.length === 1 ? products[0]! : g.op('Concat', products, { axis: 1 });
+}
+
 /** Output width of a stored matrix. */
 export function widthOf(weight: Weight): number {
   const [rows, columns] = weight.stored.shape;
