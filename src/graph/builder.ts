@@ -138,12 +138,16 @@ export class GraphBuilder {
     attributes: Readonly<Record<string, Attribute>> = {},
     domain?: string,
   ): Value[] {
-    const key = JSON.stringify([domain, opType, input, outputs, attributes]);
-    const known = this.scopes.map((scope) => scope.get(key)).find((values) => values !== undefined);
-    if (known) return known;
+    const named = Object.keys(attributes);
+    // Names of values hold neither spaces nor braces.
+    const key = `${domain ?? ''} ${opType} ${input.join(' ')} ${outputs}${named.length > 0 ? JSON.stringify(attributes) : ''}`;
+    for (const scope of this.scopes) {
+      const known = scope.get(key);
+      if (known) return known;
+    }
     const name = `${opType}:${this.count++}`;
     const output = Array.from({ length: outputs }, (_, i) => `${name}:${i}`);
-    const attribute = Object.entries(attributes).map(([key, value]) => toAttribute(key, value));
+    const attribute = named.map((which) => toAttribute(which, attributes[which]!));
     output.forEach((value) => this.made.add(value));
     this.nodes.push({ opType, name, input: [...input], output, attribute, ...(domain === undefined ? {} : { domain }) });
     this.scopes.at(-1)!.set(key, output);
