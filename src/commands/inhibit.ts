@@ -1,4 +1,4 @@
-import type { Edit } from '../engine/api.js';
+import type { Edit, LayerSet } from '../engine/api.js';
 import { InputError } from '../errors.js';
 import { spanMass } from '../methods/attention.js';
 import { Random } from '../methods/random.js';
@@ -14,10 +14,10 @@ import { indexesSchema, spanSchema } from './schema.js';
 import { CLAIM, contest, range, resolveIndexes, withoutSpan } from './shared.js';
 import type { Command, CommandContext } from './types.js';
 
-interface InhibitParams {
+export interface InhibitParams {
   span: string;
-  layers?: number[] | 'all';
-  heads?: number[] | 'all';
+  layers?: LayerSet;
+  heads?: LayerSet;
   rate?: number;
 }
 
@@ -42,6 +42,12 @@ interface Cut {
   head: number;
 }
 
+/** Heads that are cut off together: all of `heads` in each of `layers`. */
+export interface HeadsAt {
+  layers: LayerSet;
+  heads: LayerSet;
+}
+
 export const inhibit: Command<InhibitParams> = {
   name: 'INHIBIT',
   summary: 'Cuts the answer position off from a span and measures what that does to the margin.',
@@ -52,7 +58,7 @@ span's tokens are set to −∞ in the chosen layers and heads.
 - the same for each chosen layer alone, and for each chosen head alone (of more than ${SINGLE_HEADS}, those that attend to the span most).
 - \`rate\` below 1: a random share \`rate\` of the chosen heads (at least one) is cut, in ${DRAWS} draws from the run's seed; *effect* is their mean, *spread* their standard deviation.
 
-This is **tested by intervention**. What later tokens have already taken from the span stays, so it is a lower bound of the span's influence.`,
+The null of *effect* is the same knockout of random spans of its length, with a rate below 1 over the same draws. This is **tested by intervention**. What later tokens have already taken from the span stays, so it is a lower bound of the span's influence.`,
   params: {
     type: 'object',
     required: ['span'],
@@ -142,6 +148,19 @@ function chosenHeads(spec: ModelSpec, params: InhibitParams): { layers: number[]
   return { layers, chosen: layers.flatMap((layer) => heads.map((head) => ({ layer, head }))) };
 }
 
+/** The sets of heads that an INHIBIT cuts off together, whose effects' mean its effect is: one, or with a rate below 1 those of its draws. */
+export function cutTogether(spec: ModelSpec, params: InhibitParams, seed: number): HeadsAt[][] {
+  const { layers = 'all', heads = 'all', rate = 1 } = params;
+  if (rate >= 1) return [[{ layers, heads }]];
+  return draws(chosenHeads(spec, params).chosen, rate, seed).map(byLayer);
+}
+
+/** Edits that keep a query from attending to some keys in a set of heads; `zero`: that let it attend, and read nothing there. */
+export function cutOff(set: readonly HeadsAt[], query: number, keys: readonly number[], zero = false): Edit[] {
+  const at = { queries: [query], keys };
+  return set.map((where): Edit => (zero ? { kind: 'scale-values', ...where, ...at, scale: 0 } : { kind: 'knockout', ...where, ...at }));
+}
+
 /** The sets of heads cut together: all of them, or random subsets of round(rate · n), at least one. */
 function draws(chosen: readonly Cut[], rate: number, seed: number): Cut[][] {
   if (rate >= 1) return [[...chosen]];
@@ -171,7 +190,7 @@ async function effects(
 ): Promise<{ base: number; effects: number[] }> {
   const last = prefix.ids.length - 1;
   const keys = range(end - start).map((i) => start + i);
-  const variants = sets.map((set) => knockouts(set, last, keys));
+  const variants = sets.map((set) => cutOff(byLayer(set), last, keys));
   const [base, ...margins] = await marginsAtEnd(context.model, prefix, [[], ...variants], contest(context), {
     signal: context.signal,
     onProgress: (done) => progress(done),
@@ -179,11 +198,11 @@ async function effects(
   return { base: base!, effects: margins.map((m) => m - base!) };
 }
 
-/** One edit per layer for the heads cut in it. */
-function knockouts(set: readonly Cut[], query: number, keys: readonly number[]): Edit[] {
-  const byLayer = new Map<number, number[]>();
-  for (const { layer, head } of set) byLayer.set(layer, [...(byLayer.get(layer) ?? []), head]);
-  return [...byLayer].map(([layer, heads]) => ({ kind: 'knockout', layers: [layer], heads, queries: [query], keys }));
+/** The heads of a set, layer by layer. */
+function byLayer(set: readonly Cut[]): HeadsAt[] {
+  const found = new Map<number, number[]>();
+  for (const { layer, head } of set) found.set(layer, [...(found.get(layer) ?? []), head]);
+  return [...found].map(([layer, heads]) => ({ layers: [layer], heads }));
 }
 
 interface Measured {

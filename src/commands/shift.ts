@@ -46,7 +46,7 @@ moments lie n tokens farther apart. RoPE turns queries and keys by the new ids; 
 - the *attended* and the *written* anchor at every gap, as REMEMBER reads them (attention mass, mean over all heads; heads' writing toward the anchor's own tokens), and *changeGap*, the first gap at which either is another.
 
 Without \`gaps\`: 1, 2, 4 … 128, as far as they fit. A gap that leaves the model's context, or its table of learned positions, is refused before anything is run. The control is
-shifted likewise if it has both spans. The margins are **tested by intervention**; the anchors are read off the shifted runs.`,
+shifted likewise if it has both spans. The null of *effect* is a gap as large before up to 32 other tokens, none of which lies between the two spans. The margins are **tested by intervention**; the anchors are read off the shifted runs.`,
   params: {
     type: 'object',
     required: ['between'],

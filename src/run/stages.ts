@@ -4,6 +4,7 @@ import { generation } from './stages/generation.js';
 import { propagation, shape, verdicts } from './stages/heads.js';
 import { graph } from './stages/graph.js';
 import { knockoutNulls } from './nulls/knockout.js';
+import { shiftNulls } from './nulls/shift.js';
 import { spliceNulls } from './nulls/splice.js';
 import { nulls } from './nulls/stage.js';
 import { layers } from './stages/layers.js';
@@ -29,6 +30,7 @@ const STAGES: readonly (Stage | ((ask: Ask) => readonly Stage[]))[] = [
   verification,
   graph,
   knockoutNulls,
+  shiftNulls,
   spliceNulls,
   secondOpinions,
 ];

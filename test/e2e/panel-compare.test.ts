@@ -31,6 +31,8 @@ describe('a comparison', () => {
     for (const width of [400, 900])
       it(`${theme}, ${width} px: whole, labelled, nothing overlapping or cut`, async () => {
         await open({ width, theme });
+        await panel.whole();
+        await panel.settled();
         await panel.page.locator('#compare').screenshot({ path: `test-results/panel-compare-${theme}-${width}.png` });
         expect(await panel.page.locator('.note.bad').count()).toBe(0);
         expect(await panel.page.evaluate(overflow)).toBe(0);

@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Model, RunOptions } from '../../src/engine/api.js';
+import { cutOff, cutTogether } from '../../src/commands/inhibit.js';
 import { logSoftmax, margin } from '../../src/methods/lens.js';
 import { randomSpans } from '../../src/methods/random-spans.js';
 import { packageRoot } from '../../src/paths.js';
@@ -8,6 +10,7 @@ import { checkResidue } from '../../src/residue/read.js';
 import { formatReport } from '../../src/residue/report.js';
 import type { Claim, Residue } from '../../src/residue/types.js';
 import { serializeResidue } from '../../src/residue/write.js';
+import { placesElsewhere } from '../../src/run/nulls/shift.js';
 import { costsOrGains } from '../../src/run/opinions/opinion.js';
 import { openPath, runText } from '../helpers/shells.js';
 
@@ -66,11 +69,11 @@ describe('what the interventions of commands claim', () => {
     };
     const value = (at: number, key: string) => residue.runs[0]!.commands![at]!.values[key];
     expect(told('ANCHOR.injectEffect')).toEqual({ value: value(0, 'injectEffect'), unit: 'nats', n: 32, asked: 1 });
-    expect(told('INHIBIT.2.effect')).toEqual({ value: value(2, 'effect'), unit: 'nats', n: null, asked: 0 });
+    expect(told('INHIBIT.2.effect')).toEqual({ value: value(2, 'effect'), unit: 'nats', n: 32, asked: 2 });
     expect(told('STABILIZE.gain')).toEqual({ value: value(3, 'gain'), unit: 'nats', n: 32, asked: 1 });
     expect(told('WEIGHT.effect')).toEqual({ value: value(4, 'effect'), unit: 'nats', n: 32, asked: 1 });
     expect(told('WEIGHT.2.effect')).toEqual({ value: value(5, 'effect'), unit: 'nats', n: 32, asked: 1 });
-    expect(told('SHIFT.effect')).toEqual({ value: value(7, 'effect'), unit: 'nats', n: null, asked: 1 });
+    expect(told('SHIFT.effect')).toEqual({ value: value(7, 'effect'), unit: 'nats', n: 29, asked: 1 });
     expect(told('NULLIFY.2.effect')).toEqual({ value: value(9, 'effect'), unit: 'nats', n: 32, asked: 1 });
     expect(named('WEIGHT.effect').null!.p).toBe(value(4, 'p'));
     expect(named('STABILIZE.gain').null!.p).toBe(value(3, 'p'));
@@ -113,6 +116,59 @@ describe('what the interventions of commands claim', () => {
     const { value, null: band } = named('ANCHOR.injectEffect');
     expect(band!.n).toBe(gains.length);
     expect(band!.p).toBeCloseTo((1 + gains.filter((gain) => gain >= value).length) / (1 + gains.length), 12);
+  });
+
+  it('is held against the same draws of heads on random spans where a part of the heads is cut', async () => {
+    const run = residue.runs[0]!;
+    const ids = idsOf(run);
+    const base = await marginOf(ids);
+    const sets = cutTogether(model.spec, { span: 'fact', rate: 0.5 }, 0);
+    expect(sets).toHaveLength(16);
+    const effectOf = async (start: number): Promise<number> => {
+      let sum = 0;
+      for (const set of sets) sum += await marginOf(ids, { edits: cutOff(set, ids.length - 1, [start]) });
+      return sum / sets.length - base;
+    };
+    const [start] = run.spans['fact']! as [number, number];
+    const { value, null: band } = named('INHIBIT.2.effect');
+    expect(await effectOf(start)).toBeCloseTo(value, 4);
+    const sizes: number[] = [];
+    for (const [other] of randomSpans(ids.length, [start, start + 1], 0)) sizes.push(Math.abs(await effectOf(other)));
+    expect(band!.n).toBe(sizes.length);
+    expect(band!.p).toBeCloseTo((1 + sizes.filter((size) => size >= Math.abs(value)).length) / (1 + sizes.length), 12);
+  });
+
+  it('is held against a gap as large that does not lie between the two spans', async () => {
+    const run = residue.runs[0]!;
+    const ids = idsOf(run);
+    const base = await marginOf(ids);
+    const [fact, other] = [run.spans['fact']!, run.spans['other']!] as [[number, number], [number, number]];
+    const places = placesElsewhere(ids.length, fact, other, 0);
+    const sizes: number[] = [];
+    for (const at of places) sizes.push(Math.abs((await marginOf(ids, { positions: ids.map((_, i) => (i < at ? i : i + 32)) })) - base));
+    const { value, null: band } = named('SHIFT.effect');
+    expect(band!.n).toBe(places.length);
+    expect(band!.p).toBeCloseTo((1 + sizes.filter((size) => size >= Math.abs(value)).length) / (1 + sizes.length), 12);
+    expect(band!.of).toBe(`the same gap before ${places.length} other tokens, not between the two`);
+  });
+
+  it('draws each place of a gap once, and none between the spans or before everything', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 3, max: 60 }), fc.nat(), fc.nat(), fc.nat(), (tokens, a, b, seed) => {
+        const [one, two] = [a % tokens, b % tokens];
+        fc.pre(one !== two);
+        const places = placesElsewhere(tokens, [one, one + 1], [two, two + 1], seed);
+        const outside = tokens - 1 - (Math.max(one, two) - Math.max(1, Math.min(one, two) + 1) + 1);
+        expect(new Set(places).size).toBe(Math.min(32, outside));
+        expect(places.length).toBe(Math.min(32, outside));
+        for (const at of places) {
+          expect(at).toBeGreaterThan(0);
+          expect(at).toBeLessThan(tokens);
+          expect(at <= Math.min(one, two) || at > Math.max(one, two)).toBe(true);
+        }
+      }),
+      { seed: 7 },
+    );
   });
 
   it('is marked wherever it stands when it fails its null or its second opinion', () => {

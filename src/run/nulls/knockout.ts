@@ -1,7 +1,9 @@
-import type { Edit, LayerSet, Model } from '../../engine/api.js';
+import { cutOff, cutTogether, DRAWS, type HeadsAt, type InhibitParams } from '../../commands/inhibit.js';
+import type { Edit, Model } from '../../engine/api.js';
 import type { Span } from '../../methods/attention.js';
 import { NULL_SPANS, randomSpans } from '../../methods/random-spans.js';
 import { nullBand, spansInWords } from '../../methods/significance.js';
+import { mean } from '../../methods/statistics.js';
 import type { CommandOutcome } from '../../residue/types.js';
 import { forwardCost } from '../cost.js';
 import { marginsAtEnd, type Contest } from '../edited.js';
@@ -16,31 +18,27 @@ const BUDGET = 1e11;
 
 /**
  * The effect of every INHIBIT of the headline beside its null, the same knockout on random spans; and its second opinion: the span's
- * values set to zero in place of the knockout, and the knockout in each paraphrase. Only where all heads that were chosen are cut:
- * with a rate below 1 the effect is a mean over draws, which has a spread of its own.
+ * values set to zero in place of the knockout, and the knockout in each paraphrase. With a rate below 1 each of these is a mean over the
+ * same draws of heads, as the effect is.
  */
 export const knockoutNulls: Stage = {
   name: 'knockout nulls',
   label: 'random spans and paraphrases cut off',
   on: 'headline',
   fills: ['commands'],
-  when: ({ calls }) => calls.some(({ name, params }) => name === 'INHIBIT' && whole(params)),
-  cost: ({ model }, { ids }, { paraphrases }) =>
-    [ids, ...paraphrases.map(({ prompt }) => prompt.ids)].reduce((sum, { length }) => sum + forwardCost(model, length), 0) +
-    NULL_SPANS * model.weights.parameters,
+  when: ({ calls }) => calls.some(({ name }) => name === 'INHIBIT'),
+  cost: ({ model, calls }, { ids }, { paraphrases }) => {
+    const forwards = [ids, ...paraphrases.map(({ prompt }) => prompt.ids)].reduce((sum, { length }) => sum + forwardCost(model, length), 0);
+    const sets = calls.filter(({ name }) => name === 'INHIBIT').map(({ params }) => (Number(params['rate'] ?? 1) < 1 ? DRAWS : 1));
+    return forwards + sets.reduce((sum, n) => sum + n, 0) * (NULL_SPANS + paraphrases.length) * model.weights.parameters;
+  },
   budget: BUDGET,
   overBudget: 'Random spans and paraphrases were not cut off: on a model of this size it would take too long.',
   async run(context) {
-    const outcomes = (context.subject.trace.commands ?? []).filter(isWholeKnockout);
-    for (const outcome of outcomes) await addNull(context, outcome);
+    for (const outcome of context.subject.trace.commands ?? [])
+      if (outcome.name === 'INHIBIT' && typeof outcome.values['effect'] === 'number') await addNull(context, outcome);
   },
 };
-
-/** Whether all of the chosen heads are cut. */
-const whole = (params: Record<string, unknown>): boolean => ((params['rate'] as number | undefined) ?? 1) >= 1;
-
-const isWholeKnockout = ({ name, params, values }: CommandOutcome): boolean =>
-  name === 'INHIBIT' && typeof values['effect'] === 'number' && whole(params);
 
 async function addNull(context: StageContext, outcome: CommandOutcome): Promise<void> {
   const { model, subject, paraphrases, seed, signal, progress } = context;
@@ -49,13 +47,13 @@ async function addNull(context: StageContext, outcome: CommandOutcome): Promise<
   const observed = outcome.values['effect'] as number;
   const drawn = randomSpans(subject.prompt.ids.length, span, seed);
   const steps = paraphrases.length + 1;
-  const where = { layers: (outcome.params['layers'] ?? 'all') as LayerSet, heads: (outcome.params['heads'] ?? 'all') as LayerSet };
+  const sets = cutTogether(model.spec, outcome.params as unknown as InhibitParams, seed);
   const effects = await knockoutEffects(
     model,
     subject.prompt,
     contestOf(subject.trace.scores!),
     [{ span, zero: true }, ...drawn.map((one) => ({ span: one }))],
-    where,
+    sets,
     signal,
   );
   progress(1, steps);
@@ -66,7 +64,7 @@ async function addNull(context: StageContext, outcome: CommandOutcome): Promise<
   for (const [i, paraphrase] of paraphrases.entries()) {
     const twin = paraphrase.prompt.spans[name];
     if (twin && twin[1] - twin[0] < paraphrase.prompt.ids.length) {
-      const [effect] = await knockoutEffects(model, paraphrase.prompt, contestOf(paraphrase.scores), [{ span: twin }], where, signal);
+      const [effect] = await knockoutEffects(model, paraphrase.prompt, contestOf(paraphrase.scores), [{ span: twin }], sets, signal);
       by.push(sayOf(`paraphrase ${i + 1}`, effect!, observed));
     }
     progress(i + 2, steps);
@@ -75,8 +73,8 @@ async function addNull(context: StageContext, outcome: CommandOutcome): Promise<
 }
 
 /**
- * Effects on the margin of cutting the answer position off from each of several spans, or of setting what it reads there to zero.
- * A span whose knockout would leave nothing to attend to must not be asked for.
+ * Effects on the margin of cutting the answer position off from each of several spans, or of setting what it reads there to zero, in one
+ * set of heads, or on average over several. A span whose knockout would leave nothing to attend to must not be asked for.
  * @returns Nats, one for each.
  */
 export async function knockoutEffects(
@@ -84,14 +82,14 @@ export async function knockoutEffects(
   { ids }: PreparedPrompt,
   contest: Contest,
   cuts: readonly { span: Span; zero?: boolean }[],
-  where: { layers: LayerSet; heads: LayerSet },
+  sets: readonly (readonly HeadsAt[])[],
   signal?: AbortSignal,
 ): Promise<number[]> {
-  const queries = [ids.length - 1];
-  const variants = cuts.map(({ span: [start, end], zero }): Edit[] => {
+  const last = ids.length - 1;
+  const variants = cuts.flatMap(({ span: [start, end], zero }): Edit[][] => {
     const keys = Array.from({ length: end - start }, (_, i) => start + i);
-    return [zero ? { kind: 'scale-values', ...where, queries, keys, scale: 0 } : { kind: 'knockout', ...where, queries, keys }];
+    return sets.map((set) => cutOff(set, last, keys, zero));
   });
   const [base, ...margins] = await marginsAtEnd(model, await prefixOf(model, ids, signal), [[], ...variants], contest, { signal });
-  return margins.map((m) => m - base!);
+  return cuts.map((_, i) => mean(margins.slice(i * sets.length, (i + 1) * sets.length)) - base!);
 }

@@ -46,17 +46,17 @@ async function standing(
   effect: number,
   most: number,
 ): Promise<Pick<NonNullable<Verification['knockout']>, 'null' | 'opinion'>> {
-  const where = { layers: 'all', heads: 'all' } as const;
+  const everywhere = [[{ layers: 'all', heads: 'all' } as const]];
   const { prompt, trace } = subject;
   const span = prompt.spans[name]!;
   const drawn = randomSpans(prompt.ids.length, span, seed);
   const cuts = [{ span, zero: true }, ...drawn.map((one) => ({ span: one }))];
-  const [zero, ...nulls] = await knockoutEffects(model, prompt, contestOf(trace.scores!), cuts, where, signal);
+  const [zero, ...nulls] = await knockoutEffects(model, prompt, contestOf(trace.scores!), cuts, everywhere, signal);
   const by = [sayOf('its values set to zero', zero!, effect)];
   for (const [i, { prompt: other, scores }] of paraphrases.slice(0, most).entries()) {
     const twin = other.spans[name];
     if (!twin || twin[1] - twin[0] >= other.ids.length) continue;
-    const [same] = await knockoutEffects(model, other, contestOf(scores), [{ span: twin }], where, signal);
+    const [same] = await knockoutEffects(model, other, contestOf(scores), [{ span: twin }], everywhere, signal);
     by.push(sayOf(`paraphrase ${i + 1}`, same!, effect));
   }
   return { null: nullBand(effect, nulls, `the same knockout of ${spansInWords(drawn)}`, 'size'), opinion: opinionOf(by) };

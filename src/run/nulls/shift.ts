@@ -1,0 +1,86 @@
+import type { Model } from '../../engine/api.js';
+import { throwIfAborted } from '../../errors.js';
+import type { Span } from '../../methods/attention.js';
+import { logSoftmax, margin } from '../../methods/lens.js';
+import { NULL_SPANS } from '../../methods/random-spans.js';
+import { Random } from '../../methods/random.js';
+import { nullBand } from '../../methods/significance.js';
+import { forwardCost } from '../cost.js';
+import { rowsPerBatch, type Contest } from '../edited.js';
+import { contestOf } from '../observe.js';
+import type { Stage } from '../stage.js';
+import { gappedPositions } from '../temporal/positions.js';
+import { count } from '../words.js';
+
+/** Multiply-adds that the null of SHIFT may cost. */
+const BUDGET = 1e11;
+
+/** The effect of every SHIFT of the headline beside its null: a gap as large that opens anywhere but between its two spans. */
+export const shiftNulls: Stage = {
+  name: 'shift nulls',
+  label: 'the same gap elsewhere',
+  on: 'headline',
+  fills: ['commands'],
+  when: ({ calls }) => calls.some(({ name }) => name === 'SHIFT'),
+  cost: ({ model, calls }, { ids }) => calls.filter(({ name }) => name === 'SHIFT').length * NULL_SPANS * forwardCost(model, ids.length),
+  budget: BUDGET,
+  overBudget: 'SHIFT has no null: on a model of this size it would take too long to open its gap elsewhere.',
+  async run({ model, subject, seed, signal, progress }) {
+    const { ids, spans } = subject.prompt;
+    const scores = subject.trace.scores!;
+    for (const outcome of subject.trace.commands ?? []) {
+      const { name, params } = outcome;
+      const { effect, gap } = outcome.values;
+      if (name !== 'SHIFT' || typeof effect !== 'number' || typeof gap !== 'number' || gap === 0) continue;
+      const [one, two] = params['between'] as [string, string];
+      const places = placesElsewhere(ids.length, spans[one]!, spans[two]!, seed);
+      const margins = await gappedMargins(model, ids, places, gap, contestOf(scores), signal, (done) => progress(done, places.length));
+      const band = nullBand(
+        effect,
+        margins.map((m) => m - scores.margin),
+        `the same gap before ${count(places.length, 'other token')}, not between the two`,
+        'size',
+      );
+      if (band) (outcome.nulls ??= {})['effect'] = band;
+    }
+  },
+};
+
+/**
+ * Tokens before which a gap opens that does not part two spans from one another: those up to the beginning of the earlier, and those
+ * behind the beginning of the later. Not the first token of all, where a gap moves everything alike.
+ * @returns At most `most` token indexes, drawn from the seed.
+ */
+export function placesElsewhere(tokens: number, one: Span, two: Span, seed: number, most = NULL_SPANS): number[] {
+  const [earlier, later] = [Math.min(one[0], two[0]), Math.max(one[0], two[0])];
+  const all = Array.from({ length: tokens - 1 }, (_, i) => i + 1).filter((at) => at <= earlier || at > later);
+  return new Random(seed).sample(all.length, Math.min(most, all.length)).map((i) => all[i]!);
+}
+
+/** Margins at the last position, nats, with a gap in the position ids before each of some tokens. */
+async function gappedMargins(
+  model: Model,
+  ids: readonly number[],
+  places: readonly number[],
+  gap: number,
+  { answer, rivals }: Contest,
+  signal: AbortSignal | undefined,
+  onProgress: (done: number) => void,
+): Promise<number[]> {
+  const margins: number[] = [];
+  const size = rowsPerBatch(model, ids.length);
+  for (let from = 0; from < places.length; from += size) {
+    throwIfAborted(signal);
+    const batch = places.slice(from, from + size);
+    const run = await model.run(
+      batch.map(() => ids),
+      { positions: batch.map((at) => gappedPositions(ids.length, at, gap)), logits: 'last', signal },
+    );
+    const { vocabSize } = model.spec;
+    const { data } = run.logits!;
+    margins.push(...batch.map((_, row) => margin(logSoftmax(data.subarray(row * vocabSize, (row + 1) * vocabSize)), answer, rivals)));
+    run.release();
+    onProgress(margins.length);
+  }
+  return margins;
+}
