@@ -27,7 +27,6 @@ function row(what, target, limit, value, unit, note = '', least = false) {
 ensureInstalled();
 execFileSync(process.execPath, ['esbuild.mjs', '--production'], { cwd: root, stdio: 'ignore' });
 const library = pathToFileURL(join(root, 'dist', 'index.mjs')).href;
-
 say('Writing the model (once) …');
 const folder = benchModel();
 const ids = Array.from({ length: TOKENS }, (_, i) => 257 + ((i * 7919) % (shape.vocab - 257)));

@@ -156,7 +156,7 @@ export function cutTogether(spec: ModelSpec, params: InhibitParams, seed: number
 }
 
 /** Edits that keep a query from attending to some keys in a set of heads; `zero`: that let it attend, and read nothing there. */
-export function cutOff(set: readonly HeadsAt[], query: number, keys: readonly number[], zero = false): Edit[] {
+export function cutEdits(set: readonly HeadsAt[], query: number, keys: readonly number[], zero = false): Edit[] {
   const at = { queries: [query], keys };
   return set.map((where): Edit => (zero ? { kind: 'scale-values', ...where, ...at, scale: 0 } : { kind: 'knockout', ...where, ...at }));
 }
@@ -190,7 +190,7 @@ async function effects(
 ): Promise<{ base: number; effects: number[] }> {
   const last = prefix.ids.length - 1;
   const keys = range(end - start).map((i) => start + i);
-  const variants = sets.map((set) => cutOff(byLayer(set), last, keys));
+  const variants = sets.map((set) => cutEdits(byLayer(set), last, keys));
   const [base, ...margins] = await marginsAtEnd(context.model, prefix, [[], ...variants], contest(context), {
     signal: context.signal,
     onProgress: (done) => progress(done),

@@ -60,6 +60,29 @@ export async function editedOutputs<T>(
 }
 
 /**
+ * The margin at the last position of a prompt under each of several lists of position ids, several to a batch.
+ * @returns One margin per list, nats.
+ */
+export function repositionedMargins(
+  model: Model,
+  ids: readonly number[],
+  positions: readonly (readonly number[])[],
+  contest: Contest,
+  { signal, onProgress }: Omit<EditedOptions, 'positions'> = {},
+): Promise<number[]> {
+  return inBatches(positions, rowsPerBatch(model, ids.length), onProgress, async (batch) => {
+    throwIfAborted(signal);
+    return readRows(
+      await model.run(
+        batch.map(() => ids),
+        { positions: batch, logits: 'last', signal },
+      ),
+      marginOf(contest),
+    );
+  });
+}
+
+/**
  * `editedMargins` for edits that concern the answer position alone: only it is run again, after the cached prefix. Positions of
  * edits index `prefix.ids`; their queries and positions must be the last.
  */
@@ -106,11 +129,11 @@ function batchSize(tokens: number, scores: number): number {
   return Math.max(1, Math.min(Math.floor(BATCH_TOKENS / tokens), Math.floor(BATCH_SCORES / scores)));
 }
 
-async function inBatches<T>(
-  variants: readonly Variant[],
+async function inBatches<V, T>(
+  variants: readonly V[],
   size: number,
   onProgress: EditedOptions['onProgress'],
-  work: (batch: readonly Variant[]) => Promise<T[]>,
+  work: (batch: readonly V[]) => Promise<T[]>,
 ): Promise<T[]> {
   const results: T[] = [];
   for (let from = 0; from < variants.length; from += size) {

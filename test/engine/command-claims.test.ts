@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Model, RunOptions } from '../../src/engine/api.js';
-import { cutOff, cutTogether } from '../../src/commands/inhibit.js';
+import { cutEdits, cutTogether } from '../../src/commands/inhibit.js';
 import { logSoftmax, margin } from '../../src/methods/lens.js';
 import { randomSpans } from '../../src/methods/random-spans.js';
 import { packageRoot } from '../../src/paths.js';
@@ -126,7 +126,7 @@ describe('what the interventions of commands claim', () => {
     expect(sets).toHaveLength(16);
     const effectOf = async (start: number): Promise<number> => {
       let sum = 0;
-      for (const set of sets) sum += await marginOf(ids, { edits: cutOff(set, ids.length - 1, [start]) });
+      for (const set of sets) sum += await marginOf(ids, { edits: cutEdits(set, ids.length - 1, [start]) });
       return sum / sets.length - base;
     };
     const [start] = run.spans['fact']! as [number, number];

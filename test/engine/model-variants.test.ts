@@ -4,7 +4,7 @@ import { openLocal } from '../../src/engine/local/index.js';
 import { loadModel } from '../../src/model/load.js';
 import { referencePath, temporaryFolder, writeSafetensors } from '../helpers/reference.js';
 import type { RawTensor } from '../helpers/reference.js';
-import { write } from '../unit/model-fixtures.js';
+import { LETTERS, write } from '../unit/model-fixtures.js';
 
 interface Variant {
   config: Record<string, unknown>;
@@ -31,20 +31,10 @@ function weights(number: number, name: string, shape: number[]): RawTensor {
   return { dtype: 'F32', shape, bytes: new Uint8Array(values.buffer) };
 }
 
-const TOKENIZER = JSON.stringify({
-  version: '1.0',
-  added_tokens: [],
-  normalizer: null,
-  pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
-  post_processor: null,
-  decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
-  model: { type: 'BPE', vocab: { a: 0, b: 1, c: 2 }, merges: [] },
-});
-
 async function lastLogits(config: Record<string, unknown>, variant: Variant): Promise<[Float32Array, Float32Array]> {
   const folder = temporaryFolder();
   write(folder, 'config.json', JSON.stringify(config));
-  write(folder, 'tokenizer.json', TOKENIZER);
+  write(folder, 'tokenizer.json', LETTERS);
   write(folder, 'model.safetensors', writeSafetensors(variant.tensors.map(([name, shape], i) => [name, weights(i, name, shape)])));
   const model = await openLocal(await loadModel(folder), { threads: 1 });
   try {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { openLocal } from '../../src/engine/local/index.js';
 import { loadModel } from '../../src/model/load.js';
 import { temporaryFolder, writeSafetensors, type RawTensor } from '../helpers/reference.js';
-import { write } from '../unit/model-fixtures.js';
+import { LETTERS, write } from '../unit/model-fixtures.js';
 
 /** As float32 the unembedding is larger than one run of its rows (16 MiB), and the last run is not a whole one. */
 const [VOCAB, WIDTH, FFN] = [140_001, 32, 32];
@@ -10,16 +10,6 @@ const [VOCAB, WIDTH, FFN] = [140_001, 32, 32];
 const CONFIG = JSON.stringify({
   ...{ model_type: 'llama', hidden_size: WIDTH, intermediate_size: FFN, num_hidden_layers: 1, num_attention_heads: 2 },
   ...{ vocab_size: VOCAB, max_position_embeddings: 16, rms_norm_eps: 1e-5, hidden_act: 'silu', tie_word_embeddings: false },
-});
-
-const TOKENIZER = JSON.stringify({
-  version: '1.0',
-  added_tokens: [],
-  normalizer: null,
-  pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
-  post_processor: null,
-  decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
-  model: { type: 'BPE', vocab: { a: 0, b: 1, c: 2 }, merges: [] },
 });
 
 const SHAPES: [string, number[]][] = [
@@ -52,7 +42,7 @@ function folderOf(dtype: 'F32' | 'BF16', spoilt: number | null = null): string {
   });
   const folder = temporaryFolder();
   write(folder, 'config.json', CONFIG);
-  write(folder, 'tokenizer.json', TOKENIZER);
+  write(folder, 'tokenizer.json', LETTERS);
   write(folder, 'model.safetensors', writeSafetensors(tensors));
   return folder;
 }

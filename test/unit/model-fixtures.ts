@@ -3,6 +3,17 @@ import { join } from 'node:path';
 import { parseSafetensors, referencePath, temporaryFolder, writeSafetensors } from '../helpers/reference.js';
 import type { RawTensor } from '../helpers/reference.js';
 
+/** The tokenizer.json of three letters, for models whose prompts are ids. */
+export const LETTERS = JSON.stringify({
+  version: '1.0',
+  added_tokens: [],
+  normalizer: null,
+  pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+  post_processor: null,
+  decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
+  model: { type: 'BPE', vocab: { a: 0, b: 1, c: 2 }, merges: [] },
+});
+
 /** A copy of a reference model's own files (not of its variants) in a new temporary folder. */
 export function copyModel(name: string): string {
   const folder = temporaryFolder();

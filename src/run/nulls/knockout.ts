@@ -1,8 +1,8 @@
-import { cutOff, cutTogether, DRAWS, type HeadsAt, type InhibitParams } from '../../commands/inhibit.js';
+import { cutEdits, cutTogether, DRAWS, type HeadsAt, type InhibitParams } from '../../commands/inhibit.js';
 import type { Edit, Model } from '../../engine/api.js';
 import type { Span } from '../../methods/attention.js';
 import { NULL_SPANS, randomSpans } from '../../methods/random-spans.js';
-import { nullBand, spansInWords } from '../../methods/significance.js';
+import { nullBand, spansInWords, type NullBand, type Opinion } from '../../methods/significance.js';
 import { mean } from '../../methods/statistics.js';
 import type { CommandOutcome } from '../../residue/types.js';
 import { forwardCost } from '../cost.js';
@@ -11,7 +11,7 @@ import { prefixOf } from '../prefix.js';
 import { contestOf } from '../observe.js';
 import type { Stage, StageContext } from '../stage.js';
 import type { PreparedPrompt } from '../types.js';
-import { sayOf } from '../opinions/opinion.js';
+import { opinionOf, sayOf } from '../opinions/opinion.js';
 
 /** Multiply-adds that nulls and second opinions of interventions may cost together. */
 const BUDGET = 1e11;
@@ -41,35 +41,42 @@ export const knockoutNulls: Stage = {
 };
 
 async function addNull(context: StageContext, outcome: CommandOutcome): Promise<void> {
-  const { model, subject, paraphrases, seed, signal, progress } = context;
-  const name = outcome.params['span'] as string;
-  const span = subject.prompt.spans[name]!;
-  const observed = outcome.values['effect'] as number;
-  const drawn = randomSpans(subject.prompt.ids.length, span, seed);
-  const steps = paraphrases.length + 1;
-  const sets = cutTogether(model.spec, outcome.params as unknown as InhibitParams, seed);
-  const effects = await knockoutEffects(
-    model,
-    subject.prompt,
-    contestOf(subject.trace.scores!),
-    [{ span, zero: true }, ...drawn.map((one) => ({ span: one }))],
-    sets,
-    signal,
-  );
-  progress(1, steps);
-  const [zero, ...nulls] = effects;
-  const band = nullBand(observed, nulls, `the same knockout of ${spansInWords(drawn)}`, 'size');
-  if (band) (outcome.nulls ??= {})['effect'] = band;
-  const by = [sayOf('its values set to zero', zero!, observed)];
-  for (const [i, paraphrase] of paraphrases.entries()) {
-    const twin = paraphrase.prompt.spans[name];
-    if (twin && twin[1] - twin[0] < paraphrase.prompt.ids.length) {
-      const [effect] = await knockoutEffects(model, paraphrase.prompt, contestOf(paraphrase.scores), [{ span: twin }], sets, signal);
-      by.push(sayOf(`paraphrase ${i + 1}`, effect!, observed));
+  const { model, paraphrases, seed, progress } = context;
+  const { params, values } = outcome;
+  const sets = cutTogether(model.spec, params as unknown as InhibitParams, seed);
+  const standing = await knockoutStanding(context, params['span'] as string, values['effect'] as number, sets, paraphrases, progress);
+  if (standing.null) (outcome.nulls ??= {})['effect'] = standing.null;
+  if (standing.opinion) (outcome.opinions ??= {})['effect'] = standing.opinion;
+}
+
+/**
+ * What a knockout's effect is held against: the same knockout of random spans; and the span's values set to zero in its place, and the
+ * knockout in each of some paraphrases.
+ * @param sets As in `knockoutEffects`.
+ */
+export async function knockoutStanding(
+  { model, subject: { prompt, trace }, seed, signal }: StageContext,
+  name: string,
+  effect: number,
+  sets: readonly (readonly HeadsAt[])[],
+  paraphrases: StageContext['paraphrases'],
+  progress: (done: number, total: number) => void = () => {},
+): Promise<{ null: NullBand | null; opinion: Opinion | null }> {
+  const span = prompt.spans[name]!;
+  const drawn = randomSpans(prompt.ids.length, span, seed);
+  const cuts = [{ span, zero: true }, ...drawn.map((one) => ({ span: one }))];
+  const [zero, ...nulls] = await knockoutEffects(model, prompt, contestOf(trace.scores!), cuts, sets, signal);
+  progress(1, paraphrases.length + 1);
+  const by = [sayOf('its values set to zero', zero!, effect)];
+  for (const [i, { prompt: other, scores }] of paraphrases.entries()) {
+    const twin = other.spans[name];
+    if (twin && twin[1] - twin[0] < other.ids.length) {
+      const [same] = await knockoutEffects(model, other, contestOf(scores), [{ span: twin }], sets, signal);
+      by.push(sayOf(`paraphrase ${i + 1}`, same!, effect));
     }
-    progress(i + 2, steps);
+    progress(i + 2, paraphrases.length + 1);
   }
-  (outcome.opinions ??= {})['effect'] = { agree: by.filter(({ agrees }) => agrees).length, of: by.length, by };
+  return { null: nullBand(effect, nulls, `the same knockout of ${spansInWords(drawn)}`, 'size'), opinion: opinionOf(by) };
 }
 
 /**
@@ -88,7 +95,7 @@ export async function knockoutEffects(
   const last = ids.length - 1;
   const variants = cuts.flatMap(({ span: [start, end], zero }): Edit[][] => {
     const keys = Array.from({ length: end - start }, (_, i) => start + i);
-    return sets.map((set) => cutOff(set, last, keys, zero));
+    return sets.map((set) => cutEdits(set, last, keys, zero));
   });
   const [base, ...margins] = await marginsAtEnd(model, await prefixOf(model, ids, signal), [[], ...variants], contest, { signal });
   return cuts.map((_, i) => mean(margins.slice(i * sets.length, (i + 1) * sets.length)) - base!);

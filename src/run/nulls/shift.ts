@@ -1,12 +1,9 @@
-import type { Model } from '../../engine/api.js';
-import { throwIfAborted } from '../../errors.js';
 import type { Span } from '../../methods/attention.js';
-import { logSoftmax, margin } from '../../methods/lens.js';
 import { NULL_SPANS } from '../../methods/random-spans.js';
 import { Random } from '../../methods/random.js';
 import { nullBand } from '../../methods/significance.js';
 import { forwardCost } from '../cost.js';
-import { rowsPerBatch, type Contest } from '../edited.js';
+import { repositionedMargins } from '../edited.js';
 import { contestOf } from '../observe.js';
 import type { Stage } from '../stage.js';
 import { gappedPositions } from '../temporal/positions.js';
@@ -34,7 +31,8 @@ export const shiftNulls: Stage = {
       if (name !== 'SHIFT' || typeof effect !== 'number' || typeof gap !== 'number' || gap === 0) continue;
       const [one, two] = params['between'] as [string, string];
       const places = placesElsewhere(ids.length, spans[one]!, spans[two]!, seed);
-      const margins = await gappedMargins(model, ids, places, gap, contestOf(scores), signal, (done) => progress(done, places.length));
+      const positions = places.map((at) => gappedPositions(ids.length, at, gap));
+      const margins = await repositionedMargins(model, ids, positions, contestOf(scores), { signal, onProgress: progress });
       const band = nullBand(
         effect,
         margins.map((m) => m - scores.margin),
@@ -55,32 +53,4 @@ export function placesElsewhere(tokens: number, one: Span, two: Span, seed: numb
   const [earlier, later] = [Math.min(one[0], two[0]), Math.max(one[0], two[0])];
   const all = Array.from({ length: tokens - 1 }, (_, i) => i + 1).filter((at) => at <= earlier || at > later);
   return new Random(seed).sample(all.length, Math.min(most, all.length)).map((i) => all[i]!);
-}
-
-/** Margins at the last position, nats, with a gap in the position ids before each of some tokens. */
-async function gappedMargins(
-  model: Model,
-  ids: readonly number[],
-  places: readonly number[],
-  gap: number,
-  { answer, rivals }: Contest,
-  signal: AbortSignal | undefined,
-  onProgress: (done: number) => void,
-): Promise<number[]> {
-  const margins: number[] = [];
-  const size = rowsPerBatch(model, ids.length);
-  for (let from = 0; from < places.length; from += size) {
-    throwIfAborted(signal);
-    const batch = places.slice(from, from + size);
-    const run = await model.run(
-      batch.map(() => ids),
-      { positions: batch.map((at) => gappedPositions(ids.length, at, gap)), logits: 'last', signal },
-    );
-    const { vocabSize } = model.spec;
-    const { data } = run.logits!;
-    margins.push(...batch.map((_, row) => margin(logSoftmax(data.subarray(row * vocabSize, (row + 1) * vocabSize)), answer, rivals)));
-    run.release();
-    onProgress(margins.length);
-  }
-  return margins;
 }
