@@ -57,6 +57,17 @@ describe("threads beside the engine's", () => {
     expect(new Set(wanted.data).size).toBeGreaterThan(60);
   });
 
+  it('have the keys and values that variants of later positions look back at, whatever layer the first of them begins at', async () => {
+    const { nLayers, dModel } = alone.spec;
+    const value = Float32Array.from({ length: dModel }, (_, i) => Math.cos(i));
+    const later = Array.from({ length: 40 }, (_, i): Edit[] => [
+      { kind: 'add', at: 'resid_pre', layer: 2 + (i % (nLayers - 2)), positions: [i], value },
+    ]);
+    const { data } = await shared.variants(runs[0], later, { tokens: [5, 6, 7] });
+    expect(data).toEqual((await alone.variants(runs[1], later, { tokens: [5, 6, 7] })).data);
+    expect(new Set(data).size).toBeGreaterThan(60);
+  });
+
   it('tell what is wrong as one thread does, can be stopped, and go on afterwards', async () => {
     const huge: Edit[][] = variants().map(([edit]) => [
       edit!,

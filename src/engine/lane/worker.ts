@@ -23,7 +23,7 @@ function received({ keys, values, residuals, ...base }: SentBase): Base {
       const length = data === null ? 0 : base.length;
       return floatTensor(data ?? new Float32Array(0), [1, spec.nKvHeads, length, spec.dHead]);
     });
-  const cache = new LocalCache(ground, 1, new Segment(tensors(keys), tensors(values)), null);
+  const cache = new LocalCache(ground, 1, new Segment(tensors(keys), tensors(values), base.length), null);
   return { ...base, cache, residuals: residuals.map((data) => data ?? new Float32Array(0)) };
 }
 

@@ -16,11 +16,9 @@ export class Segment {
   constructor(
     readonly keys: readonly Tensor[],
     readonly values: readonly Tensor[],
+    /** Tokens. Not read off a layer's keys: a lane is sent only those layers that its passes look back at. */
+    readonly length: number,
   ) {}
-
-  get length(): number {
-    return this.keys[0]?.dims[2] ?? 0;
-  }
 
   hold(): this {
     this.holders++;
@@ -68,7 +66,7 @@ export class LocalCache implements KvCache {
     return new LocalCache(
       this.owner,
       row === undefined ? this.batch : 1,
-      new Segment(keys.map(cut('keys')), values.map(cut('values'))),
+      new Segment(keys.map(cut('keys')), values.map(cut('values')), length),
       null,
     );
   }
@@ -98,6 +96,7 @@ export class LocalCache implements KvCache {
     const out = new Float32Array(rows * heads * length * width);
     const take = (tensor: Tensor, tokens: number, at: number): void => {
       const [own, , all] = tensor.dims as [number, number, number];
+      if (all < tokens) throw new Error(`The cache has ${all} tokens of layer ${layer} and ${tokens} are read.`);
       const data = floatsOf(tensor);
       for (let i = 0; i < rows * heads; i++) {
         // One row serves all.

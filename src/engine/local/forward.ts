@@ -65,12 +65,7 @@ export async function forward(engine: Engine, pass: Pass): Promise<LocalResult> 
   const { residual, keys, values } = await runBlocks(engine, plan, first, keep);
   await finalHooks(engine, plan, residual, keep);
   const logits = plan.logitRows.length === 0 ? null : await finalLogits(engine, plan, residual);
-  const made = new Segment(keys, values);
-  const cache = !plan.keepCache
-    ? null
-    : mergesCache(plan)
-      ? new LocalCache(engine.owner, batch, made, null)
-      : new LocalCache(engine.owner, batch, plan.cache!.prefixed, made);
+  const cache = plan.keepCache ? grown(engine, plan, keys, values) : null;
   const inOrderOfModel = new Map(plan.hooks.map((hook) => [hook.name, arrays.get(hook.name)!]));
   return new LocalResult(batch, tokens, logits, cache, inOrderOfModel);
 }
@@ -103,6 +98,14 @@ function mergesCache({ cache, extent }: Plan): boolean {
   if (!cache) return true;
   const recent = (cache.recent?.length ?? 0) + extent.tokens;
   return recent > Math.max(MOST_RECENT, cache.prefixed.length / 2);
+}
+
+/** The cache behind a pass, of the keys and values of each layer that it gave. */
+function grown({ owner }: Engine, plan: Plan, keys: readonly Tensor[], values: readonly Tensor[]): LocalCache {
+  const { batch, tokens, past } = plan.extent;
+  const prefixed = mergesCache(plan) ? null : plan.cache!.prefixed;
+  const made = new Segment(keys, values, past + tokens - (prefixed?.length ?? 0));
+  return prefixed ? new LocalCache(owner, batch, prefixed, made) : new LocalCache(owner, batch, made, null);
 }
 
 /** Whether a hook point is made of all queries and keys at once. */
