@@ -25,6 +25,12 @@ describe('the bundled shell v1.MEMTRACE on Pocket', () => {
     expect(residue.status).toBe('complete');
   });
 
+  it('gives the same bytes with one thread as with threads that share the passes, but for the time and their number', async () => {
+    const alone = await cli(['run', SHELL, '--json', '--threads', '1']);
+    const without = (text: string): string => text.replace(/"(created|threads)": *("[^"]*"|\d+|null)/g, '"$1"');
+    expect(without(alone.stdout)).toBe(without(ended.stdout));
+  });
+
   it('shows the effect: the control wins, and every prompt loses margin with the distance', () => {
     expect(margin(residue.control)).toBeGreaterThan(2);
     expect(residue.control?.scores?.top[0]?.text).toBe(' yellow');

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Edit, Model, RunResult } from '../../src/engine/api.js';
 import { lanesFor, Lanes } from '../../src/engine/lane/lanes.js';
@@ -66,6 +67,53 @@ describe("threads beside the engine's", () => {
     const { data } = await shared.variants(runs[0], later, { tokens: [5, 6, 7] });
     expect(data).toEqual((await alone.variants(runs[1], later, { tokens: [5, 6, 7] })).data);
     expect(new Set(data).size).toBeGreaterThan(60);
+  });
+
+  it('give what one thread gives, whatever edits are asked for together', async () => {
+    const { nLayers, nHeads, dHead, dModel } = alone.spec;
+    const head = fc.nat(nHeads - 1);
+    const positions = fc.uniqueArray(fc.nat(TOKENS - 1), { minLength: 1, maxLength: 3 });
+    const wave = (rows: number, width: number, seed: number): Float32Array =>
+      Float32Array.from({ length: rows * width }, (_, i) => Math.sin(i + seed));
+    const editFrom = (first: number): fc.Arbitrary<Edit> => {
+      const layer = fc.integer({ min: first, max: nLayers - 1 });
+      const scale = fc.constantFrom(0, 0.5, 2);
+      return fc.oneof(
+        fc.record({ kind: fc.constant('scale-head' as const), layer, head, scale }),
+        fc.record({ kind: fc.constant('scale-out' as const), at: fc.constantFrom('attn_out', 'mlp_out'), layer, positions, scale }),
+        fc.record({
+          kind: fc.constant('knockout' as const),
+          layers: fc.tuple(layer),
+          heads: fc.tuple(head),
+          queries: positions,
+          keys: positions,
+        }),
+        fc
+          .tuple(fc.constantFrom('add', 'replace'), fc.constantFrom('resid_pre', 'attn_out', 'mlp_out'), layer, positions, fc.nat(99))
+          .map(([kind, at, layer, positions, seed]) => ({ kind, at, layer, positions, value: wave(positions.length, dModel, seed) })),
+        fc.tuple(fc.constantFrom('add', 'replace'), layer, head, positions, fc.nat(99)).map(([kind, layer, head, positions, seed]) => ({
+          kind,
+          at: 'z' as const,
+          layer,
+          head,
+          positions,
+          value: wave(positions.length, dHead, seed),
+        })),
+      );
+    };
+    const edits = fc
+      .nat(nLayers - 1)
+      .chain((first) => fc.array(fc.array(editFrom(first), { minLength: 1, maxLength: 2 }), { minLength: 6, maxLength: 20 }));
+    await fc.assert(
+      fc.asyncProperty(edits, async (variants) => {
+        const [first, second] = await Promise.all([
+          shared.variants(runs[0], variants, { tokens: [5, 6] }),
+          alone.variants(runs[1], variants, { tokens: [5, 6] }),
+        ]);
+        expect(first.data).toEqual(second.data);
+      }),
+      { seed: 11, numRuns: 12 },
+    );
   });
 
   it('tell what is wrong as one thread does, can be stopped, and go on afterwards', async () => {
