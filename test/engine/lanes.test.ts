@@ -14,6 +14,9 @@ import { patchable } from '../../src/run/verify/patching.js';
 const lane = join(packageRoot(), 'dist', 'lane.cjs');
 const TOKENS = 300;
 
+/** Numbers to edit with. */
+const wave = (length: number, seed = 0): Float32Array => Float32Array.from({ length }, (_, i) => Math.sin(i + seed) / 4);
+
 describe("threads beside the engine's", () => {
   let shared: Model;
   let alone: Model;
@@ -32,7 +35,6 @@ describe("threads beside the engine's", () => {
 
   const variants = (): Edit[][] => {
     const { nLayers, nHeads, dHead, dModel } = alone.spec;
-    const wave = (n: number): Float32Array => Float32Array.from({ length: n }, (_, i) => Math.sin(i) / 4);
     return Array.from({ length: nLayers }, (_, layer): Edit[][] => [
       [{ kind: 'scale-head', layer, head: layer % nHeads, scale: 0 }],
       [{ kind: 'replace', at: 'z', layer, head: 0, positions: 'all', value: wave(TOKENS * dHead) }],
@@ -60,7 +62,7 @@ describe("threads beside the engine's", () => {
 
   it('have the keys and values that variants of later positions look back at, whatever layer the first of them begins at', async () => {
     const { nLayers, dModel } = alone.spec;
-    const value = Float32Array.from({ length: dModel }, (_, i) => Math.cos(i));
+    const value = wave(dModel);
     const later = Array.from({ length: 40 }, (_, i): Edit[] => [
       { kind: 'add', at: 'resid_pre', layer: 2 + (i % (nLayers - 2)), positions: [i], value },
     ]);
@@ -73,8 +75,6 @@ describe("threads beside the engine's", () => {
     const { nLayers, nHeads, dHead, dModel } = alone.spec;
     const head = fc.nat(nHeads - 1);
     const positions = fc.uniqueArray(fc.nat(TOKENS - 1), { minLength: 1, maxLength: 3 });
-    const wave = (rows: number, width: number, seed: number): Float32Array =>
-      Float32Array.from({ length: rows * width }, (_, i) => Math.sin(i + seed));
     const editFrom = (first: number): fc.Arbitrary<Edit> => {
       const layer = fc.integer({ min: first, max: nLayers - 1 });
       const scale = fc.constantFrom(0, 0.5, 2);
@@ -90,14 +90,14 @@ describe("threads beside the engine's", () => {
         }),
         fc
           .tuple(fc.constantFrom('add', 'replace'), fc.constantFrom('resid_pre', 'attn_out', 'mlp_out'), layer, positions, fc.nat(99))
-          .map(([kind, at, layer, positions, seed]) => ({ kind, at, layer, positions, value: wave(positions.length, dModel, seed) })),
+          .map(([kind, at, layer, positions, seed]) => ({ kind, at, layer, positions, value: wave(positions.length * dModel, seed) })),
         fc.tuple(fc.constantFrom('add', 'replace'), layer, head, positions, fc.nat(99)).map(([kind, layer, head, positions, seed]) => ({
           kind,
           at: 'z' as const,
           layer,
           head,
           positions,
-          value: wave(positions.length, dHead, seed),
+          value: wave(positions.length * dHead, seed),
         })),
       );
     };
