@@ -118,8 +118,13 @@ export function activate(g: GraphBuilder, x: Value, kind: Activation): Value {
       return g.op('LeakyRelu', [x], { alpha: { float: 0.01 } });
     case 'hardswish':
       return g.op('Div', [g.mul(x, clip(g, g.add(x, g.scalar(3)), 0, 6)), g.scalar(6)]);
-    case 'mish':
-      return g.mul(x, g.op('Tanh', [g.op('Softplus', [x])]));
+    case 'mish': {
+      // tanh(ln(1 + u)) with u = exp(x), which is 1 in float32 from x = 20 on. onnxruntime's Softplus rounds otherwise where the work is cut
+      // otherwise, that is, by how many threads there are.
+      const u = g.op('Exp', [g.op('Min', [x, g.scalar(20)])]);
+      const v = g.mul(u, g.add(u, g.scalar(2)));
+      return g.mul(x, g.op('Div', [v, g.add(v, g.scalar(2))]));
+    }
     case 'laplace': {
       // transformers' LaplaceActivation: mean 0.707107, standard deviation 0.282095.
       const standard = g.op('Div', [g.op('Sub', [x, g.scalar(0.707107)]), g.scalar(0.282095 * Math.SQRT2)]);

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Model } from '../../src/engine/api.js';
+import { openLocal } from '../../src/engine/local/index.js';
+import { loadModel } from '../../src/model/load.js';
 import { expectAgree } from '../helpers/agree.js';
 import { lastLogits, PROMPTS } from '../helpers/families.js';
 import { ACTIVATIONS, plainForward } from '../helpers/plain-forward.js';
@@ -66,6 +68,19 @@ describe('configurations', () => {
         expectAgree(run.logits!.data, want, 'logits');
       }
     });
+  });
+
+  it.each(Object.keys(ACTIVATIONS))('give the same bits with one thread and with several: %s', async (name) => {
+    // As much for the activation to do as is cut in parts, which do not end at a multiple of what a processor takes at once.
+    const { folder } = randomModel('llama', { hidden_act: name, intermediate_size: 163, num_hidden_layers: 1 });
+    const long = Array.from({ length: 239 }, (_, i) => (i * 101 + 17) % VOCAB);
+    const streams: Float32Array[] = [];
+    for (const threads of [1, 3]) {
+      const model = await openLocal(await loadModel(folder), { threads });
+      streams.push((await model.run(long, { hooks: ['blocks.0.hook_resid_post'] })).get('blocks.0.hook_resid_post').data);
+      await model.close();
+    }
+    expect(streams[0]).toEqual(streams[1]);
   });
 
   it('differ from each other where they should', () => {

@@ -77,6 +77,8 @@ describe.each(REFERENCED)('variants of a run of %s', (name) => {
       [{ kind: 'scale-head', layer: nLayers - 1, head: 0, scale: 3, positions: [middle] }],
       [{ kind: 'knockout', layers: [nLayers - 1], heads: [0], queries: 'all', keys: [1] }],
       [{ kind: 'scale-values', layers: [nLayers - 1], heads: 'all', queries: [middle], keys: [1], scale: 9 }],
+      // A query that is named twice.
+      [{ kind: 'scale-values', layers: [nLayers - 1], heads: 'all', queries: [last, middle, last], keys: [1, 2], scale: 3 }],
       [
         { kind: 'add', at: 'mlp_out', layer: 0, positions: [middle, last], value: new Float32Array(2 * dModel).map((_, i) => i / 99) },
         { kind: 'scale-out', at: 'mlp_out', layer: 0, scale: 0.3, positions: [middle] },

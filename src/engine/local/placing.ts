@@ -77,7 +77,9 @@ function reduced(spec: ModelSpec, edit: Edit, last: number): Edit[] {
   const lastLayer = spec.nLayers - 1;
   if (edit.kind === 'knockout' || edit.kind === 'scale-values') {
     if (edit.layers === 'all' || edit.layers.some((layer) => layer !== lastLayer)) return [edit];
-    return edit.queries === 'all' || edit.queries.includes(last) ? [{ ...edit, queries: [last] }] : [];
+    // A query that is named twice is scaled twice.
+    const queries = edit.queries === 'all' ? [last] : edit.queries.filter((query) => query === last);
+    return queries.length > 0 ? [{ ...edit, queries }] : [];
   }
   if (edit.layer !== lastLayer || edit.kind === 'project-out' || ('at' in edit && edit.at === 'resid_pre')) return [edit];
   const { positions } = edit;
