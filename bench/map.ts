@@ -1,6 +1,7 @@
 /**
  * The full patching map of the residual stream, every layer × position, against one full forward pass per cell in the same engine.
  * Full passes are timed on cells spread over the map, one before and one after each part of it, and count for all.
+ * `floor` is what the map's products alone would take at the best rate of products here, `rate` in multiply-adds a second.
  * Arguments: the model, tokens, full passes to time. `--shared N`: both prompts begin with the same N tokens, as a prompt and its control do;
  * without, every token differs and no cell is known without running it. With `--out FILE` the map is written there, for `npm run bench:peers`.
  * Prints a line of JSON.
@@ -11,6 +12,7 @@ import { openLocal } from '../src/engine/local/index.js';
 import { loadModel } from '../src/model/load.js';
 import { patch, patchable, variantMargins } from '../src/run/verify/patching.js';
 import { median, time } from './measure.mjs';
+import { bestRate, productsOf } from './products.js';
 
 const { values: asked, positionals } = parseArgs({
   options: { shared: { type: 'string' }, out: { type: 'string' } },
@@ -75,9 +77,12 @@ for (const index of sample.slice(count / 2)) await check(index);
 for (const [index, margin] of sampled) difference = Math.max(difference, Math.abs(margin - margins[index]!));
 const forward = median(forwards);
 const base = (await variantMargins(model, probe, [[]], contest))[0]!;
+const rate = await bestRate(model.spec, model.info.threads);
+const needed = cells.filter(({ position }) => position >= shared);
+const floor = (1000 * productsOf(model.spec, ids.length, needed)) / rate;
 const result = {
   ...{ cells: cells.length, shared, map, forward, ratio: (forward * cells.length) / map, difference, threads: model.info.threads },
-  ...{ forwardAll: median(everywhere), ratioAll: (median(everywhere) * cells.length) / map },
+  ...{ forwardAll: median(everywhere), ratioAll: (median(everywhere) * cells.length) / map, floor, rate },
 };
 if (asked.out) writeFileSync(asked.out, JSON.stringify({ ...result, ids, other, ...contest, base, layers: nLayers, margins }));
 process.stdout.write(`${JSON.stringify(result)}\n`);

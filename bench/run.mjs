@@ -95,20 +95,21 @@ for (const [hooks, what] of [
 // The full patching map of the residual stream against one full forward pass per cell: of two prompts that have nothing in common, and of two
 // that begin alike, as a shell's prompt and its control do.
 for (const shared of [0, MAP_TOKENS / 4]) {
-  const { cells, map, forward, ratio, difference, threads, forwardAll, ratioAll } = asEngine(
+  const { cells, map, forward, ratio, difference, threads, forwardAll, ratioAll, floor, rate } = asEngine(
     'map',
     String(MAP_TOKENS),
     quick ? '10' : '40',
     `--shared=${shared}`,
   );
   const everywhere = `with the logits of every position, as TransformerLens gives them, a forward takes ${Math.round(forwardAll)} ms and the ratio is ${ratioAll.toFixed(2)}`;
+  const least = `the map's products with weights alone, at the best rate that onnxruntime gives here (${((2 * rate) / 1e9).toFixed(0)} GFLOP/s), take ${(floor / 1000).toFixed(1)} s`;
   row(
     `One full forward per cell of the patching map of the residual stream / the map${shared ? ', of prompts that begin alike' : ''}`,
     '≥ 8',
     8,
     ratio,
     '',
-    `T = ${MAP_TOKENS}, ${cells} cells, ${shared || 'no'} tokens shared, ${threads} threads: ${cells} × ${Math.round(forward)} ms / ${(map / 1000).toFixed(1)} s; largest difference ${difference.toExponential(0)}; ${everywhere}`,
+    `T = ${MAP_TOKENS}, ${cells} cells, ${shared || 'no'} tokens shared, ${threads} threads: ${cells} × ${Math.round(forward)} ms / ${(map / 1000).toFixed(1)} s; largest difference ${difference.toExponential(0)}; ${everywhere}; ${least}`,
     true,
   );
 }
