@@ -1,6 +1,7 @@
 // First, so that the engine's process starts while the others are evaluated.
 import { early } from './early.js';
 import { CommanderError } from 'commander';
+import { writeFailure } from '../residue/write.js';
 import { program } from './program.js';
 import { dropEngine, EXIT, useEngine } from './session.js';
 
@@ -20,10 +21,14 @@ async function main(): Promise<number> {
   return code;
 }
 
-// A reader that has gone away (`residue --help | head -1`) is no error.
+// A reader that has gone away (`residue --help | head -1`) is no error; what cannot be written otherwise is one, told once.
+let unwritten = false;
 for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && error.code !== 'ERR_STREAM_DESTROYED') throw error;
+    if (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED' || unwritten) return;
+    unwritten = true;
+    process.exitCode = EXIT.badInput;
+    if (stream === process.stdout) process.stderr.write(`stdout: ${writeFailure('stdout', error).message}\n`);
   });
 }
 
@@ -31,7 +36,7 @@ for (const stream of [process.stdout, process.stderr]) {
 process.once('exit', () => (process.exitCode ??= EXIT.badInput));
 void main().then(
   (code) => {
-    process.exitCode = code;
+    process.exitCode = unwritten ? EXIT.badInput : code;
   },
   (error: unknown) => {
     process.stderr.write(`residue: this is a fault of the program: ${error instanceof Error ? error.message : String(error)}\n`);

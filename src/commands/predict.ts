@@ -174,7 +174,9 @@ function report(params: PredictParams, found: Predicted): CommandOutcome {
     repeat
       ? `The prompt's end, ${count(repeat.length, 'token')} long, stood there before; repeating would say ${quote(token(repeat.id))}${repeat.id === found.plain.top.id ? ', as the model does' : ''} (read off).`
       : "The prompt's last token stands there once, so there is nothing to repeat.",
-    `On the prompt head ${headAt(best)} has the highest induction score, ${percent(induction)}${inductionShifted === null ? '' : `, ${percent(inductionShifted)} with the gap`} (read off).`,
+    induction > 0
+      ? `On the prompt head ${headAt(best)} has the highest induction score, ${percent(induction)}${inductionShifted === null ? '' : `, ${percent(inductionShifted)} with the gap`} (read off).`
+      : 'On the prompt no head has an induction score above 0 % (read off).',
     bestMatch === null
       ? "The model's positions do not hold enough repeated tokens to measure prefix matching."
       : `On ${matching!.block} random tokens repeated four times head ${headAt(bestMatch)} matches prefixes most, ${percent(match!)}${matchShifted === null ? '' : `; over the last repetition ${percent(matching!.last.flat()[bestMatch]!)} without and ${percent(matchShifted)} with the gap`} (read off).`,
@@ -194,7 +196,7 @@ function report(params: PredictParams, found: Predicted): CommandOutcome {
       says,
       saysShifted: shifted && token(shifted.top.id),
       induction,
-      inductionHead: headAt(best),
+      inductionHead: induction > 0 ? headAt(best) : null,
       inductionShifted,
       prefixMatching: match,
       prefixMatchingHead: bestMatch === null ? null : headAt(bestMatch),

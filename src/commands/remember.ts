@@ -84,13 +84,13 @@ function report(
   const layers = range(sum.attendedByLayer.length);
   const onRight = right === null ? null : sum.attendedByLayer.filter((one) => one === right).length;
   const onWrong = right === null ? null : sum.attendedByLayer.filter((one) => one !== null && one !== right).length;
-  const unshared = anchors.filter(({ written }) => written !== null).length;
+  const unshared = anchors.filter(({ own }) => own.length > 0).length;
   const findings = [
     sum.attended === null
       ? 'The answer position attends to no anchor more than even attention would.'
       : `The answer position attends most to ${called(sum.attended)}: ${plain(100 * sum.mass[sum.attended]!)} % of its attention, mean over all heads${right !== null && sum.attended !== right ? `; the right anchor ${called(right)} gets ${plain(100 * sum.mass[right]!)} %` : ''}.`,
     sum.writes === null
-      ? 'The anchors hold the same tokens, so what is written toward each cannot be told apart.'
+      ? `${unshared === 0 ? 'The anchors hold the same tokens' : 'Only one of the anchors has tokens that no other has'}, so what is written toward each cannot be told apart.`
       : `All heads together write most toward ${called(sum.writes)}: ${nats(sum.written[sum.writes]!)} against the other anchors' tokens${right !== null && sum.writes !== right && sum.written[right] !== null ? `, ${nats(sum.written[right]!)} toward the right one, ${called(right)}` : ''}.`,
     ...(right === null
       ? []
@@ -101,7 +101,7 @@ function report(
         ]
       : []),
     ...(unshared > 0 && unshared < anchors.length
-      ? [`Without tokens of their own: ${anchors.flatMap(({ written }, i) => (written ? [] : [called(i)])).join(', ')}.`]
+      ? [`Without tokens of their own: ${anchors.flatMap(({ own }, i) => (own.length > 0 ? [] : [called(i)])).join(', ')}.`]
       : []),
   ];
   const curve = (title: string, yLabel: string, unit: string, x: number[], of: readonly (readonly (number | null)[])[]) => ({
@@ -127,7 +127,7 @@ function report(
       rightMass: right === null ? null : sum.mass[right]!,
       rightWritten: right === null ? null : sum.written[right]!,
       attendsRight: right === null ? null : sum.attended === right,
-      writesRight: right === null || sum.writes === null ? null : sum.writes === right,
+      writesRight: right === null || sum.writes === null || sum.written[right] === null ? null : sum.writes === right,
       layersOnRight: onRight,
       layersOnWrong: onWrong,
       attendedInControl: twin && name(twin.attended),

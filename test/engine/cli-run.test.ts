@@ -1,7 +1,9 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 import { describe, expect, it } from 'vitest';
+import { packageRoot } from '../../src/paths.js';
 import { parseResidue, readResidue } from '../../src/residue/read.js';
 import type { Residue } from '../../src/residue/types.js';
 import { childrenOf, cli, isAlive, startCli } from '../helpers/cli.js';
@@ -183,6 +185,17 @@ describe('being stopped', () => {
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toMatch(/The engine was killed/);
     expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('a disk that is full is told in one sentence, with 2', () => {
+    const full = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(process.execPath, [join(packageRoot(), 'dist', 'cli.cjs'), 'check', file('full', shell('full'))], {
+      stdio: ['ignore', full, 'pipe'],
+      encoding: 'utf8',
+    });
+    closeSync(full);
+    expect(status).toBe(2);
+    expect(stderr).toBe('stdout: cannot be written: the disk is full; choose another place.\n');
   });
 
   it('a reader that goes away is no error, and the engine goes too', async () => {

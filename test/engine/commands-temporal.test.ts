@@ -235,6 +235,28 @@ ${ALL.replaceAll('[b, q]', '[a, b]').replace('[1, 9, 40]', '[1]')}`;
     expect(began).toBe(false);
   });
 
+  it('say of no anchor that it is written toward where one alone has tokens of its own', async () => {
+    const call = '  - REMEMBER: { spans: [a, q], right: a }\n  - SHIFT: { between: [a, q], gaps: [3] }\n';
+    const { runs, verdict } = await runText(model, shell(call).replaceAll('q: [8, 10]', 'q: [7, 11]'));
+    const [remember, shift] = runs[0]!.commands!;
+    expect(remember!.values).toMatchObject({ written: null, writtenSize: null, writesRight: null });
+    expect(shift!.values).toMatchObject({ written: null, writtenShifted: null, writtenChanges: false });
+    expect(remember!.findings).toContain(
+      'Only one of the anchors has tokens that no other has, so what is written toward each cannot be told apart.',
+    );
+    expect(remember!.findings).toContain('Without tokens of their own: "a".');
+    // What its own tokens' probabilities are needs no other anchor.
+    expect(remember!.curves[2]!.series.map(({ y }) => y.every((value) => value === null))).toEqual([true, false]);
+    expect(verdict!.patterns.some(({ name }) => name === 'temporal-dislocation')).toBe(true);
+  });
+
+  it('find no head of induction in a prompt that repeats nothing', async () => {
+    const text = shell('  - PREDICT: {}\n').replace(`tokens: [${IDS.join(', ')}]`, 'tokens: [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]');
+    const { findings, values } = (await runText(model, text)).runs[0]!.commands![0]!;
+    expect(findings).toContain('On the prompt no head has an induction score above 0 % (read off).');
+    expect(values).toMatchObject({ induction: 0, inductionHead: null });
+  });
+
   it('refuse an instruction that holds the answer position, two that overlap, and anchors at one token', async () => {
     const with_ = (spans: string, call: string): string =>
       shell(`  - ${call}\n`).replace('spans: {a: [1, 3], b: [4, 6], q: [8, 10]}', `spans: ${spans}`);

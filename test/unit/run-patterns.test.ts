@@ -168,6 +168,20 @@ describe('temporal-dislocation', () => {
     expect(at(remember, command('SHIFT', {}, { attendedChanges: true }))).toMatchObject({ present: true, score: 1 });
     expect(temporalDislocation.detect(sighting({}, trace))).toHaveProperty('unmeasured');
   });
+
+  it('does not take the right moment for unwritten where its tokens stand in another as well', () => {
+    const remember: CommandOutcome = {
+      ...{ name: 'REMEMBER', params: { spans: ['noon', 'night'] }, values: { right: 'noon', written: 'night' } },
+      ...{ evidence: 'observed', findings: [], curves: [], tables: [] },
+    };
+    const present = (night: number) => {
+      const said = { ...trace, tokens: tokens.map((token, i) => (i === 9 ? { ...token, id: night } : token)), commands: [remember] };
+      const wide = { ...said, spans: { noon: [3, 4], night: [9, 11] } satisfies RunTrace['spans'] };
+      return found(temporalDislocation.detect(sighting({}, wide, looks(0.3, 0.1)))).present;
+    };
+    expect(present(109)).toBe(true);
+    expect(present(tokens[3]!.id)).toBe(false);
+  });
 });
 
 describe('instruction-conflict', () => {

@@ -1,3 +1,4 @@
+import { ownTokens } from '../../methods/anchors.js';
 import { spansInWords } from '../../methods/significance.js';
 import type { RunTrace } from '../../residue/types.js';
 import { plain, quote } from '../words.js';
@@ -25,7 +26,8 @@ export const temporalDislocation: Detector = {
     const read = Object.fromEntries(anchors.map((name) => [name, measure(trace.spans[name]!)]));
     const most = (key: 'attention' | 'flow'): string => anchors.reduce((best, name) => (read[name]![key] > read[best]![key] ? name : best));
     const attended = most('attention');
-    const writtenBy = remembered?.values['written'];
+    // Toward an anchor whose tokens others have as well nothing can be seen to be written, so another would be said to be in its place.
+    const writtenBy = hasOwnTokens(trace, anchors, right) ? remembered?.values['written'] : null;
     const written = typeof writtenBy === 'string' && anchors.includes(writtenBy) ? writtenBy : most('flow');
     const changes = shift?.values['attendedChanges'] === true || shift?.values['writtenChanges'] === true;
     const wrong = anchors.filter((name) => name !== right).reduce((a, b) => (read[b]!.attention > read[a]!.attention ? b : a));
@@ -51,6 +53,11 @@ function anchorsOf({ spans }: RunTrace, asked: unknown): string[] {
   const names = Array.isArray(asked) ? asked.filter((name): name is string => typeof name === 'string' && name in spans) : [];
   const chosen = names.length > 0 ? names : Object.keys(spans);
   return [...chosen].sort((a, b) => spans[a]![0] - spans[b]![0]);
+}
+
+function hasOwnTokens({ tokens, spans }: RunTrace, anchors: readonly string[], name: string): boolean {
+  const ids = anchors.map((anchor) => tokens.slice(...spans[anchor]!).map(({ id }) => id));
+  return ownTokens(ids, new Set())[anchors.indexOf(name)]!.length > 0;
 }
 
 /** The anchor that holds the answer's first token. */

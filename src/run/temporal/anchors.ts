@@ -21,7 +21,7 @@ export interface AnchorReading {
   valueWeighted: number[][];
   /**
    * What each head writes toward the anchor's own tokens against the other anchors' (mean logits, final norm's scale frozen), nats,
-   * [layer][head]; null without own tokens.
+   * [layer][head]; null without own tokens, and where no other anchor has any.
    */
   written: number[][] | null;
   /** The same of each MLP, [layer]. */
@@ -39,7 +39,9 @@ export async function readAnchors(model: Model, run: TracedRun, names: readonly 
     sayable(prompt),
   );
   const writes = writesOf(model, run);
-  const measured = own.flatMap((ids, i) => (ids.length > 0 ? [i] : []));
+  const alone = own.flatMap((ids, i) => (ids.length > 0 ? [i] : []));
+  // One anchor's tokens with none to hold them against would always be those that are written toward.
+  const measured = alone.length > 1 ? alone : [];
   const directions = measured.map((i) =>
     towards(
       model,
@@ -62,7 +64,7 @@ export async function readAnchors(model: Model, run: TracedRun, names: readonly 
       valueWeighted: writes.layers.map((layer, l) => spanNorms(layer, span, weights.gram(l), weights.sizes)),
       written: found?.head ?? null,
       writtenByMlp: found?.mlp ?? null,
-      logprob: found ? rows.map((row) => mean(own[i]!.map((id) => row[id]!))) : null,
+      logprob: own[i]!.length > 0 ? rows.map((row) => mean(own[i]!.map((id) => row[id]!))) : null,
     };
   });
 }
