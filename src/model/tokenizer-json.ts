@@ -102,7 +102,8 @@ function readVocabulary(check: Checker, model: Json): { tokens: (string | undefi
       if (typeof score !== 'number')
         throw check.fail('model.vocab', `\`model.vocab[${i}]\` of the tokenizer must be a token with a score.`);
       tokens[check.id(i, `model.vocab[${i}]`)] = check.string(token, `model.vocab[${i}]`);
-      if (!idOf.has(token as string)) idOf.set(token as string, i);
+      // Of a piece that is there twice the Rust library knows the last.
+      idOf.set(token as string, i);
     });
     const unknown = model['unk_id'];
     if (unknown !== null && unknown !== undefined && !(check.id(unknown, 'model.unk_id') < list.length)) {
@@ -151,6 +152,12 @@ function checkBpe(check: Checker, model: Json, idOf: Map<string, number>): void 
     throw check.fail(
       'model.dropout',
       `The tokenizer drops merges at random (dropout ${model['dropout']}), so that a text would have no ids of its own.`,
+    );
+  }
+  if (model['end_of_word_suffix'] && !model['unk_token'] && model['byte_fallback'] !== true) {
+    throw check.fail(
+      'model.end_of_word_suffix',
+      `The tokenizer marks ends of words with ${describe(model['end_of_word_suffix'])} and has no unk_token for unknown characters, which is not understood.`,
     );
   }
   if (model['continuing_subword_prefix']) {

@@ -11,7 +11,9 @@ import { normalizerOf } from './tokenizer-normalizer.js';
 export function libraryCore(checked: CheckedTokenizer, file: string): TokenizerCore {
   const { json, tokens, idOf, ownIds, byteFallback, seam } = checked;
   let library: Library;
+  let normalize: (text: string) => string;
   try {
+    normalize = normalizerOf(json.normalizer);
     // Added tokens and the normaliser are followed here, where they are followed exactly.
     library = new Library(
       { ...json, normalizer: null, added_tokens: [] },
@@ -22,7 +24,6 @@ export function libraryCore(checked: CheckedTokenizer, file: string): TokenizerC
   }
   giveVocabulary(library.model!, checked);
   const style = styleOf(json.pre_tokenizer, json.decoder, byteFallback);
-  const normalize = normalizerOf(json.normalizer);
   const added = new Map(json.added_tokens.map((token) => [token.id, token.content]));
   // What stands in a normalised text for a token that is looked for there.
   const normals = new Map(json.added_tokens.filter(({ normalized }) => normalized).map(({ id, content }) => [id, normalize(content)]));
@@ -66,7 +67,7 @@ export function libraryCore(checked: CheckedTokenizer, file: string): TokenizerC
   }
 
   /** A BPE that has neither a token nor bytes for an unknown character leaves it out before it merges, so that its neighbours may join. */
-  const drops = json.model['type'] === 'BPE' && !unknownToken && !byteFallback && !json.model['end_of_word_suffix'];
+  const drops = json.model['type'] === 'BPE' && !unknownToken && !byteFallback;
   const ignoresMerges = json.model['ignore_merges'] === true;
   function known(word: string): string {
     if (!drops || (ignoresMerges && idOf.has(word))) return word;

@@ -30,12 +30,19 @@ export function checkNormalizer(check: Checker, value: unknown, depth = 0): Json
   return normalizer;
 }
 
-function checkPattern(check: Checker, value: unknown, field: string): void {
+function checkPattern(check: Checker, value: unknown, field: string): Json {
   const pattern = check.object(value, field);
   const text = pattern['Regex'] ?? pattern['String'];
   if (check.string(text, field).length > 20_000)
     throw check.fail(field, `The tokenizer's pattern \`${field}\` is longer than 20,000 characters.`);
+  return pattern;
 }
+
+/** A text to split at as a regular expression: the library leaves the text in where it is to be removed. */
+const asRegex = (pattern: Json): Json =>
+  typeof pattern['String'] === 'string' && pattern['Regex'] === undefined
+    ? { Regex: pattern['String'].replace(/[.*+?^${}()|[\]\\/]/g, '\\$&') }
+    : pattern;
 
 const split = (regex: string): Json => ({ type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated', invert: false });
 /** The Rust library's `\w` in its own patterns. */
@@ -98,7 +105,7 @@ export function rewritePreTokenizer(check: Checker, value: unknown, field: strin
       return pre['split'] === false ? spaces : { type: 'Sequence', pretokenizers: [spaces, split('▁[^▁]*')] };
     }
     case 'Split': {
-      checkPattern(check, pre['pattern'], `${field}.pattern`);
+      const pattern = asRegex(checkPattern(check, pre['pattern'], `${field}.pattern`));
       const behavior = pre['behavior'];
       if (behavior !== 'Isolated' && behavior !== 'Removed') {
         throw check.fail(
@@ -106,8 +113,7 @@ export function rewritePreTokenizer(check: Checker, value: unknown, field: strin
           `The tokenizer's Split behaviour is ${describe(behavior)}, but only Isolated and Removed are understood.`,
         );
       }
-      if (pre['invert'] === true && behavior === 'Isolated') return { ...pre, invert: false };
-      return pre;
+      return { ...pre, pattern, invert: pre['invert'] === true && behavior !== 'Isolated' };
     }
     case 'Whitespace':
       return { type: 'Split', pattern: { Regex: `[${WORD}]+|[^${WORD}\\s]+` }, behavior: 'Removed', invert: true };

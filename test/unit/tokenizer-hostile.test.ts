@@ -81,6 +81,16 @@ describe('a malformed tokenizer.json is refused in one sentence', () => {
       changed((t) => ((t as Json)['pre_tokenizer'] = { type: 'Split', pattern: { Regex: '(' }, behavior: 'Isolated' })),
       /cannot be built/,
     ],
+    [
+      'normalizer with a pattern that JavaScript has not',
+      changed((t) => ((t as Json)['normalizer'] = { type: 'Replace', pattern: { Regex: '(?i)the' }, content: 'a' })),
+      /cannot be built/,
+    ],
+    [
+      'ends of words without an unknown token',
+      changed((t) => (t.model['end_of_word_suffix'] = '</w>')),
+      /marks ends of words with "<\/w>"/,
+    ],
     ['unknown post-processor', changed((t) => ((t as Json)['post_processor'] = { type: 'Surprise' })), /post-processor type is "Surprise"/],
     [
       'template with an unknown token',

@@ -125,6 +125,7 @@ describe('kinds of tokenizers, against the Rust library', () => {
     'removed-inverted',
     'punctuation',
     'punctuation-isolated',
+    'split-at-text',
     'metaspace-never',
     'wordlevel',
   ]);

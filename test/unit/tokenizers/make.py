@@ -90,6 +90,8 @@ def make():
     out["removed-inverted"] = byte_level(pre_tokenizers.Sequence([split(llama3, "removed", True), BL(add_prefix_space=False, use_regex=False)]))
     out["punctuation"] = byte_level(pre_tokenizers.Sequence([pre_tokenizers.Punctuation("contiguous"), BL(add_prefix_space=False)]))
     out["punctuation-isolated"] = byte_level(pre_tokenizers.Sequence([pre_tokenizers.Punctuation("isolated"), BL(add_prefix_space=False)]))
+    text = lambda t, b: pre_tokenizers.Split(t, b, False)
+    out["split-at-text"] = byte_level(pre_tokenizers.Sequence([text(".", "isolated"), text(" ", "removed"), BL(add_prefix_space=False, use_regex=False)]))
     out["nfkc-lowercase"] = byte_level(BL(add_prefix_space=False), normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()]))
     tok = byte_level(BL(add_prefix_space=False))
     tok.add_special_tokens([AddedToken("[MASK]", lstrip=True), "<eos>"])
@@ -126,6 +128,11 @@ def make():
     tok = Tokenizer(models.Unigram())
     tok.normalizer, tok.pre_tokenizer, tok.decoder = normalizers.Precompiled(CHARSMAP), pre_tokenizers.Metaspace(), decoders.Metaspace()
     out["precompiled"] = train(tok, "unigram", size=200, special=["<unk>", "<s>"], unk_token="<unk>")
+    # Pieces that are there twice: the last counts.
+    pieces = [("<unk>", 0.0), ("▁", -2.0), *[(c, -4.0) for c in "eatbliso. "], ("ball", -9.0), ("at", -3.0), ("at", -9.0), ("ball", -2.5), ("e", -3.5)]
+    tok = Tokenizer(models.Unigram(pieces, 0))
+    tok.pre_tokenizer, tok.decoder = pre_tokenizers.Metaspace(), decoders.Metaspace()
+    out["pieces-twice"] = tok
     return out
 
 
