@@ -105,7 +105,7 @@ function report(
   const findings = [
     bifurcation === null
       ? `At no layer do two of the ${count(candidates.length, 'candidate')} have probability ${RISEN} or more.`
-      : `Two candidates have risen to ${RISEN} or more by layer ${bifurcation} of ${last}; ${risen} at the output.`,
+      : `At least two candidates have risen to ${RISEN} or more by layer ${bifurcation} of ${last}; ${risen} at the output.`,
     lead === null
       ? `${name(first)} is the only candidate, with probability ${plain(probs[first]![last]!)} at the output.`
       : `${name(first)} is ahead at the output (${plain(probs[first]![last]!)}), ${nats(lead)} before ${name(second!)} (${plain(probs[second!]![last]!)}); the lead changes ${count(changes, 'time')} in the later half of the layers.`,

@@ -63,6 +63,7 @@ export function prepare(parts: PromptParts, tokenizer: Tokenizer, options: Prepa
     rivals,
   };
   checkRivals(prepared);
+  prepared.rivals = onceEach(rivals, notes);
   if (notes.length > 0) prepared.notes = notes;
   return prepared;
 }
@@ -267,6 +268,15 @@ function answerIds(
 function checkIds(ids: readonly number[], vocabSize: number, what: string): void {
   const wrong = ids.find((id) => id >= vocabSize);
   if (wrong !== undefined) throw new InputError(`${what} has the token id ${wrong}, but the model's vocabulary ends at ${vocabSize - 1}.`);
+}
+
+/** The rivals without those that are another again: one counted twice would compete with itself. */
+function onceEach(rivals: PreparedPrompt['rivals'], notes: string[]): PreparedPrompt['rivals'] {
+  return rivals.filter(({ text, ids }, i) => {
+    const first = rivals.findIndex((other) => other.ids.join() === ids.join());
+    if (first < i) notes.push(`Rival ${i + 1} ${JSON.stringify(text)} has the tokens of rival ${first + 1}, so it is left out.`);
+    return first === i;
+  });
 }
 
 /** A rival whose first token is the answer's cannot be told from it at the answer position. */

@@ -118,6 +118,17 @@ describe('answers', () => {
     ]);
   });
 
+  it('are rivals once each, whether as text or as ids', () => {
+    const [blue] = pocket.encode(' blue', { addSpecial: false });
+    const prompt = make(
+      pocket,
+      `prompt: a\nanswer: " red"\nrivals: [" blue", " green", " blue", { tokens: [${blue!.id}] }, " blue hat"]\n`,
+    );
+    expect(prompt.rivals.map(({ text }) => text)).toEqual([' blue', ' green', ' blue hat']);
+    expect(prompt.notes).toContain('Rival 3 " blue" has the tokens of rival 1, so it is left out.');
+    expect(prompt.notes).toContain('Rival 4 " blue" has the tokens of rival 1, so it is left out.');
+  });
+
   it('that cannot be compared are refused', () => {
     expect(() => make(pocket, 'prompt: a\nanswer: " red"\nrivals: [" blue", " red hat"]\n')).toThrow(
       'Rival 2 " red hat" begins with the same token as the answer',
