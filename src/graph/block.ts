@@ -18,7 +18,7 @@ import { DataType } from './onnx-proto.js';
  *   z_mul, z_add [B|1, R|1, H|1, d_head|1] · attn_mul, attn_add, mlp_mul, mlp_add [B|1, R|1, d_model|1] ·
  *   rows [R] int64 (last block only): the tokens to compute; nothing reads what the others would become
  *
- * Outputs: each hook point of the block under its own name (of the tokens asked for, but ln1, k and v of all; q, k, v and mlp.hook_post in any shape of theirs, such as [B · R, d_mlp]), and present_k, present_v [B, kv_head, S or Q + T, d_head].
+ * Outputs: each hook point of the block under its own name (of the tokens asked for, but ln1, k and v of all; q, k, v, rot_q, rot_k and mlp.hook_post in any shape of theirs, such as [B · R, d_mlp]), and present_k, present_v [B, kv_head, S or Q + T, d_head].
  */
 export const BLOCK_EDITS = ['value_scale', 'z_mul', 'z_add', 'attn_mul', 'attn_add', 'mlp_mul', 'mlp_add'] as const;
 export type BlockEdit = (typeof BLOCK_EDITS)[number];
@@ -95,7 +95,9 @@ function behindHeads(g: GraphBuilder, from: Source, name: string, asked: Value, 
 
 /** Sizes of an output by names of their own; null for any shape. */
 const tapDims = (tap: string): string[] | null =>
-  /\.hook_(q|k|v|post)$/.test(tap) ? null : Array.from({ length: /_(q|k|z|scores|pattern)$/.test(tap) ? 4 : 3 }, (_, i) => `${tap}_${i}`);
+  /\.hook_(q|k|v|rot_q|rot_k|post)$/.test(tap)
+    ? null
+    : Array.from({ length: /_(q|k|z|scores|pattern)$/.test(tap) ? 4 : 3 }, (_, i) => `${tap}_${i}`);
 
 /** Attention up to z [B, R, head, d_head], from the normalised stream [B, T, d_model]; `pick` takes the tokens asked for off axis 1. */
 function attention(
@@ -115,11 +117,12 @@ function attention(
   let turnedK = spec.qkNorm ? headNorm(g, from, k, `${name}.attn.k_norm`) : k;
   if (spec.position.kind === 'rope') {
     const { rotaryDim } = spec.position;
-    const cos = g.input('cos', DataType.FLOAT, ['rope_B', 'T', 1, rotaryDim / 2]);
-    const sin = g.input('sin', DataType.FLOAT, ['rope_B', 'T', 1, rotaryDim / 2]);
-    turnedQ = rotate(g, turnedQ, pick(cos), pick(sin), rotaryDim, spec.dHead);
-    turnedK = rotate(g, turnedK, cos, sin, rotaryDim, spec.dHead);
-    out.set('attn.hook_rot_q', turnedQ).set('attn.hook_rot_k', turnedK);
+    const [cos, sin] = ['cos', 'sin'].map((name) => g.input(name, DataType.FLOAT, ['rope_B', 'T', 1, rotaryDim / 2])) as [Value, Value];
+    const ofQ = rotate(g, turnedQ, { cos: pick(cos), sin: pick(sin) }, rotaryDim, spec.nHeads, spec.dHead);
+    const ofK = rotate(g, turnedK, { cos, sin }, rotaryDim, spec.nKvHeads, spec.dHead);
+    [turnedQ, turnedK] = [ofQ.heads, ofK.heads];
+    // As they lie; see mlp.hook_post.
+    out.set('attn.hook_rot_q', ofQ.flat).set('attn.hook_rot_k', ofK.flat);
   }
 
   const recent = (at: 'k' | 'v', current: Value): Value => {
@@ -177,13 +180,34 @@ function queryKeyValue(
   return { q: q[0], k: k[0], v: v[0], given: { q: q[1], k: k[1], v: v[1] } };
 }
 
-/** RoPE (Su 2021) on the first `rotaryDim` dimensions of each head, half-split as in transformers' rotate_half. */
-function rotate(g: GraphBuilder, x: Value, cos: Value, sin: Value, rotaryDim: number, dHead: number): Value {
-  const half = rotaryDim / 2;
-  const sizes = rotaryDim < dHead ? [half, half, dHead - rotaryDim] : [half, half];
-  const [a, b, rest] = g.split(x, 3, sizes) as [Value, Value, Value | undefined];
-  const turned = [g.op('Sub', [g.mul(a, cos), g.mul(b, sin)]), g.add(g.mul(b, cos), g.mul(a, sin))];
-  return g.op('Concat', rest === undefined ? turned : [...turned, rest], { axis: 3 });
+/**
+ * RoPE (Su 2021) on the first `rotaryDim` dimensions of each head, half-split as in transformers' rotate_half.
+ * @returns `heads` [B, T, head, d_head], and the same as it leaves the operator: `flat` [B, T, head · d_head].
+ */
+function rotate(
+  g: GraphBuilder,
+  x: Value,
+  { cos, sin }: Turns,
+  rotaryDim: number,
+  heads: number,
+  dHead: number,
+): { heads: Value; flat: Value } {
+  const batchTime = g.shapeOf(x, 0, 2);
+  const table = (some: Value): Value => g.reshape(some, [-1, rotaryDim / 2]);
+  // Which row of the tables each token has: one after the other, the same for every row of the batch where there is but one set of them.
+  const sizes = g.shapeOf(cos, 0, 2);
+  const count = g.op('ReduceProd', [sizes], { keepdims: 0 });
+  const own = g.reshape(g.op('Range', [g.longScalar(0), count, g.longScalar(1)]), [sizes]);
+  const ids = g.op('Expand', [own, g.op('Concat', [g.shapeOf(x, 0, 1), g.ints([1])], { axis: 0 })]);
+  const attributes = { num_heads: heads, rotary_embedding_dim: rotaryDim < dHead ? rotaryDim : 0 };
+  const flat = g.contrib('RotaryEmbedding', [g.reshape(x, [batchTime, heads * dHead]), ids, table(cos), table(sin)], attributes);
+  return { heads: g.reshape(flat, [batchTime, heads, dHead]), flat };
+}
+
+/** cos and sin of each token's angles [B|1, T, 1, rotary_dim / 2]. */
+interface Turns {
+  cos: Value;
+  sin: Value;
 }
 
 /** The MLP up to what its output projection reads [B·T, d_mlp]. */
