@@ -55,11 +55,14 @@ export function attend(
   const flag = (name: string): Value => g.input(name, DataType.BOOL, []);
   const [apart, stretched, keep, merge] = [flag('apart'), flag('stretched'), flag('keep'), flag('merge')];
   const stretches = g.input('stretches', DataType.INT64, [2 * STRETCHES]);
-  // Scaled here rather than as [head, query, key] scores: a pass over an array that is larger by key / d_head.
-  const heads = g.mul(g.transpose(q, [0, 2, 1, 3]), g.scalar(attentionScaleByLayer ? attentionScale / (layer + 1) : attentionScale));
+  const heads = g.transpose(q, [0, 2, 1, 3]);
+  // Scaled, and keys turned, by the product itself: neither is a pass of its own.
+  const alpha = attentionScaleByLayer ? attentionScale / (layer + 1) : attentionScale;
+  const timesKeys = (queries: Value, some: Value): Value =>
+    g.contrib('FusedMatMul', [queries, some], { transB: 1, alpha: { float: alpha } });
+  const timesValues = (pattern: Value, some: Value): Value => g.op('MatMul', [pattern, some]);
   const batch = g.shapeOf(q, 0, 1);
   const group = nHeads / nKvHeads;
-  const turned = (some: Value): Value => g.transpose(some, [0, 1, 3, 2]);
   const softmax = (scores: Value): Value => g.op('Softmax', [scores], { axis: -1 });
   const none = (): Value => nothing(g);
 
@@ -68,61 +71,68 @@ export function attend(
     const rows = g.op('Concat', [batch, g.ints([1, 1, 1])], { axis: 0 });
     return g.op('Concat', [g.op('Expand', [before, rows]), current], { axis: 2 });
   };
-  /** Queries [B, head, r, d_head] times keys [B, kv_head, d_head, s]: [B, head, r, s]. */
+  /** Queries [B, head, r, d_head] times keys [B, kv_head, s, d_head]: scores [B, head, r, s]. */
   const products = (queries: Value, some: Value): Value => {
     // Grouped heads: the queries of a group are stacked along the token axis and share one product with their key head.
-    if (group === 1) return g.op('MatMul', [queries, some]);
+    if (group === 1) return timesKeys(queries, some);
     const stacked = g.reshape(queries, [batch, nKvHeads, -1, dHead]);
-    return g.reshape(g.op('MatMul', [stacked, some]), [batch, nHeads, g.shapeOf(queries, 2, 3), g.shapeOf(some, 3, 4)]);
+    return g.reshape(timesKeys(stacked, some), [batch, nHeads, g.shapeOf(queries, 2, 3), g.shapeOf(some, 2, 3)]);
   };
   /** A pattern [B, head, r, s] times values [B, kv_head, s, d_head]: [B, head, r, d_head]. */
   const mixed = (pattern: Value, some: Value): Value => {
-    if (group === 1) return g.op('MatMul', [pattern, some]);
+    if (group === 1) return timesValues(pattern, some);
     const stacked = g.reshape(pattern, [batch, nKvHeads, -1, g.shapeOf(some, 2, 3)]);
-    return g.reshape(g.op('MatMul', [stacked, some]), [batch, nHeads, g.shapeOf(pattern, 2, 3), dHead]);
+    return g.reshape(timesValues(stacked, some), [batch, nHeads, g.shapeOf(pattern, 2, 3), dHead]);
   };
-  /** [B, head, r, a] times what lies once for several batch rows, [b, kv_head, a, c]: those rows share one product. [B, head, r, c] */
-  const timesShared = (x: Value, shared: Value): Value => {
+  /**
+   * [B, head, r, a] times what lies once for several batch rows, [b, kv_head, …], by `times`: those rows share one product.
+   * @param width Of the product: [B, head, r, width].
+   */
+  const timesShared = (x: Value, shared: Value, times: typeof timesKeys, width: Value): Value => {
     const rows = g.shapeOf(shared, 0, 1);
     const each = g.op('Div', [batch, rows]);
-    const width = (value: Value): Value => g.shapeOf(value, 3, 4);
-    const grouped = g.reshape(x, [rows, each, nKvHeads, -1, width(x)]);
-    const stacked = g.reshape(g.transpose(grouped, [0, 2, 1, 3, 4]), [rows, nKvHeads, -1, width(x)]);
-    const product = g.reshape(g.op('MatMul', [stacked, shared]), [rows, nKvHeads, each, -1, width(shared)]);
-    return g.reshape(g.transpose(product, [0, 2, 1, 3, 4]), [batch, nHeads, g.shapeOf(x, 2, 3), width(shared)]);
+    const own = g.shapeOf(x, 3, 4);
+    const grouped = g.reshape(x, [rows, each, nKvHeads, -1, own]);
+    const stacked = g.reshape(g.transpose(grouped, [0, 2, 1, 3, 4]), [rows, nKvHeads, -1, own]);
+    const product = g.reshape(times(stacked, shared), [rows, nKvHeads, each, -1, width]);
+    return g.reshape(g.transpose(product, [0, 2, 1, 3, 4]), [batch, nHeads, g.shapeOf(x, 2, 3), width]);
   };
 
+  /** [B, head, R, d_head] as z is given; made within each way, so that what it has reshaped is not copied on the way out. */
+  const back = (z: Value): Value => g.transpose(z, [0, 2, 1, 3]);
+
   const whole = (): Value[] => {
-    const scores = g.add(products(heads, turned(behind(pastK, keys))), mask);
+    const scores = g.add(products(heads, behind(pastK, keys)), mask);
     const pattern = softmax(scores);
-    return [mixed(g.mul(pattern, valueScale), behind(pastV, values)), scores, pattern];
+    return [back(mixed(g.mul(pattern, valueScale), behind(pastV, values))), scores, pattern];
   };
   const inStretches = (): Value[] => {
     const at = (index: number): Value => g.slice(stretches, 0, g.ints([index]), g.ints([index + 1]));
     const start = g.ints([0]);
-    const [allKeys, allValues] = [turned(behind(pastK, keys)), behind(pastV, values)];
+    const [allKeys, allValues] = [behind(pastK, keys), behind(pastV, values)];
     const parts = Array.from({ length: STRETCHES }, (_, i): Value => {
       const [from, to, end] = [i === 0 ? start : at(i - 1), at(i), at(STRETCHES + i)];
       const scores = g.add(
-        products(g.slice(heads, 2, from, to), g.slice(allKeys, 3, start, end)),
+        products(g.slice(heads, 2, from, to), g.slice(allKeys, 2, start, end)),
         g.slice(g.slice(mask, 2, from, to), 3, start, end),
       );
       return mixed(softmax(scores), g.slice(allValues, 2, start, end));
     });
-    return [g.op('Concat', parts, { axis: 2 }), none(), none()];
+    return [back(g.op('Concat', parts, { axis: 2 })), none(), none()];
   };
   const prefixApart = (): Value[] => {
-    const scores = g.add(g.op('Concat', [timesShared(heads, turned(pastK)), products(heads, turned(keys))], { axis: 3 }), mask);
+    const length = g.shapeOf(pastK, 2, 3);
+    const before = timesShared(heads, pastK, timesKeys, length);
+    const scores = g.add(g.op('Concat', [before, products(heads, keys)], { axis: 3 }), mask);
     const pattern = softmax(scores);
     const weighted = g.mul(pattern, valueScale);
-    const length = g.shapeOf(pastK, 2, 3);
-    const ofPrefix = timesShared(g.slice(weighted, 3, g.ints([0]), length), pastV);
-    return [g.add(ofPrefix, mixed(g.slice(weighted, 3, length, g.shapeOf(weighted, 3, 4)), values)), scores, pattern];
+    const ofPrefix = timesShared(g.slice(weighted, 3, g.ints([0]), length), pastV, timesValues, g.ints([dHead]));
+    return [back(g.add(ofPrefix, mixed(g.slice(weighted, 3, length, g.shapeOf(weighted, 3, 4)), values))), scores, pattern];
   };
   const together = (): Value[] => g.either(stretched, { then: inStretches, else: whole }, 3);
   const [z, scores, pattern] = g.either(apart, { then: prefixApart, else: together }, 3) as [Value, Value, Value];
   const merged = { then: () => [behind(pastK, keys), behind(pastV, values)], else: () => [keys, values].map((x) => g.op('Identity', [x])) };
   const kept = { then: () => g.either(merge, merged, 2), else: () => [none(), none()] };
   const [presentK, presentV] = g.either(keep, kept, 2) as [Value, Value];
-  return { z: g.transpose(z, [0, 2, 1, 3]), scores, pattern, presentK, presentV };
+  return { z, scores, pattern, presentK, presentV };
 }
