@@ -109,7 +109,11 @@ function report(
     lead === null
       ? `${name(first)} is the only candidate, with probability ${plain(probs[first]![last]!)} at the output.`
       : `${name(first)} is ahead at the output (${plain(probs[first]![last]!)}), ${nats(lead)} before ${name(second!)} (${plain(probs[second!]![last]!)}); the lead changes ${count(changes, 'time')} in the later half of the layers.`,
-    ...strongest.map(({ i, part }) => `${component(part)} writes most for ${name(i)}: ${nats(part.for[i]!)} against the other candidates.`),
+    ...strongest.map(({ i, part }) =>
+      part.for[i]! > 0
+        ? `${component(part)} writes most for ${name(i)}: ${nats(part.for[i]!)} against the other candidates.`
+        : `No head or MLP writes for the first token of ${name(i)} against those of the other candidates.`,
+    ),
   ];
   // The chart has room for few: those that rise highest anywhere.
   const shown = range(candidates.length)

@@ -69,7 +69,8 @@ export const stabilize: Command<StabilizeParams> = {
       const top = argmax(row);
       return { margin: margin(row, own, others), probability: Math.exp(row[own]!), says: model.tokenizer.token(top) };
     };
-    const sets = randomSets(all, supporting.length, context.seed);
+    // Nothing is gained by scaling down: there is no dose to hold random sets against.
+    const sets = doses.at(-1)! > 1 ? randomSets(all, supporting.length, context.seed) : [];
     const steps = doses.length * (control ? 2 : 1) + sets.length;
     const where = params.at ?? 'answer';
     const scaled = (run: TracedRun, heads: readonly HeadName[], dose: number) => scaleHeads(heads, dose, where, run.position);
@@ -108,7 +109,7 @@ export const stabilize: Command<StabilizeParams> = {
     // What the shell calls its answer is another word in a paraphrase that asks for another.
     const same = isAnswer(params.candidate, shell.answer);
     const { own, others, supporting, doses } = await supportOf(context, same ? { ...params, candidate: undefined } : params);
-    if (supporting.length === 0) return null;
+    if (supporting.length === 0 || doses.at(-1)! <= 1) return null;
     const where = params.at ?? 'answer';
     const [before, after] = await outputsOf(
       model,
@@ -184,11 +185,10 @@ function report(params: StabilizeParams, { candidate, doses, supporting, here, t
   const margins = here.map((one) => one.margin);
   const base = margins[doses.indexOf(1)]!;
   const last = margins.at(-1)!;
-  const gain = last - base;
+  const gain = doses.at(-1)! > 1 ? last - base : null;
   const found = flipDose(doses, margins);
   const nullGains = nulls.map((m) => m - base);
-  const band = nullBand(gain, nullGains, `${count(nullGains.length, 'random set')} of as many heads`)!;
-  const { p } = band;
+  const band = gain === null ? null : nullBand(gain, nullGains, `${count(nullGains.length, 'random set')} of as many heads`);
   const dose: Cell = found ?? NEVER;
   const controlDose: Cell = there
     ? (flipDose(
@@ -198,12 +198,18 @@ function report(params: StabilizeParams, { candidate, doses, supporting, here, t
     : null;
   const top = plain(doses.at(-1)!);
   const findings = [
-    base > 0
-      ? `${name} is ahead already, by ${nats(base)}; its ${count(supporting.length, 'supporting head')} at ${top} times bring it to ${nats(last)} (tested by intervention).`
-      : found === null
-        ? `Scaling the ${count(supporting.length, 'head')} that support ${name} up to ${top} times never makes it win: the margin goes from ${nats(base)} to ${nats(last)} (tested by intervention).`
-        : `Scaling the ${count(supporting.length, 'head')} that support ${name} makes it win from ${plain(found)} times on: the margin goes from ${nats(base)} to ${nats(last)} at ${top} times (tested by intervention).`,
-    `Random sets of as many heads at ${top} times change the margin by ${nats(mean(nullGains))} on average (${plain(standardDeviation(nullGains))} standard deviation; p = ${plain(p, 2)}; tested by intervention).`,
+    gain === null
+      ? `No dose above 1 is given, so the ${count(supporting.length, 'head')} that support ${name} were not scaled up; its margin is ${nats(base)} as it is, and ${nats(margins[0]!)} at ${plain(doses[0]!)} times (tested by intervention).`
+      : base > 0
+        ? `${name} is ahead already, by ${nats(base)}; its ${count(supporting.length, 'supporting head')} at ${top} times bring it to ${nats(last)} (tested by intervention).`
+        : found === null
+          ? `Scaling the ${count(supporting.length, 'head')} that support ${name} up to ${top} times never makes it win: the margin goes from ${nats(base)} to ${nats(last)} (tested by intervention).`
+          : `Scaling the ${count(supporting.length, 'head')} that support ${name} makes it win from ${plain(found)} times on: the margin goes from ${nats(base)} to ${nats(last)} at ${top} times (tested by intervention).`,
+    ...(band
+      ? [
+          `Random sets of as many heads at ${top} times change the margin by ${nats(mean(nullGains))} on average (${plain(standardDeviation(nullGains))} standard deviation; p = ${plain(band.p, 2)}; tested by intervention).`,
+        ]
+      : []),
     ...(controlDose === null
       ? []
       : [
@@ -218,8 +224,8 @@ function report(params: StabilizeParams, { candidate, doses, supporting, here, t
     params: { ...params },
     evidence: 'caused',
     findings,
-    values: { dose, gain, margin: last, heads: supporting.length, p, controlDose },
-    nulls: { gain: band },
+    values: { dose, gain, margin: last, heads: supporting.length, p: band && band.p, controlDose },
+    ...(band ? { nulls: { gain: band } } : {}),
     curves: [
       {
         title: `Margin of ${name} as its supporting heads are scaled`,

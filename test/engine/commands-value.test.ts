@@ -253,6 +253,20 @@ describe('on the bundled model', () => {
     expect(serializeResidue({ ...(await runText(model, text)), created: '' })).toBe(serializeResidue({ ...residue, created: '' }));
   });
 
+  it('name no head for candidates that begin alike, and hold no gain against random sets where nothing is scaled up', async () => {
+    const commands = '  - ISOLATE: { candidates: [" red ball", " red kite"] }\n  - STABILIZE: { doses: [0, 0.5] }\n';
+    const { runs } = await runText(model, `${HEAD}${PROMPT}answer: " red"\nrivals: [" blue"]\nrun:\n${commands}`);
+    const [isolate, stabilize] = runs[0]!.commands!;
+    expect(isolate!.findings.slice(2)).toEqual([
+      'No head or MLP writes for the first token of " red ball" against those of the other candidates.',
+      'No head or MLP writes for the first token of " red kite" against those of the other candidates.',
+    ]);
+    expect(stabilize!.values).toMatchObject({ gain: null, p: null });
+    expect(stabilize!.nulls).toBeUndefined();
+    expect(stabilize!.findings.join()).toMatch(/^No dose above 1 is given, so the \d+ heads that support " red" were not scaled up/);
+    expect(stabilize!.curves[0]!.x).toEqual([0, 0.5, 1]);
+  });
+
   it.each<[string, string, RegExp]>([
     ['a candidate beyond the vocabulary', 'ISOLATE: { candidates: [{tokens: [9]}, {tokens: [99999]}] }', /token id 99999/],
     ['a candidate named twice', 'YIELD: { candidates: [" red", " red"] }', /named twice/],
