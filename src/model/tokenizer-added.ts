@@ -53,10 +53,13 @@ export function finder<T>(list: readonly Wanted<T>[]): (text: string) => Stretch
       let end = at + wanted.content.length;
       at = end;
       if (wanted.singleWord && (isWord(before(text, start)) || isWord(after(text, end)))) continue;
-      if (wanted.lstrip) while (start > done && SPACE.test(text[start - 1]!)) start--;
+      if (wanted.lstrip) {
+        while (start > done && SPACE.test(text[start - 1]!)) start--;
+        // What the token before took in is not cut again; but a token without `lstrip` is one there, too.
+        start = Math.max(start, done);
+      }
       if (wanted.rstrip) while (end < text.length && SPACE.test(text[end]!)) end++;
-      // What the token before took in is not cut again.
-      start = Math.max(start, done);
+      if (start >= end) continue;
       if (start > done) stretches.push({ token: null, text: text.slice(done, start), start: done });
       stretches.push({ token: wanted.token, text: text.slice(start, end), start });
       done = end;

@@ -70,9 +70,9 @@ export function libraryCore(checked: CheckedTokenizer, file: string): TokenizerC
   const drops = json.model['type'] === 'BPE' && !unknownToken && !byteFallback;
   const ignoresMerges = json.model['ignore_merges'] === true;
   function known(word: string): string {
-    if (!drops || (ignoresMerges && idOf.has(word))) return word;
+    if (!drops || (ignoresMerges && ownIds.has(word))) return word;
     const characters = Array.from(word);
-    return characters.every((character) => idOf.has(character)) ? word : characters.filter((character) => idOf.has(character)).join('');
+    return characters.every((character) => ownIds.has(character)) ? word : characters.filter((character) => ownIds.has(character)).join('');
   }
 
   /** Tokens of a normalised text without added tokens; `first`: nothing stands before it. */

@@ -145,7 +145,8 @@ describe('kinds of tokenizers, against the Rust library', () => {
         continue;
       }
       // A table that changes characters as no normal form does leaves their places a guess, and the library counts what is left out to no token.
-      if (name === 'unknown-dropped' || (name === 'precompiled' && text.includes('½'))) continue;
+      // White space that is two tokens at once has two places.
+      if (['unknown-dropped', 'added-spaces', 'added-byte'].includes(name) || (name === 'precompiled' && text.includes('½'))) continue;
       tokens.forEach(({ start, end, text: piece }, i) => {
         const [from, to] = offsets[i]!;
         // The space put in front (behind each added token, too) is in no part of the text; the library gives it the next character.

@@ -15,6 +15,7 @@ TEXTS = ["", " ", "Hello world", " leading", "trailing ", "two  spaces   three",
          "x\r\ny", "nel\u0085here", "\ufeffbom and\ufeffinside", "nbsp\u00a0and\u3000wide", "각각 한글", "a<|special|>b", " <|special|> spaced <|special|>",
          "<added> and  <added>  twice", "[MASK] and [MASK]", "\u0000null\u0007bell", "ﬁ ligature ｆｕｌｌ", "under_score and-dash 'quoted' (parens)", "▁already▁here", "مرحبا بالعالم",
          "The cat sat on the mat. " * 3, "İstanbul ẞ ǅ", "\u2028line\u2029para", "ab\u0301\u0323c", "ΟΔΟΣ Σ ς", "ABAB\u200b½ \uff21", "a ball, football", "cat concat cat.", "Hello  Hello mat\n matmat", "<added><added>", "Go! Go!  x", "日 本 語 & 中", "Stop!\ufeff!\u0085 Go!\ufeff\ufeff x"]
+MORE = {"added-spaces": ["   x", "a    b     c", "  ", "       "], "added-byte": ["aéb", "éab b"]}
 
 
 # SentencePiece's own, of a normalization_rule_tsv with eleven rules: U+FB01 to fi, A and fullwidth A to a, e with an acute to one character, AB to x,
@@ -116,11 +117,20 @@ def make():
     tok = spm(pre=pre_tokenizers.Metaspace(prepend_scheme="first", split=False), normalizer=normalizers.NFC())
     tok.add_tokens([AddedToken("Hello", normalized=True, rstrip=True), AddedToken("mat", single_word=True, normalized=True)])
     out["added-first"] = tok
+    # Added white space that takes in white space, and some that does not.
+    tok = byte_level(BL(add_prefix_space=False))
+    tok.add_tokens([AddedToken("  ", lstrip=True, rstrip=True, normalized=False), AddedToken(" ", normalized=False)])
+    out["added-spaces"] = tok
     # Unknown characters become one token within a word, not across words; trimming and lower case are Unicode's, not JavaScript's.
     tok = Tokenizer(models.Unigram())
     tok.normalizer = normalizers.Sequence([normalizers.Strip(), normalizers.Lowercase()])
     tok.pre_tokenizer, tok.decoder = pre_tokenizers.WhitespaceSplit(), decoders.Fuse()
     out["unknown-by-word"] = train(tok, "unigram", size=120, special=["<unk>", "<s>"], unk_token="<unk>")
+    # Bytes that a BPE has no token for, and one of whose signs an added token is.
+    tok = Tokenizer(models.BPE({"<|special|>": 0, "a": 1, "b": 2, "ab": 3}, [("a", "b")]))
+    tok.pre_tokenizer, tok.decoder = BL(add_prefix_space=False), decoders.ByteLevel()
+    tok.add_tokens([AddedToken("Ã", normalized=False)])
+    out["added-byte"] = tok
     # Unknown characters that leave nothing behind.
     tok = Tokenizer(models.BPE())
     tok.normalizer, tok.decoder = prepend, decoders.Sequence([decoders.Replace("▁", " "), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
@@ -144,7 +154,7 @@ cases = {}
 for name, tok in make().items():
     tok.save(f"{name}.json", pretty=False)
     cases[name] = []
-    for text in TEXTS:
+    for text in TEXTS + MORE.get(name, []):
         plain, full = tok.encode(text, add_special_tokens=False), tok.encode(text)
         cases[name].append({"text": text, "ids": full.ids, "ids_no_special": plain.ids,
                             "offsets": [[utf16(text, a), utf16(text, b)] for a, b in plain.offsets], "decoded": tok.decode(full.ids)})
